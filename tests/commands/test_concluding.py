@@ -61,7 +61,13 @@ def test_the_next_command_follows_from_the_verdict(found: dict[str, Any], expect
     assert why
 
 
-def ablated(verdict: str, gain: float | None, *names: str, complete: bool = True) -> dict[str, Any]:
+def ablated(
+    verdict: str,
+    gain: float | None,
+    *names: str,
+    complete: bool = True,
+    interval: tuple[float, float] | None = None,
+) -> dict[str, Any]:
     """What a report says of a study after an ablation of two changes."""
     changes = {"depth": {"was": 1, "now": 2}, "learning_rate": {"was": 0.001, "now": 0.01}}
     found = {
@@ -69,7 +75,7 @@ def ablated(verdict: str, gain: float | None, *names: str, complete: bool = True
         "rounds": 5,
         "changes": changes,
         "path": [],
-        "whole": {"gain": None if gain is None else 1.0},
+        "whole": {"gain": None if gain is None else 1.0, "interval": interval},
         "smallest": {"changes": names, "gain": gain} if names else None,
     }
     told = facts(verdict, ablation=found)
@@ -89,6 +95,21 @@ def ablated(verdict: str, gain: float | None, *names: str, complete: bool = True
             ablated("better", 1.0, "learning_rate", "depth"),
             "learning_rate=0.01 (was 0.001) and depth=2 (was 1); on fresh folds it brings all of",
             "retrain 'my study'   # save the model",
+        ),
+        (
+            ablated("better", 0.97, "depth", interval=(0.1, 1.9)),
+            "The smallest change worth making: depth=2 (was 1)",
+            "retrain --only depth 'my study'",
+        ),
+        (
+            ablated("better", 0.97, "depth", interval=(-0.1, 2.1)),
+            "It cannot be told which change mattered: on fresh folds, the gain of all",
+            "tuner ablate --seeds 10 'my study'   # tell the changes from chance",
+        ),
+        (
+            ablated("no proven gain", 0.97, "depth", interval=(-0.1, 2.1)),
+            "It cannot be told which change mattered",
+            "--trials 100   # continue the search",
         ),
         (
             ablated("better", None, "depth"),

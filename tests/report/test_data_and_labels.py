@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import optuna
+
 from tuner.data.splits import KFold, TimeFolds
+from tuner.report.facts.mistaken import mistakes_facts
 from tuner.report.sections.data import data_section
 from tuner.report.sections.errors import MOST_SUSPECTS, errors_section
 
@@ -34,9 +37,30 @@ def suspect(number: int, file: str | None) -> dict[str, Any]:
 
 def test_suspects_are_named_by_their_files() -> None:
     text = errors_section(mistakes([suspect(3, "a/x|y.png")]), [])
-    assert "Nearly all models contradict 1 label of the test rows" in text
+    assert (
+        "Nearly all models contradict 1 label of the test rows, with a mean probability of 90 %"
+        in (text)
+    )
+    assert "so sure are wrong now and then, too." in text, "as a study made before tells it"
     assert "| file | label | models say | mean probability | models against the label |" in text
     assert r"| `a/x\|y.png` | `a` | `b` | 97 % | 6 of 6 |" in text
+
+
+def test_how_many_sure_answers_are_wrong_is_told_beside_the_suspects() -> None:
+    facts = mistakes([suspect(3, "a.png")])
+    facts["mistakes"]["sure"] = {"answers": 1812, "wrong": 9.84}
+    assert "by their own probabilities, 9.8 of their 1,812 sure answers are." in errors_section(
+        facts, []
+    )
+
+
+def test_of_a_study_made_before_those_are_left_out_that_models_are_not_sure_of() -> None:
+    unsure = {**suspect(4, "b.png"), "probability": 0.6}
+    found = mistakes([suspect(3, "a.png"), unsure])["mistakes"]
+    best = optuna.trial.create_trial(value=0.9)
+    facts = mistakes_facts({**found, "trial": best.number}, {"best": best})
+    assert facts is not None
+    assert [one["row"] for one in facts["suspects"]] == [3]
 
 
 def test_rows_without_files_have_numbers_and_the_longest_list_is_cut() -> None:

@@ -669,6 +669,46 @@ def test_a_path_that_does_better_half_way(tmp_path: Path) -> None:
     assert "On these folds the first change does better than all 2." in text
 
 
+def test_a_path_that_does_better_half_way_by_chance_is_not_followed(tmp_path: Path) -> None:
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    stored = study.user_attrs["ablation"]
+    study.set_user_attr(
+        "ablation", {**stored, "path_scores": [[0.6, 0.62], [0.95, 0.91], [0.90, 0.92]]}
+    )
+    text, _ = worded(study, tmp_path)
+    assert "`learning_rate` mattered most" in text
+    assert "does better than all" not in text
+
+
+def test_changes_whose_gain_is_not_told_from_nothing_are_not_named(tmp_path: Path) -> None:
+    """In half of the studies in which no change does anything, one looks as if it did it all."""
+    study = usual_study(tmp_path, trials=12)
+    ablated(study)
+    stored = study.user_attrs["ablation"]
+    whole = [0.70, 0.62]
+    study.set_user_attr(
+        "ablation",
+        {
+            **stored,
+            "path_scores": [[0.60, 0.62], [0.69, 0.63], whole],
+            "whole": whole,
+            "smallest": ["learning_rate"],
+            "smallest_scores": [0.69, 0.63],
+        },
+    )
+    text, facts = written(study, tmp_path)
+    assert facts["ablation"]["whole"]["interval"][0] < 0 < facts["ablation"]["whole"]["gain"]
+    assert (
+        "**These folds cannot tell which change mattered:** all 2 changes together gain 5.0 points"
+    ) in text
+    assert "which includes zero" in text
+    for claim in ("mattered most", "smallest change worth", "alone bring", "Share of the gain"):
+        assert claim not in text
+    assert "Simplify" not in text
+    assert "| 1 | `learning_rate` 0.001 → 0.003 |" in text, "what was measured is shown"
+
+
 def erring(study: optuna.Study) -> None:
     """Store what the present best gets wrong: one image of a flower."""
     file = BytesIO()
@@ -918,6 +958,10 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     facts["placebo"]["gain"] = -0.002
     told = "On its own targets the search was 0.2 points worse than the baseline."
     assert told in " ".join(document(facts, []).split())
+    facts["placebo"]["optimism"] = -0.002
+    text = " ".join(document(facts, []).split())
+    assert "The score in the search is not better than that, so it shows no luck there." in text
+    assert "points of a search score are luck" not in text
 
 
 def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_a_study_by_a_scorer_is_repeated_and_retrained(here: Workplace) -> None:
     assert set(best["test"]) == {"roc_auc", "accuracy", "macro_f1"}
     pair = found["comparison"]["best_vs_baseline"]
     assert pair["covers"] == "rows"
+    price = found["confirmation"]["price"]
+    assert price["smallest"] is None
+    assert price["words"] == "What a test can show of ROC AUC cannot be told before it."
     assert pair["gain"] == pytest.approx(
         best["test"]["roc_auc"]["mean"] - found["arms"]["baseline"]["test"]["roc_auc"]["mean"]
     )

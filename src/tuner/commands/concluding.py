@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.reference import is_loop
 from tuner.commands.tables import value_text
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
+from tuner.report.facts.steps import can_be_told
 from tuner.report.scored import metric_in
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
@@ -77,6 +78,11 @@ def smallest_line(facts: Mapping[str, Any]) -> str:
             else "The smallest change worth making is not known yet: the time budget ran out after "
             f"{len(found['path'])} of {count(len(found['changes']), 'change')}."
         )
+    if not can_be_told(found):
+        return (
+            f"It cannot be told which change mattered: on {fresh}, the gain of all changes "
+            "together may be chance. Measure on more of them, with a larger --seeds."
+        )
     changes = listed(
         [
             f"{name}={value_text(one['now'])} (was {value_text(one['was'])})"
@@ -101,6 +107,8 @@ def after_ablation(facts: Mapping[str, Any]) -> str:
         return f"{ablate_command(facts)}   # measure the rest"
     better = pair is not None and pair["verdict"] == "better"
     names = (found["smallest"] or {}).get("changes", [])
+    if better and names and not can_be_told(found):
+        return f"{ablate_command(facts, times=2)}   # tell the changes from chance"
     if better and names and len(names) < len(found["changes"]):
         part = confirmed_part(facts, names)
         over = part and part["over_baseline"]

@@ -11,6 +11,8 @@ import torch
 from tuner.seeds import Stream, derive
 
 if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
     from tuner.data.dataset import Dataset
 
 
@@ -18,15 +20,20 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
     """Return a data set with the targets of its development rows permuted.
 
     Features, groups and the mix of targets stay as they are, and so do the test rows, which are not
-    opened: only what features say of a row's target is gone.
+    opened: only what features say of a row's target is gone. The targets of a group stay together,
+    as far as groups are of one size. Else a score would hang on all rows, where on the targets as
+    they are it hangs on a few groups, and the luck of a search would look far smaller than it is.
 
     Args:
         seed: of the study.
     """
     rows = dataset.development
     draw = torch.Generator().manual_seed(derive(seed, Stream.SHUFFLED))
-    order = torch.randperm(len(rows), generator=draw)
-    told = f"{dataset.fingerprint}, targets shuffled, {seed}"
+    if rows.groups is None:
+        order, how = torch.randperm(len(rows), generator=draw), "targets shuffled"
+    else:
+        order, how = _by_group(rows.groups, draw), "targets shuffled by group"
+    told = f"{dataset.fingerprint}, {how}, {seed}"
     return replace(
         dataset,
         source=f"{dataset.source}, with the targets of its development rows shuffled",
@@ -35,3 +42,18 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
         inspection=(),
         fingerprint=hashlib.sha256(told.encode()).hexdigest(),
     )
+
+
+def _by_group(groups: Tensor, draw: Generator) -> Tensor:
+    """Return for each row the one whose target it gets: a group after a group, both at random."""
+    order = torch.empty(len(groups), dtype=torch.int64)
+    order[_in_a_row(groups, draw)] = _in_a_row(groups, draw)
+    return order
+
+
+def _in_a_row(groups: Tensor, draw: Generator) -> Tensor:
+    """Return the numbers of all rows, those of a group beside each other, else at random."""
+    found, numbers = groups.unique(return_inverse=True)
+    places = torch.randperm(len(found), generator=draw)[numbers]
+    rows = torch.randperm(len(groups), generator=draw)
+    return rows[places[rows].argsort(stable=True)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tuner.evidence.confirmation import confirm
 from tuner.evidence.rows.mistakes import (
     MOST_MISTAKES,
     classification_mistakes,
+    doubtful,
     one_class,
     one_class_in_words,
     recall,
@@ -70,10 +72,10 @@ def test_wrong_labels_are_suspects_and_right_ones_are_not() -> None:
     planted = [3, 50, 121]
     labels[planted] = (true[planted] + 1) % 4
     names = tuple(f"{number}.png" for number in range(200))
-    models = [say(true, 6.0, seed) for seed in range(6)]
+    models = [say(true, 8.0, seed) for seed in range(6)]
     found = suspects(models, rows_of(labels, names), "abcd")
     assert sorted(one["row"] for one in found) == planted
-    assert all(one["models"] == 6 and one["probability"] > 0.8 for one in found)
+    assert all(one["models"] == 6 and one["probability"] > 0.9 for one in found)
     first = found[0]
     assert first["file"] == f"{first['row']}.png"
     assert first["said"] == "abcd"[int(true[first["row"]])]
@@ -87,6 +89,27 @@ def test_models_that_know_little_accuse_nearly_nobody(sure: float) -> None:
     shared = 2 * torch.randn(400, 4, generator=torch.Generator().manual_seed(9))
     models = [say(true, sure, seed) + shared for seed in range(6)]
     assert len(suspects(models, rows_of(true), "abcd")) <= 4
+
+
+@pytest.mark.parametrize("rare", [0.5, 0.1, 0.03])
+def test_good_models_do_not_accuse_all_rows_that_they_are_wrong_of(rare: float) -> None:
+    """All labels are right, and the probabilities, too; most mistakes are rows between classes.
+
+    The two classes differ by three standard deviations of what they are known by, or by half of
+    that where one is so rare that hardly any model would ever say it.
+    """
+    random = torch.Generator().manual_seed(3)
+    true = (torch.rand(4000, generator=random) < rare).long()
+    apart = 1.5 if rare < 0.1 else 3.0
+    seen = torch.randn(4000, generator=random) + apart * true
+    logit = apart * seen - apart**2 / 2 + math.log(rare / (1 - rare))
+    models = [torch.stack((torch.zeros(4000), logit), dim=1)] * 4
+    found = classification_mistakes(models, rows_of(true), ["no", "yes"])
+    wrong = sum(found["confusion"][place][1 - place] for place in (0, 1)) / 4
+    found["suspects"] = doubtful(torch.stack(models).softmax(dim=2).double(), true)
+    assert wrong > 100
+    assert len(found["suspects"]) < (0.7 if rare < 0.1 else 0.35) * wrong
+    assert len(found["suspects"]) == pytest.approx(found["sure"]["wrong"], rel=0.3), "as it is told"
 
 
 def test_a_row_that_models_disagree_about_is_no_suspect() -> None:

@@ -85,3 +85,15 @@ def test_advice_names_only_what_there_is_the_cheapest_first() -> None:
     words = diagnosis_in_words(Diagnosis("unstable", None), {"learning_rate"})
     assert words.startswith("unstable (the training loss jumps up and down, or grew without end). ")
     assert words.endswith("What to try, cheapest first: training: learning_rate.")
+
+
+def test_without_the_best_trial_noise_is_not_told_from_underfitting() -> None:
+    """A quarter of the labels are wrong: no model can do better, and no curve shows that."""
+    noisy = straight(points=[(float(i), 0.56, 0.75, 0.75) for i in range(1, 41)], trivial=0.5)
+    found = diagnose(noisy)
+    assert found.label == "underfitting"
+    assert "A sound model of noisy data looks the same" in diagnosis_in_words(found, {"width"})
+    assert diagnose(noisy, reference=0.75).label == "healthy"
+    better = diagnose(noisy, reference=0.95)
+    assert better.label == "underfitting"
+    assert "noisy data" not in diagnosis_in_words(better, {"width"})

@@ -5,7 +5,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from tests.report.studies import add_trial, make_study
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import optuna
+    from optuna.distributions import BaseDistribution
 
 MANY = 60
 
@@ -125,6 +126,61 @@ def test_a_choice_counts_once_where_suggest_makes_two_hyperparameters_of_it(tmp_
     assert found.keys() == {"batch_norm", "dropout", "width"}
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "batch_size", "width"])
+@pytest.mark.usefixtures("few_trees")
+def test_a_value_weighs_as_often_as_it_is_drawn(tmp_path: Path, name: str) -> None:
+    """Half of all draws are bad by one hyperparameter, in a corner of its range as numbers go."""
+    study, draw = make_study(tmp_path), random.Random(0)
+    distributions: dict[str, BaseDistribution] = {
+        "learning_rate": FloatDistribution(1e-5, 1e-1, log=True),
+        "batch_size": CategoricalDistribution((256, 8, 16, 4)),
+        "width": IntDistribution(1, 1024, log=True),
+        "dropout": FloatDistribution(0, 1),
+    }
+    for _ in range(50):
+        params = {
+            "learning_rate": 10 ** draw.uniform(-5, -1),
+            "batch_size": draw.choice([4, 8, 16, 256]),
+            "width": round(2 ** draw.uniform(0, 10)),
+            "dropout": draw.random(),
+        }
+        bad = {
+            "learning_rate": params["learning_rate"] < 1e-3,
+            "batch_size": params["batch_size"] < 10,
+            "width": params["width"] < 32,
+        }
+        study.add_trial(
+            create_trial(
+                value=0.6 - 0.3 * bad[name] + 0.1 * params["dropout"],
+                params=params,
+                distributions=distributions,
+                user_attrs={"hyperparameters": {**params, "kept": 1 - params["dropout"]}},
+            )
+        )
+    first, second, *_ = importance(study)["final"]["hyperparameters"]
+    assert (first["name"], second["name"]) == (name, "dropout")
+    assert first["importance"] > 0.45, "three quarters, by ranks"
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_a_number_outside_of_what_is_drawn_enters_as_well(tmp_path: Path) -> None:
+    """As a baseline may have one: no weight decay, where the range is one of logarithms."""
+    study = make_study(tmp_path)
+    rate, size = FloatDistribution(1e-5, 1e-1, log=True), CategoricalDistribution((16, 32))
+    for number in range(10):
+        drawn = {"weight_decay": 1e-4 * (1 + number), "batch_size": 16 + 16 * (number % 2)}
+        fields = {"weight_decay": 0.0, "batch_size": 24} if number == 0 else drawn
+        study.add_trial(
+            create_trial(
+                value=number / 10,
+                params=drawn,
+                distributions={"weight_decay": rate, "batch_size": size},
+                user_attrs={"hyperparameters": fields},
+            )
+        )
+    assert by_name(importance(study)["final"]).keys() == {"weight_decay", "batch_size"}
+
+
 @pytest.mark.usefixtures("few_trees")
 def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path) -> None:
     study = made(tmp_path, lambda values, _: 0.6 + 0.1 * values["dropout"], count=10)
@@ -139,6 +195,10 @@ def test_it_is_measured_once_and_again_when_there_are_more_trials(tmp_path: Path
     explain(study, said.append)
     assert study.user_attrs[IMPORTANCE]["trials"] == 11
     assert len(said) == 2
+    now = study.user_attrs[IMPORTANCE]
+    study.set_user_attr(IMPORTANCE, {name: now[name] for name in now if name != "measure"})
+    explain(study, said.append)
+    assert study.user_attrs[IMPORTANCE] == now, "numbers were taken as they are, before"
 
 
 @pytest.mark.slow

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tuner.evidence.rows.mistakes import MOST_MISTAKES, MOST_SUSPECTS, doubtful, mistake, suspect
+from tuner.evidence.rows.mistakes import (
+    MOST_MISTAKES,
+    MOST_SUSPECTS,
+    doubtful,
+    mistake,
+    sure_answers,
+    suspect,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +61,7 @@ def label_mistakes(
             for row in ranked.tolist()
         ],
         "suspects": suspect_labels(outputs, test, classes),
+        "sure": sure_answers(_questions(outputs)),
     }
 
 
@@ -68,8 +76,7 @@ def suspect_labels(
     Args:
         outputs: logits (N, labels) of each model, none of which has seen these rows.
     """
-    yes = torch.stack([one.double().sigmoid().flatten() for one in outputs])
-    found = doubtful(torch.stack([1 - yes, yes], dim=2), test.targets.flatten())
+    found = doubtful(_questions(outputs), test.targets.flatten())
     listed = []
     for one in found[:MOST_SUSPECTS]:
         row, place = divmod(one.row, len(classes))
@@ -78,6 +85,12 @@ def suspect_labels(
         )
         listed.append(suspect(test, row, label, said, one))
     return listed
+
+
+def _questions(outputs: Sequence[Tensor]) -> Tensor:
+    """Return probabilities of no and of yes, (models, N x labels, 2), of logits (N, labels)."""
+    yes = torch.stack([one.double().sigmoid().flatten() for one in outputs])
+    return torch.stack([1 - yes, yes], dim=2)
 
 
 def _named(chosen: Tensor, classes: Sequence[str]) -> str:

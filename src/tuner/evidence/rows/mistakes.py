@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 from sklearn.metrics import confusion_matrix
+
+from tuner.evidence.rows.doubt import MOST, Doubt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
 
 MOST_MISTAKES = 12
-MOST = 0.9  # of models that say another class than the label, and of rows that they are right of
 MOST_SUSPECTS = 50
 MOST_ROWS = 1000  # of a regression that are kept
 
@@ -59,32 +59,18 @@ def classification_mistakes(
             for row in ranked.tolist()
         ],
         "suspects": suspects(outputs, test, classes),
+        "sure": sure_answers(_shares(outputs)),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A test row whose label nearly all models contradict.
-
-    Attributes:
-        label: number of the class that it has; `said` is that of the one that models say.
-        probability: mean over models, of what they say.
-        models: how many contradict the label.
-    """
-
-    row: int
-    label: int
-    said: int
-    probability: float
-    models: int
 
 
 def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:
     """Return the rows whose label nearly all models contradict, the most doubtful first.
 
-    A row is suspect where nine models in ten or more say another class than its label, and where
-    the models are worth believing: of all rows that their mean probability is at least as sure of,
-    nine in ten or more have the label that they say. So models that know little accuse nobody.
+    A row is suspect where nine models in ten or more say another class than its label, with a mean
+    probability of nine in ten or more, and where they are worth believing: of all rows that they
+    are at least as sure of, nine in ten or more have the label that they say. So models that know
+    little accuse nobody, and a row between two classes is no suspect. Without the second rule, good
+    models accused all rows that they are wrong of: a twentieth of the rows where no label is wrong.
 
     Args:
         shares: probabilities (models, N, classes) of models that have not seen these rows.
@@ -98,7 +84,8 @@ def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:
     right = (~wrong[order]).double().cumsum(dim=0) / torch.arange(1, len(order) + 1)
     believed = torch.empty_like(right)
     believed[order] = right
-    found = (wrong & (against >= MOST) & (believed >= MOST)).nonzero().flatten()
+    told = wrong & (against >= MOST) & (best >= MOST) & (believed >= MOST)
+    found = told.nonzero().flatten()
     doubt = best - mean.gather(1, targets[:, None])[:, 0]
     ranked = found[doubt[found].argsort(descending=True, stable=True)]
     return [
@@ -121,11 +108,32 @@ def suspects(
     Args:
         outputs: logits (N, classes) of each model, none of which has seen these rows.
     """
-    shares = torch.stack([one.double().softmax(dim=1) for one in outputs])
     return [
         suspect(test, one.row, classes[one.label], classes[one.said], one)
-        for one in doubtful(shares, test.targets)[:MOST_SUSPECTS]
+        for one in doubtful(_shares(outputs), test.targets)[:MOST_SUSPECTS]
     ]
+
+
+def sure_answers(shares: Tensor) -> dict[str, float]:
+    """Return how many answers models are sure of, and how many of these they take for wrong.
+
+    So a reader can tell suspects from the mistakes that sure models make now and then.
+
+    Args:
+        shares: probabilities (models, N, classes).
+
+    Returns:
+        `answers` that have a mean probability of nine in ten or more; and `wrong`: the sum of what
+        is left of their probabilities.
+    """
+    best = shares.mean(dim=0).amax(dim=1)
+    sure = best[best >= MOST]
+    return {"answers": len(sure), "wrong": float((1 - sure).sum())}
+
+
+def _shares(outputs: Sequence[Tensor]) -> Tensor:
+    """Return probabilities (models, N, classes) of logits."""
+    return torch.stack([one.double().softmax(dim=1) for one in outputs])
 
 
 def suspect(test: Examples, row: int, label: str, said: str, doubt: Doubt) -> dict[str, Any]:

@@ -179,6 +179,12 @@ def diagnosis_in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -
         for one in listed[1:]:
             every = said("{one}; {other}", one=every, other=one)
         told = said("{before} What to try, cheapest first: {groups}.", before=told, groups=every)
+    if diagnosis.label == "underfitting" and not against_best:
+        told = said(
+            "{before} A sound model of noisy data looks the same: the report tells them apart, "
+            "once the best trial is known.",
+            before=told,
+        )
     return told
 
 

@@ -15,6 +15,7 @@ from tuner.case.assignments import is_number
 from tuner.case.metric import LOOP, metric_of
 from tuner.case.reference import door_of
 from tuner.evidence.trials.signs import curve_of, read_signs
+from tuner.evidence.trials.stopping import is_chance, recent
 from tuner.language import nsaid, said
 from tuner.study.limits import was_passed_over
 from tuner.study.schema import HYPERPARAMETERS
@@ -160,7 +161,7 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
 
 
 def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
-    """See whether the last third of the trials found anything better."""
+    """See whether the last third of the trials found anything better, and the last half enough."""
     sign = metric_of(made).sign
     complete = [
         (index, sign * trial.values[0])
@@ -187,6 +188,8 @@ def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check
         since=since,
         trials=len(finished),
     )
+    if not is_chance(recent(finished, made)):
+        return Check("progress", True, found)
     advice = (
         said(
             "more trials of this search will probably not help; search again with another `--seed` "

@@ -1,10 +1,12 @@
 """Which hyperparameters mattered: fANOVA with intervals, and a shadow that cannot matter.
 
-Every value of every hyperparameter enters, also where it was not drawn, and with it one that is
-pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does not
-beat that one has shown nothing. What `suggest` makes of another one and always changes with it does
-not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial that
-went wrong would outweigh all others.
+Every value of every hyperparameter enters, also where it was not drawn, in the measure in which it
+is drawn: a learning rate by its logarithm, a number that is one of several choices by its place
+among them. So a split weighs as much as the share of draws that it cuts off. With them enters one
+that is pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does
+not beat that one has shown nothing. What `suggest` makes of another one and always changes with it
+does not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial
+that went wrong would outweigh all others.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from scipy.stats import rankdata
 
+from tuner.case.assignments import is_number
 from tuner.evidence.trials.fanova import fanova
 from tuner.seeds import Stream, derive
 from tuner.study.schema import HYPERPARAMETERS, IMPORTANCE
@@ -26,11 +30,11 @@ from tuner.study.store import facts_of
 from tuner.study.trials import scored_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
     import optuna
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 SHADOW = "shadow"
@@ -39,6 +43,7 @@ TREES = 64
 TREES_A_RESAMPLE = 16  # with 64 the intervals are hardly narrower, after most of a minute
 FEWEST_TRIALS = 8
 EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
+AS_DRAWN = "as drawn"  # the measure of values; before, numbers were taken as they are
 
 Rows = list[tuple[dict[str, Any], float]]
 
@@ -50,7 +55,8 @@ def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | No
         pool: where it is computed; None: here.
     """
     count = len(scored_trials(study))
-    if study.user_attrs.get(IMPORTANCE, {}).get("trials") != count:
+    known = study.user_attrs.get(IMPORTANCE, {})
+    if (known.get("trials"), known.get("measure")) != (count, AS_DRAWN):
         say("Measuring which hyperparameters mattered.")
         found = importance(study, pool)
         study.set_user_attr(IMPORTANCE, found)
@@ -68,10 +74,10 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
     all others enter as well, at the last rung (twentieth of the training) that every one reached.
 
     Returns:
-        `final` and `early`, each with the number of trials and a list, the most important first,
-        of name, importance (they sum to 1), its 95 % bootstrap interval, and `beats`: the share of
-        resamples in which it was above the shadow's. None in place of one for which there are fewer
-        than 8 trials, or that are all equal.
+        `final` and `early`, each with the number of trials and a list, the most important first, of
+        name, importance (they sum to 1), its `interval`, in which 95 % of the resamples are, and
+        `beats`: the share of resamples in which it was above the shadow's. None in place of one for
+        which there are fewer than 8 trials, or that are all equal.
     """
     seed = facts_of(study)["seed"]
     trials = scored_trials(study)
@@ -80,8 +86,9 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
     rung = min(reached, default=0)
     early = [(t, t.intermediate_values[rung]) for t in trials if rung in t.intermediate_values]
     final = _rows((trial, trial.values[0]) for trial in complete)
-    drawn = {name for trial in trials for name in trial.params}
+    drawn = {name: one for trial in trials for name, one in trial.distributions.items()}
     return {
+        "measure": AS_DRAWN,
         "trials": len(trials),
         "rung": rung,
         "final": _measure(final, drawn, derive(seed, Stream.IMPORTANCE), pool),
@@ -100,7 +107,7 @@ def _rows(trials: Iterable[tuple[FrozenTrial, float]]) -> Rows:
 
 
 def _measure(
-    rows: Rows, drawn: AbstractSet[str], seed: int, pool: Executor | None
+    rows: Rows, drawn: Mapping[str, BaseDistribution], seed: int, pool: Executor | None
 ) -> dict[str, Any] | None:
     values = {value for _, value in rows}
     if len(rows) < FEWEST_TRIALS or len(values) < 2:
@@ -108,6 +115,10 @@ def _measure(
     names = _varied(rows, drawn)
     if not names:
         return None
+    rows = [
+        ({name: _placed(row[name], drawn.get(name)) for name in names}, score)
+        for row, score in rows
+    ]
     draw = np.random.default_rng(seed)
     samples = [_Sample.of(rows, names, draw, TREES)]
     while len(samples) < 1 + RESAMPLES:
@@ -132,7 +143,23 @@ def _measure(
     return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
 
 
-def _varied(rows: Rows, drawn: AbstractSet[str]) -> list[str]:
+def _placed(value: object, distribution: BaseDistribution | None) -> object:
+    """Return where a value is, so that equal distances are drawn equally often.
+
+    What is no number is itself, and so is what was not drawn.
+    """
+    if not is_number(value) or not math.isfinite(value):
+        return value
+    if isinstance(distribution, FloatDistribution | IntDistribution) and distribution.log:
+        return math.log(value if value > 0 else distribution.low)
+    if isinstance(distribution, CategoricalDistribution):
+        choices = [one for one in distribution.choices if is_number(one) and math.isfinite(one)]
+        if len(choices) == len(distribution.choices):
+            return float(np.interp(value, sorted(choices), np.arange(len(choices))))
+    return value
+
+
+def _varied(rows: Rows, drawn: Mapping[str, BaseDistribution]) -> list[str]:
     """Return the hyperparameters that every trial has, not all the same, each choice once.
 
     Of those that always change together, the ones that were not drawn are left out.

@@ -58,6 +58,15 @@ def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent |
     return Recent(trials=last, gain=gain, noise=_noise(now, made))
 
 
+def is_chance(half: Recent | None) -> bool:
+    """Whether the last half of the trials has brought no more than the noise of a score.
+
+    Then as many further ones will probably not bring more, either: with a random search, those of
+    a third of such studies do, and of fewer the larger the noise is. Nothing is known of a hundred.
+    """
+    return half is not None and half.gain <= (half.noise or 0.0)
+
+
 def all_tried(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> int | None:
     """Return how many configurations a search space has, where all have been tried; else None.
 
@@ -109,7 +118,7 @@ def reason_to_stop(study: optuna.Study) -> str | None:
     if len(finished) < FLOOR:
         return None
     half = recent(finished, made)
-    if half is None or half.noise is None or half.gain > half.noise:
+    if half is None or half.noise is None or not is_chance(half):
         return None
     if not half.gain:
         return said(

@@ -19,7 +19,7 @@ ROW = 0.34  # inches
 
 
 def draw_importance(facts: Mapping[str, Any]) -> Figure | None:
-    """Draw the importances as bars with intervals, and the level that pure noise reaches."""
+    """Draw the importances as bars with their ranges, and the level that pure noise reaches."""
     found = facts["importance"]
     if not found or not found["final"]:
         return None
@@ -47,7 +47,7 @@ def draw_importance(facts: Mapping[str, Any]) -> Figure | None:
         axes.set_yticks(range(len(rows)), names)
         axes.invert_yaxis()
         axes.set_xlim(0, 100)
-        axes.set_xlabel(said("importance in %, with 95 % intervals"))
+        axes.set_xlabel(said("importance in %; the lines: trials drawn again"))
         axes.set_title(said("Which hyperparameters mattered to the score"))
         keys = [
             Patch(color=BLUE, label=said("evidence")),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tuner.evidence.rows.doubt import MOST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,7 +17,8 @@ def mistakes_facts(
 ) -> dict[str, Any] | None:
     """Return the entry in report.json; None where it is not about the current best.
 
-    `recall` is the share of a class's rows that are found; None for a class without rows.
+    `recall` is the share of a class's rows that are found; None for a class without rows. Studies
+    made before kept suspects that the models were less sure of, too; these are left out.
     """
     if not stored or "best" not in arms or arms["best"].number != stored["trial"]:
         return None
@@ -23,4 +26,6 @@ def mistakes_facts(
     if "confusion" in found:
         rows = enumerate(found["confusion"])
         found["recall"] = [row[place] / sum(row) if sum(row) else None for place, row in rows]
+    if found.get("suspects"):
+        found["suspects"] = [one for one in found["suspects"] if one["probability"] >= MOST]
     return found

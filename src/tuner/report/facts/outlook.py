@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from tuner.case.metric import sign_of
 from tuner.evidence.trials.health import FEWEST_TO_JUDGE
-from tuner.evidence.trials.stopping import all_tried, recent
+from tuner.evidence.trials.stopping import all_tried, is_chance, recent
 from tuner.study.limits import was_passed_over
 from tuner.study.schema import OVER_LIMITS
 
@@ -32,10 +32,10 @@ def outlook(
         `more_trials` is "limited" where nothing that the search draws keeps the limits that a
         person has set; "no" where every configuration of the search space has been tried, and
         `configurations` then says how many there are; "unknown" where there are too few trials to
-        tell; "hardly" where the last half of them gained less than the best score is uncertain by,
-        or the last third nothing; else "perhaps". `last` trials gained `gain`, and the best score
-        has the standard error `noise`, both in units of the metric; `since_best` trials came after
-        the best one.
+        tell; "hardly" where the last half of them gained no more than the best score is uncertain
+        by, so that as many more will probably not gain more, either; else "perhaps". `last` trials
+        gained `gain`, and the best score has the standard error `noise`, both in units of the
+        metric; `since_best` trials came after the best one.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     half = recent(finished, made)
@@ -54,9 +54,7 @@ def outlook(
         return {"more_trials": "no", **found}
     if len(finished) < FEWEST_TO_JUDGE or since is None:
         return {"more_trials": "unknown", **found}
-    chance = half is not None and half.noise is not None and half.gain <= half.noise
-    stale = 3 * since >= len(finished)
-    return {"more_trials": "hardly" if chance or stale else "perhaps", **found}
+    return {"more_trials": "hardly" if is_chance(half) else "perhaps", **found}
 
 
 def _since_best(finished: Sequence[FrozenTrial], direction: Direction) -> int | None:

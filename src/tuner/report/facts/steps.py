@@ -28,7 +28,8 @@ def ablation_facts(
     folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
     `without` is what the best loses when the change is left out, and `worth` the mean of the two:
     what a change adds on the path depends on the changes before it, what is lost without it on all
-    others, and their mean favours neither. Intervals cover new trainings and new folds of the
+    others, and their mean favours neither; `left` is what all changes gain over those up to there.
+    Intervals cover new trainings and new folds of the
     development rows, which share most of the rows that they train on; no new test rows.
 
     Args:
@@ -52,6 +53,7 @@ def ablation_facts(
             **stored["changes"][name],
             **(step := _gain(before, after, direction, held_out)),
             "total": _gain(first, after, direction, held_out)["gain"],
+            "left": _gain(after, whole, direction, held_out),
             "worth": _worth(step["gain"], without.get(name, {}).get("gain")),
         }
         for name, before, after in zip(stored["path"], scores, scores[1:], strict=False)
@@ -73,6 +75,19 @@ def ablation_facts(
         "whole": _gain(first, whole, direction, held_out),
         "smallest": smallest,
     }
+
+
+def can_be_told(found: Mapping[str, Any]) -> bool:
+    """Whether the folds can tell the gain of all changes together from nothing.
+
+    Where they cannot, they say of no single change what it brings: some change looks best, and is
+    said to bring most of the gain, in half of the studies in which no change does anything.
+
+    Args:
+        found: by `ablation_facts`.
+    """
+    interval = found["whole"].get("interval")  # None: one fold, or the same on all of them
+    return interval is None or interval[0] > 0
 
 
 def _worth(gain: float | None, lost: float | None) -> float | None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, nphrase, phrase, said, translated
+from tuner.report.facts.steps import can_be_told
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
@@ -40,8 +41,7 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     metric = metric_in(facts)
     parts = [
         translated(HEADING),
-        _most(found, metric),
-        _smallest(metric, found),
+        *_answers(metric, found),
         *parts_section(facts),
         *_better_half_way(found),
     ]
@@ -49,7 +49,9 @@ def changes_section(facts: Facts, picture: str | None) -> str:
         caption = phrase("Gain by change, from the baseline to the best")
         parts.append(f"![{caption}]({picture})")
     if found["path"]:
-        parts += [steps_table(metric, found), notes_on_steps(metric, found), _groups(found)]
+        parts += [steps_table(metric, found), notes_on_steps(metric, found)]
+        if can_be_told(found):
+            parts.append(_groups(found))
     if not found["complete"]:
         parts.append(
             phrase("The time budget ran out. The command below continues.")
@@ -62,9 +64,13 @@ def changes_section(facts: Facts, picture: str | None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def ablate_command(facts: Facts) -> str:
-    """Return the command that measures the changes, or continues to."""
-    rounds = f" --seeds {facts['ablation']['rounds']}" if facts["ablation"] else ""
+def ablate_command(facts: Facts, *, times: int = 1) -> str:
+    """Return the command that measures the changes, or continues to.
+
+    Args:
+        times: as many folds as they were measured on.
+    """
+    rounds = f" --seeds {times * facts['ablation']['rounds']}" if facts["ablation"] else ""
     return f"tuner ablate{option_for_place(facts)}{rounds} {study_word(facts)}"
 
 
@@ -85,6 +91,23 @@ def _not_measured(facts: Facts) -> str:
             shell(ablate_command(facts)),
         )
     )
+
+
+def _answers(metric: Metric, found: Facts) -> list[str]:
+    """Say which change mattered most, and which are enough; or that nothing can be told."""
+    whole = found["whole"]["gain"]
+    if can_be_told(found) or whole is None or not whole > 0:
+        return [_most(found, metric), _smallest(metric, found)]
+    return [
+        phrase(
+            "**These folds cannot tell which change mattered:** all {every} together gain {gain}, "
+            "with a 95 % interval of {interval}, which includes zero. The steps below may be "
+            "chance. Run `tuner ablate` with more `--seeds`.",
+            every=count(len(found["changes"]), "change"),
+            gain=with_unit(metric, gain_written(metric, whole, found)),
+            interval=with_unit(metric, interval_written(metric, found["whole"]["interval"], found)),
+        )
+    ]
 
 
 def _most(found: Facts, metric: Metric) -> str:
@@ -168,7 +191,7 @@ def _doubt(metric: Metric, found: Facts) -> str:
 
 
 def _better_half_way(found: Facts) -> list[str]:
-    """Say so where the path was better before its end: some changes do harm."""
+    """Say so where the path was better before its end, by more than chance: some do harm."""
     totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
     if not totals:
         return []
@@ -177,7 +200,7 @@ def _better_half_way(found: Facts) -> list[str]:
         totals.append(found["whole"]["gain"])
         after += rest["changes"]
     top = max(range(len(totals)), key=totals.__getitem__)
-    if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]):
+    if totals[top] - totals[-1] <= 1e-6 * abs(totals[-1]) or not _is_loss(found["path"][top]):
         return []
     return [
         nphrase(
@@ -192,6 +215,12 @@ def _better_half_way(found: Facts) -> list[str]:
             others=listed([code(name) for name in after[top + 1 :]]),
         )
     ]
+
+
+def _is_loss(step: Facts) -> bool:
+    """Whether the changes after this step are proven to do harm together."""
+    left = step["left"]
+    return left["n"] > 1 and (left["interval"] is None or left["interval"][1] < 0)
 
 
 def _groups(found: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
+from tuner.evidence.rows.doubt import MOST
 from tuner.language import joined, phrase, said, translated
 from tuner.report.wording import BLANK, code, count, in_turn, number, per_cent, significant, table
 
@@ -173,16 +174,30 @@ def _suspects(found: Facts) -> str:
     header += [phrase("models say"), phrase("mean probability"), phrase("models against the label")]
     told = joined(
         phrase(
-            "**Is the label wrong?** Nearly all models contradict {labels} of the test rows. Among "
-            "all rows that the models are this sure of, at least nine in ten do have the label "
-            "that they say. Look at these first.",
+            "**Is the label wrong?** Nearly all models contradict {labels} of the test rows, with "
+            "a mean probability of {most} or more. Look at these first.",
             labels=count(len(suspects), "label"),
+            most=per_cent(MOST),
         ),
+        _sure(found),
         phrase("The first {count} are shown.", count=MOST_SUSPECTS)
         if len(suspects) > MOST_SUSPECTS
         else "",
     )
     return f"{told}\n\n{table(header, rows, left=3)}"
+
+
+def _sure(found: Facts) -> str:
+    """Say how many sure answers are wrong although the label is right, as far as models tell."""
+    sure = found.get("sure")
+    if not sure:
+        return phrase("Models that are so sure are wrong now and then, too.")
+    return phrase(
+        "Models that are so sure are wrong now and then, too: by their own probabilities, {wrong} "
+        "of their {answers:,} sure answers are.",
+        wrong=significant(sure["wrong"], 2),
+        answers=sure["answers"],
+    )
 
 
 def _residuals(facts: Facts) -> str:

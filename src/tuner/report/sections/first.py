@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase, said
+from tuner.report.facts.steps import can_be_told
 from tuner.report.known import DATA, known
 from tuner.report.sections.choice import chosen_arm, how_to_use, reason
 from tuner.report.sections.guesses import best_is_guess, is_guess
@@ -170,7 +171,7 @@ def _what_changed(facts: Facts) -> str:
 def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
     """Return the changed hyperparameters, those that matter most first, and how that is known."""
     ablation, importance = facts["ablation"], facts["importance"]
-    if ablation and ablation["path"]:
+    if ablation and ablation["path"] and can_be_told(ablation):
         enough = (ablation["smallest"] or {}).get("changes", [])
         steps = [step for step in ablation["path"] if step["change"] in differing]
         if enough:

@@ -35,7 +35,7 @@ def mattered_section(facts: Facts, picture: str | None) -> str:
                 _evidence(other) if other else BLANK,
             ]
         )
-    header = [phrase("hyperparameter"), phrase("importance"), phrase("95 % interval"), ""]
+    header = [phrase("hyperparameter"), phrase("importance"), phrase("drawn again"), ""]
     header += [phrase("early on"), ""]
     parts = [phrase("## Which hyperparameters mattered in the search?"), _answer(found)]
     if picture:
@@ -70,9 +70,15 @@ def _notes(found: Facts) -> str:
     shadow = found["final"]["shadow"]
     notes = [
         phrase(
-            "- *Importance*: the share of the differences between the ranks of {trials} (fANOVA). "
-            "Intervals come from drawing the trials again.",
+            "- *Importance*: a random forest learns the ranks of {trials}. Of all that single "
+            "hyperparameters explain in it, this is the share of each (fANOVA). Noise gets a "
+            "share, too; the fewer trials, the more.",
             trials=count(found["final"]["trials"], "complete trial"),
+        ),
+        phrase(
+            "- *Drawn again*: 95 of 100 such shares are in this range when the trials are drawn "
+            "again from these. It shows how much hangs on single trials. The share that endless "
+            "trials would show may be outside."
         ),
         phrase(
             "- A column of pure noise scored {noise} (at most {most}). *Evidence* means: above "

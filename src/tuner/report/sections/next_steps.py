@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import door_of
 from tuner.language import joined, phrase
+from tuner.report.facts.steps import can_be_told
 from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
@@ -82,6 +83,8 @@ def _drop(facts: Facts) -> list[str]:
     kept = listed([code(name) for name in names])
     part = confirmed_part(facts, names)
     over = part and part["over_baseline"]
+    if part is None and not can_be_told(found):
+        return []
     if part is None:
         what = phrase(
             "Simplify: keep only {kept}, and drop the other changes. This command compares that "

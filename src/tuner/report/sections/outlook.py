@@ -43,7 +43,8 @@ def more_trials(facts: Facts) -> str:
         )
     brought = _brought(found, metric)
     if found["more_trials"] == "hardly":
-        return joined(phrase("**100 more trials would probably not help.**"), brought)
+        sentence = phrase("**{more} more trials would probably not help.**", more=found["last"])
+        return joined(sentence, brought)
     return joined(
         phrase("**More trials may help.**"),
         brought,

@@ -36,9 +36,13 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
     )
     if found["optimism"] is None:
         return text
-    luck = phrase(
-        "So about {luck} of a search score are luck there.",
-        luck=difference(metric, found["optimism"]),
+    luck = (
+        phrase(
+            "So about {luck} of a search score are luck there.",
+            luck=difference(metric, found["optimism"]),
+        )
+        if found["optimism"] > 0
+        else phrase("The score in the search is not better than that, so it shows no luck there.")
     )
     if found["gain"] is None:
         return joined(text, luck)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import nphrase, phrase
+from tuner.report.facts.steps import can_be_told
 from tuner.report.scored import metric_in
 from tuner.report.sections.figures import decimals_of, figures, level_or_none, written
 from tuner.report.sections.loop import is_of_loop, on_test
@@ -114,7 +115,7 @@ def most_of_it(facts: Facts) -> str:
     if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
         return ""
     whole, part = found["whole"]["gain"], found["smallest"]["gain"]
-    if whole is None or part is None or not whole > 0:
+    if whole is None or part is None or not whole > 0 or not can_be_told(found):
         return ""
     names = [
         one["change"] for one in found["path"] if one["change"] in found["smallest"]["changes"]
