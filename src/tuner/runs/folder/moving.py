@@ -2,7 +2,8 @@
 
 The place is told whose files it has, then all is copied, then the storage folder is told of the
 place, and only then is the old place emptied. So there is no moment without a whole copy, and
-where it is interrupted, the same command does the rest.
+where it is interrupted, the same command does the rest. What was written meanwhile stays: of two
+files of one name the newer one is kept. A place that another storage folder uses is not emptied.
 """
 
 from __future__ import annotations
@@ -86,10 +87,24 @@ def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: 
     for other in sorted({record.leaving or "", ""}):
         old = depot_at(other, root)
         if old != target:
-            for one in _copy(old, target, tell):
-                old.remove(one)
-            _disown(old, record.id)
+            _empty(old, target, record.id, tell)
     record.settle(root)
+
+
+def _empty(old: Depot, target: Depot, own: str, tell: Callable[[str], object]) -> None:
+    """Take all of a storage folder's files out of a place that it leaves."""
+    copied, owners = _copy(old, target, tell), owners_of(old)
+    if others := [one for one in owners if one != own]:
+        if copied:
+            tell(
+                f"{old.url} keeps its copies: another storage folder uses it, or this one was "
+                "copied or moved by hand. Where nothing else needs them, remove them yourself"
+            )
+    else:
+        for one in copied:
+            old.remove(one)
+    if own in owners:
+        set_owners(old, others)
 
 
 def _claim(depot: Depot, own: str, share: bool) -> None:
@@ -112,13 +127,15 @@ def _claim(depot: Depot, own: str, share: bool) -> None:
 
 
 def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
-    """Copy what the new place does not have yet; return what is in both then."""
+    """Copy what the new place does not have yet, or not as new; return what is in both then."""
     copied = []
     bundles = {one.key: one for one in new.bundles()}
     for bundle in old.bundles():
         there = bundles.get(bundle.key)
         # A manifest has the checksums of all else.
-        if there is None or new.manifest(there) != old.manifest(bundle):
+        if there is None or (
+            there.changed <= bundle.changed and new.manifest(there) != old.manifest(bundle)
+        ):
             with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
                 folder = Path(work) / bundle.name
                 try:
@@ -129,17 +146,19 @@ def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
                 new.put_bundle(bundle.study, bundle.name, folder)
             tell(new.where(bundle.study, bundle.name))
         copied.append(bundle)
-    sizes = {one.key: one.bytes for one in new.artifacts()}
+    artifacts = {one.key: one for one in new.artifacts()}
     for artifact in old.artifacts():
-        if sizes.get(artifact.key) != artifact.bytes:
+        there = artifacts.get(artifact.key)
+        if there is None or not _is_current(there, artifact):
             with old.open_artifact(artifact.name) as file:
                 new.put_artifact(artifact.name, file)
         copied.append(artifact)
     return copied
 
 
-def _disown(old: Depot, own: str) -> None:
-    """Note in a place that it has no files of this storage folder any more."""
-    owners = owners_of(old)
-    if own in owners:
-        set_owners(old, [one for one in owners if one != own])
+def _is_current(there: Kept, artifact: Kept) -> bool:
+    """Whether a file of the dashboard needs no copy: it is written anew, not changed."""
+    return there.changed > artifact.changed or (there.changed, there.bytes) == (
+        artifact.changed,
+        artifact.bytes,
+    )
