@@ -7,22 +7,24 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.making import TINY, make_brief, rerun
+from tests.waiting import wait_until
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Engine, Event, Failed, Finished, Job, Replica, run_all
 from tuner.engines.processes import ProcessEngine, _Fit
 from tuner.engines.worker import run
+from tuner.machine import ENDED_FIRST, OWN_SCORE
 from tuner.training.fitting import ReportPoint
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
-    from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "in-process": InProcessEngine,
@@ -268,6 +270,36 @@ def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
                 worker.process.join()
         kill_worker_of(engine, 1)
         assert isinstance(drain(engine, 1)[-1], Finished)
+    finally:
+        engine.close()
+
+
+def test_a_fit_whose_worker_was_killed_has_the_memory_of_all_others(job: Job) -> None:
+    """Lack of memory is the usual reason; workers without a fit keep what they had of it."""
+    engine = ProcessEngine(3)
+    try:
+        engine.start(1, job)
+        engine.start(2, job)
+        idle = [worker.process for worker in engine._workers if not worker.fits]
+        first_point(engine, 1)
+        kill_worker_of(engine, 1)
+        ends = [drain(engine, key)[-1] for key in (2, 1)]
+        assert all(isinstance(end, Finished) for end in ends)
+        assert not any(process.is_alive() for process in idle)
+        engine.start(3, job)
+        assert isinstance(drain(engine, 3)[-1], Finished)
+    finally:
+        engine.close()
+
+
+@pytest.mark.skipif(not OWN_SCORE.exists(), reason="Linux alone chooses so")
+def test_where_memory_runs_out_a_worker_is_ended_before_the_command() -> None:
+    engine = ProcessEngine(1)
+    try:
+        (worker,) = engine._workers
+        score = Path(f"/proc/{worker.process.pid}/oom_score_adj")
+        wait_until(lambda: int(score.read_text()) >= ENDED_FIRST)
+        assert int(OWN_SCORE.read_text()) < ENDED_FIRST
     finally:
         engine.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import signal
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,11 +62,17 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
         place = min(range(len(self._workers)), key=lambda one: len(self._workers[one].fits))
         worker = self._workers[place]
         if not worker.fits and not worker.process.is_alive():
-            worker.end()  # killed while it had nothing to do: no fit is lost
+            worker.end()  # it had nothing to do: no fit is lost
             worker = self._workers[place] = _Worker(worker.card)
         fit = _Fit(worker, next(self._tickets))
         worker.begin(fit, job)
         return fit
+
+    def _make_room(self) -> None:
+        """End the workers that have nothing to do, whose memory would stay taken."""
+        for worker in self._workers:
+            if not worker.fits:
+                worker.end()
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = [remote for remote in remotes if isinstance(remote, _Fit)]
@@ -149,7 +156,8 @@ class _Worker:
         except (EOFError, OSError):
             self.end()
             code = self.process.exitcode
-            self.lose(f"ended with exit code {code}; -9 is often lack of memory")
+            how = f"ended with exit code {code}; -9 is often lack of memory"
+            self.lose(how, killed=code == -signal.SIGKILL)
             return
         fit = self.fits.get(ticket)
         if fit is None:
@@ -158,11 +166,11 @@ class _Worker:
         if isinstance(event, Finished | Failed):
             del self.fits[ticket]
 
-    def lose(self, how: str) -> None:
+    def lose(self, how: str, *, killed: bool = False) -> None:
         """End the process; each of its fits is told that it is lost."""
         self.end()
         for fit in self.fits.values():
-            fit.came.append(LostError(how))
+            fit.came.append(LostError(how, killed=killed))
         self.fits.clear()
 
     def end(self) -> None:
