@@ -9,6 +9,7 @@ files of one name the newer one is kept. A place that another storage folder use
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from tuner.depot.use import files_to_move
 from tuner.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tuner.depot.contract import Depot, Kept
     from tuner.workplace import Workplace
@@ -136,14 +137,12 @@ def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
         if there is None or (
             there.changed <= bundle.changed and new.manifest(there) != old.manifest(bundle)
         ):
-            with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
-                folder = Path(work) / bundle.name
-                try:
-                    old.fetch(bundle, folder)
-                except BundleError as error:
-                    tell(f"Left where it is: {error}")
-                    continue
-                new.put_bundle(bundle.study, bundle.name, folder)
+            try:
+                with _at_hand(old, bundle) as folder:
+                    new.put_bundle(bundle.study, bundle.name, folder)
+            except BundleError as error:
+                tell(f"Left where it is: {error}")
+                continue
             tell(new.where(bundle.study, bundle.name))
         copied.append(bundle)
     artifacts = {one.key: one for one in new.artifacts()}
@@ -154,6 +153,22 @@ def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
                 new.put_artifact(artifact.name, file)
         copied.append(artifact)
     return copied
+
+
+@contextmanager
+def _at_hand(depot: Depot, bundle: Kept) -> Iterator[Path]:
+    """Lend the files of a bundle: where they are, if that is a folder. /tmp may be small.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    if depot.folder is not None:
+        yield depot.folder / bundle.key
+        return
+    with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
+        folder = Path(work) / bundle.name
+        depot.fetch(bundle, folder)
+        yield folder
 
 
 def _is_current(there: Kept, artifact: Kept) -> bool:
