@@ -274,20 +274,19 @@ def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
         engine.close()
 
 
-def test_a_fit_whose_worker_was_killed_has_the_memory_of_all_others(job: Job) -> None:
-    """Lack of memory is the usual reason; workers without a fit keep what they had of it."""
-    engine = ProcessEngine(3)
+def test_a_fit_whose_worker_was_killed_begins_again_alone(job: Job) -> None:
+    """Lack of memory is the usual reason."""
+    engine = ProcessEngine(2)
     try:
         engine.start(1, job)
-        engine.start(2, job)
-        idle = [worker.process for worker in engine._workers if not worker.fits]
         first_point(engine, 1)
         kill_worker_of(engine, 1)
-        ends = [drain(engine, key)[-1] for key in (2, 1)]
-        assert all(isinstance(end, Finished) for end in ends)
-        assert not any(process.is_alive() for process in idle)
-        engine.start(3, job)
-        assert isinstance(drain(engine, 3)[-1], Finished)
+        while not engine._fits[1].retried:
+            engine.next(1, timeout=0.1)
+        assert engine._fits[1].alone
+        engine.start(2, job)
+        assert engine._fits[2].remote is None
+        assert all(isinstance(drain(engine, key)[-1], Finished) for key in (1, 2))
     finally:
         engine.close()
 

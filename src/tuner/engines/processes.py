@@ -62,17 +62,11 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
         place = min(range(len(self._workers)), key=lambda one: len(self._workers[one].fits))
         worker = self._workers[place]
         if not worker.fits and not worker.process.is_alive():
-            worker.end()  # it had nothing to do: no fit is lost
+            worker.end()  # killed while it had nothing to do: no fit is lost
             worker = self._workers[place] = _Worker(worker.card)
         fit = _Fit(worker, next(self._tickets))
         worker.begin(fit, job)
         return fit
-
-    def _make_room(self) -> None:
-        """End the workers that have nothing to do, whose memory would stay taken."""
-        for worker in self._workers:
-            if not worker.fits:
-                worker.end()
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = [remote for remote in remotes if isinstance(remote, _Fit)]

@@ -106,9 +106,6 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
     def _begin(self, job: JobT) -> Remote:
         """Have a fit begun somewhere."""
 
-    def _make_room(self) -> None:
-        """Give up what is kept for other fits: one that may need all memory is about to begin."""
-
     @abstractmethod
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> Sequence[Remote]:
         """Return those from which something has come, after `timeout` seconds at most."""
@@ -164,8 +161,6 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             if self._waiting[0].alone and free < self.slots:
                 return
             fit = self._waiting.popleft()
-            if fit.alone:
-                self._make_room()
             with held_back():  # what runs and is not written down here, nothing would end
                 fit.remote = self._begin(fit.job)
             free = 0 if fit.alone else free - 1
