@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tuner import files
+from tuner.depot.folder import UNFINISHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +117,46 @@ def test_a_folder_takes_the_place_of_a_file(tmp_path: Path) -> None:
     with files.replacing_folder(path) as beside:
         (beside / "new").touch()
     assert names(path) == ["new"]
+
+
+def test_a_folder_is_on_the_disk_before_it_is_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut leaves empty files there, when what they were copied from is gone."""
+    path, flushed = tmp_path / "folder", set[int]()
+
+    def flush(descriptor: int) -> None:
+        assert not path.exists()
+        flushed.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with files.replacing_folder(path) as beside:
+        (beside / "inner").mkdir()
+        written = [beside / "one", beside / "inner" / "two"]
+        for one in written:
+            one.write_text("x")
+        wanted = {one.stat().st_ino for one in written}
+    assert flushed == wanted
+
+
+def test_a_folder_is_gone_where_its_removal_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a model would be in the way of the next one; half of the pictures, a data set."""
+    path, removed = tmp_path / "folder", shutil.rmtree
+
+    def interrupted(folder: Path, *_: object, **__: object) -> None:
+        if folder.exists():
+            (folder / "one").unlink()
+            raise KeyboardInterrupt
+
+    for remove in (interrupted, removed):
+        path.mkdir()
+        for name in ("one", "two"):
+            (path / name).touch()
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        with suppress(KeyboardInterrupt):
+            files.remove_folder(path)
+        assert not path.exists()
+        assert all(UNFINISHED.fullmatch(name) for name in names(tmp_path)), "tuner clean finds it"
+    assert names(tmp_path) == []

@@ -1,4 +1,7 @@
-"""Files appear whole or not at all: written beside their place, flushed, and moved in."""
+"""Files appear whole or not at all: written beside their place, flushed, and moved in.
+
+Folders disappear in the same way.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield beside
+        for written in beside.rglob("*"):
+            if written.is_file() and not written.is_symlink():
+                with written.open("rb") as file:
+                    os.fsync(file.fileno())
         beside.chmod(0o755)
         _move_over(beside, path)
     finally:
@@ -69,6 +76,15 @@ def _move_over(beside: Path, path: Path) -> None:
                 path.replace(retired / path.name)
         finally:
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder. What is left of it where this is interrupted is hidden, as a leftover is."""
+    hidden = path.with_name(f".{path.name}.removing")
+    shutil.rmtree(hidden, ignore_errors=True)  # of one of that name, interrupted before
+    with suppress(OSError):  # a long name, or a full disk: without that, then
+        path = path.rename(hidden)
+    shutil.rmtree(path)
 
 
 def write_text(path: Path, text: str) -> None:

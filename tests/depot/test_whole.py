@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +28,10 @@ from tuner.commands.backup import main as backup
 from tuner.commands.restore import main as restore
 from tuner.commands.study import main as study
 from tuner.depot.bucket import BucketDepot
+from tuner.depot.folder import FolderDepot
+from tuner.depot.record import Record
 from tuner.errors import DepotError, UsageError
-from tuner.runs.folder.cleaning import find_waste
+from tuner.runs.folder.cleaning import find_waste, is_depot_shared
 from tuner.runs.folder.moving import contents_of, move
 from tuner.study.dashboard import Artifacts, on_record
 from tuner.study.database.storage import open_storage
@@ -35,6 +39,7 @@ from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tuner.depot.contract import Depot
@@ -251,6 +256,100 @@ def test_an_interrupted_move_is_done_by_the_same_command(
     assert HERE.depot.url == place
     assert {one.key for one in (*HERE.depot.bundles(), *HERE.depot.artifacts())} == wanted
     assert not [*(HERE.root / "bundles").glob("*")]
+
+
+def test_what_was_made_after_an_interrupted_move_is_not_lost(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old place was not emptied yet, and a model of the same name was made in the new one."""
+    here = HERE.depot
+    here.put_bundle("tiny", "best", bundle(tmp_path / "first" / "best", 100))
+    here.put_artifact("shown", io.BytesIO(b"old"))
+    aged(here)
+
+    def interrupt(*_: object) -> None:
+        raise InterruptionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDepot, "remove", interrupt)
+        with pytest.raises(InterruptionError):
+            move(HERE, place)
+    HERE.depot.put_bundle("tiny", "best", bundle(tmp_path / "second" / "best", 100))
+    HERE.depot.put_artifact("shown", io.BytesIO(b"newer"))
+    made = (tmp_path / "second" / "best" / "manifest.json").read_bytes()
+    move(HERE, place)
+    (found,) = HERE.depot.bundles("tiny")
+    assert HERE.depot.manifest(found) == made
+    assert read(HERE.depot, "shown") == b"newer"
+    assert not here.bundles("tiny")
+
+
+def test_a_file_that_was_written_anew_before_the_move_went_on_is_copied_anew(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as long as before: a picture, or weights of another seed."""
+    here = HERE.depot
+    here.put_artifact("shown", io.BytesIO(b"old"))
+    aged(here)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "keep", once(Record.keep))
+        with pytest.raises(InterruptionError):
+            move(HERE, place)
+    later = time.time() + 60
+    here.put_artifact("shown", io.BytesIO(b"new"))
+    os.utime(HERE.root / "artifacts" / "shown", (later, later))
+    move(HERE, place)
+    assert read(HERE.depot, "shown") == b"new"
+
+
+def test_a_place_that_another_storage_folder_uses_is_left_as_it_is(
+    place: str, tmp_path: Path
+) -> None:
+    move(HERE, place)
+    other = Workplace.at(tmp_path / "other")
+    move(other, place, share=True)
+    other.depot.put_bundle("theirs", "best", bundle(tmp_path / "theirs" / "best", 100))
+    other.depot.put_artifact("theirs", io.BytesIO(b"x"))
+    said: list[str] = []
+    move(HERE, str(HERE.root), said.append)
+    assert any(f"{place} keeps its copies" in line for line in said)
+    assert [one.study for one in other.depot.bundles("theirs")] == ["theirs"]
+    assert read(other.depot, "theirs") == b"x"
+    assert not is_depot_shared(other), "it is alone there now"
+
+
+def test_a_copied_storage_folder_takes_nothing_from_the_one_it_was_copied_from(
+    place: str, tmp_path: Path
+) -> None:
+    move(HERE, place)
+    HERE.depot.put_bundle("tiny", "best", bundle(tmp_path / "made" / "best", 100))
+    copy = Workplace.at(tmp_path / "copy")
+    shutil.copytree(HERE.root, copy.root)
+    assert is_depot_shared(copy)
+    (tmp_path / "elsewhere").mkdir()
+    move(copy, str(tmp_path / "elsewhere"))
+    for one in (HERE, copy):
+        assert [kept.name for kept in one.depot.bundles("tiny")] == ["best"]
+        assert not is_depot_shared(one)
+    move(HERE, str(HERE.root))
+    assert not HERE.depot.bundles("nobody")
+
+
+def read(depot: Depot, artifact: str) -> bytes:
+    with depot.open_artifact(artifact) as file:
+        return file.read()
+
+
+def once(real: Callable[..., None]) -> Callable[..., None]:
+    """The second call, which notes the new place, is interrupted."""
+    calls = itertools.count(1)
+
+    def interrupted(*given: object) -> None:
+        if next(calls) == 2:
+            raise InterruptionError
+        real(*given)
+
+    return interrupted
 
 
 def bundle(folder: Path, size: int) -> Path:

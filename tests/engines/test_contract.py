@@ -7,22 +7,24 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.making import TINY, make_brief, rerun
+from tests.waiting import wait_until
 from tuner.engines.inprocess import InProcessEngine
 from tuner.engines.job import Engine, Event, Failed, Finished, Job, Replica, run_all
 from tuner.engines.processes import ProcessEngine, _Fit
 from tuner.engines.worker import run
+from tuner.machine import ENDED_FIRST, OWN_SCORE
 from tuner.training.fitting import ReportPoint
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
-    from pathlib import Path
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "in-process": InProcessEngine,
@@ -268,6 +270,35 @@ def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
                 worker.process.join()
         kill_worker_of(engine, 1)
         assert isinstance(drain(engine, 1)[-1], Finished)
+    finally:
+        engine.close()
+
+
+def test_a_fit_whose_worker_was_killed_begins_again_alone(job: Job) -> None:
+    """Lack of memory is the usual reason."""
+    engine = ProcessEngine(2)
+    try:
+        engine.start(1, job)
+        first_point(engine, 1)
+        kill_worker_of(engine, 1)
+        while not engine._fits[1].retried:
+            engine.next(1, timeout=0.1)
+        assert engine._fits[1].alone
+        engine.start(2, job)
+        assert engine._fits[2].remote is None
+        assert all(isinstance(drain(engine, key)[-1], Finished) for key in (1, 2))
+    finally:
+        engine.close()
+
+
+@pytest.mark.skipif(not OWN_SCORE.exists(), reason="Linux alone chooses so")
+def test_where_memory_runs_out_a_worker_is_ended_before_the_command() -> None:
+    engine = ProcessEngine(1)
+    try:
+        (worker,) = engine._workers
+        score = Path(f"/proc/{worker.process.pid}/oom_score_adj")
+        wait_until(lambda: int(score.read_text()) >= ENDED_FIRST)
+        assert int(OWN_SCORE.read_text()) < ENDED_FIRST
     finally:
         engine.close()
 

@@ -247,6 +247,10 @@ def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
     trial.datetime_complete = killed + timedelta(seconds=90)  # as of an ablation, which is no run
     open_evidence(study).add_trial(trial)
     assert seconds_spent(study, sessions, own) == 151 + 70
+    slept = optuna.trial.create_trial(value=0.5, user_attrs={"seconds": 10.0})
+    slept.datetime_complete = killed + timedelta(seconds=3000)
+    study.add_trial(slept)
+    assert seconds_spent(study, sessions, own) == 151 + 70 + 10 + 60
     (tmp_path / "other").mkdir()
     study = make_study(tmp_path / "other")
     add_trial(study, value=0.6, arm="baseline")

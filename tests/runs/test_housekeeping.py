@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import optuna
@@ -20,8 +21,10 @@ from tuner.commands.list import main as list_main
 from tuner.commands.study import main as study_main
 from tuner.errors import StudyError, UsageError
 from tuner.evidence.final.odometer import looks_among, looks_at, openings_in
+from tuner.evidence.statistics.looks import Plan
 from tuner.report.facts import gather
 from tuner.runs.contrast import contrast
+from tuner.runs.folder import renaming
 from tuner.runs.folder.backup import back_up
 from tuner.runs.folder.cleaning import find_waste, take_away
 from tuner.runs.folder.deletion import delete_study, plan_deletion
@@ -201,6 +204,26 @@ def test_looks_at_a_test_set_outlive_delete_and_clean(own_workplace: Path) -> No
 
 
 @pytest.mark.slow
+def test_an_interrupted_deletion_that_is_repeated_counts_its_looks_once(
+    own_workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = search(DATABASE, make_brief(TINY, own_workplace), 2, name="other")
+    identity = make_brief(TINY, own_workplace).dataset.test.identity()
+    before = looks_at(other, identity)
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Catalogue, "delete", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                delete_study(HERE, "tiny")
+    delete_study(HERE, "tiny")
+    assert looks_at(load_study(DATABASE, "other"), identity) == before
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
 def test_a_study_at_work_is_kept(own_workplace: Path) -> None:
     assert own_workplace.is_dir()
     before = catalogue().artifacts("tiny")
@@ -253,6 +276,22 @@ def test_rename_moves_the_study_with_all_that_names_it(own_workplace: Path) -> N
     assert set(waste().values()) <= {"lock"}
 
 
+@pytest.mark.slow
+def test_a_rename_interrupted_at_its_report_is_done_by_the_same_command(
+    own_workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own_workplace.is_dir()
+    with monkeypatch.context() as patch:
+        patch.setattr(renaming, "write_and_publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rename_study(HERE, "tiny", "new name")
+    rename_study(HERE, "tiny", "new name")
+    report = HERE.report("new name")
+    assert json.loads((report / "report.json").read_text())["study"] == "new name"
+    with pytest.raises(UsageError, match="no study 'tiny'"):
+        rename_study(HERE, "tiny", "new name")
+
+
 @pytest.mark.parametrize("taken", ["tiny", "", "a/b", ".hidden"])
 def test_a_name_that_cannot_be_is_refused_and_nothing_moves(
     own_workplace: Path, taken: str
@@ -269,6 +308,30 @@ def test_rename_leaves_files_of_a_name_without_a_study_alone(own_workplace: Path
     with pytest.raises(StudyError, match="no study has that name"):
         rename_study(HERE, "tiny", "other")
     assert "tiny" in catalogue().studies
+
+
+def test_weights_that_a_second_look_needs_are_kept(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    weights = HERE.confirmation("tiny") / "seed.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    study = load_study(DATABASE, "tiny")
+    found = study.user_attrs[CONFIRMATION]
+    for made, kinds in ((1, set()), (2, {"weights"})):
+        plan = asdict(replace(Plan.of(1), made=made))
+        study.set_user_attr(CONFIRMATION, {**found, "plan": plan})
+        assert set(waste().values()) == kinds
+
+
+def test_what_another_clean_has_taken_meanwhile_is_no_error(own_workplace: Path) -> None:
+    assert own_workplace.is_dir()
+    for artifact in catalogue().artifacts():
+        (HERE.root / "artifacts" / artifact).unlink()
+    found = find_waste(HERE)
+    assert {one.kind for one in found} == {"record"}
+    for _ in range(2):
+        assert take_away(HERE, found) == []
+    assert find_waste(HERE) == []
 
 
 def test_clean_finds_what_serves_nothing_and_touches_nothing_else(

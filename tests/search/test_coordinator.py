@@ -23,6 +23,8 @@ from tests.making import (
     search,
 )
 from tuner.data.dataset import LockedSplit
+from tuner.engines.inprocess import InProcessEngine
+from tuner.engines.job import Failed
 from tuner.errors import StudyError
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
@@ -128,6 +130,19 @@ def test_a_baseline_that_fails_three_times_ends_the_study(tmp_path: Path, url: s
             search(url, config, 10)
     attempts = [t for t in load_study(url, "study").trials if t.user_attrs.get("arm") == "baseline"]
     assert [trial.state for trial in attempts] == [TrialState.FAIL] * 3
+
+
+def test_a_baseline_whose_workers_are_lost_is_no_fault_of_the_case(
+    config: StudyConfig, url: str
+) -> None:
+    class Losing(InProcessEngine):
+        def next(self, key: int, timeout: float) -> Failed:
+            self.stop(key)
+            return Failed("its worker was lost twice", may_pass=True)
+
+    study, opened = open_as_command(url, "study", config)
+    with pytest.raises(StudyError, match=r"lost twice\. .* Run the same command again to retry$"):
+        Coordinator(Mirror(study), opened, Losing()).search(3)
 
 
 def test_a_baseline_that_the_machine_lost_is_trained_where_the_total_is_reached(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from tuner.commands.upgrade import main as upgrade_main
 from tuner.errors import StoreError, UsageError
@@ -124,6 +124,33 @@ def test_an_old_database_is_refused_then_upgraded_without_loss(storage: RDBStora
     with engine.connect() as connection:
         assert connection.execute(text('SELECT who, "on" FROM tuner_acts')).all() == [("ann", "x")]
         assert connection.scalar(text("SELECT max(number) FROM tuner_version")) == VERSION
+
+
+def test_an_upgrade_that_was_killed_changes_nothing_and_is_done_again(
+    tmp_path: Path,
+) -> None:
+    """At any of its statements; on SQLite Python begins no transaction before these."""
+    place = Workplace.at(tmp_path / "home")
+    engine = open_storage(place.url, create=True).engine
+    first_version(engine)
+    statements = 0
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal statements
+        statements += statement.startswith(("ALTER", "DELETE"))
+        if statements == 3:
+            raise KeyboardInterrupt
+
+    event.listen(engine, "before_cursor_execute", count)
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(engine)
+    event.remove(engine, "before_cursor_execute", count)
+    with engine.connect() as connection:
+        assert version_in(connection) == "0001"
+        columns = {one["name"] for one in inspect(connection).get_columns("tuner_jobs")}
+    assert "priority" not in columns
+    upgrade(engine)
+    assert differences(engine) == []
 
 
 def test_a_version_that_is_not_known_is_refused(storage: RDBStorage) -> None:

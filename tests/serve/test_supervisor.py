@@ -130,6 +130,7 @@ def test_a_process_that_dies_each_time_fails_with_its_last_words(
     job = until(supervisor, number, ended)
     assert job.state == "failed"
     assert f"last line {MOST_STARTS}" in job.last_words
+    assert "lack of memory" in job.last_words
     assert supervisor.queue.resume(number).starts == 0
 
 

@@ -15,6 +15,7 @@ from tuner.depot import packing
 from tuner.depot.contract import ARTIFACTS, BUNDLES, MANIFEST, Kept
 from tuner.depot.s3 import SCHEME, file_system, split, worded
 from tuner.errors import BundleError, DepotError, UsageError
+from tuner.files import remove_folder
 from tuner.naming import folder_name
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class BucketDepot:
                 f"{error}. The bundle is complete, in {folder}. To send it from there: "
                 f"tuner files {self.url}"
             ) from error
-        shutil.rmtree(folder)
+        remove_folder(folder)
         with suppress(OSError):  # of another bundle that waits, or is being made
             folder.parent.rmdir()
 

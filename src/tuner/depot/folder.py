@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tuner.depot import packing
 from tuner.depot.contract import ARTIFACTS, BUNDLES, MANIFEST, Kept
 from tuner.errors import DepotError
-from tuner.files import replacing, replacing_folder
+from tuner.files import remove_folder, replacing, replacing_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +115,7 @@ class FolderDepot:
         """Remove a file, or a folder with all that is in it."""
         path = self.folder / one.key
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_folder(path)
         else:
             path.unlink(missing_ok=True)
         if one.key.count("/") == 2:

@@ -28,7 +28,8 @@ class Record:
     """What a storage folder remembers.
 
     Attributes:
-        id: of the storage folder, by which a place knows it.
+        id: of the storage folder, by which a place knows it. One that was copied or moved by hand
+            gets another: it cannot know whether the one that it comes from still uses the place.
         place: of its files; None: the storage folder itself.
         leaving: the place that they were in before, until it is empty; "": the storage folder;
             None: none is being left.
@@ -55,8 +56,11 @@ class Record:
             found = json.loads(text)
             if found["format"] != FORMAT:
                 raise ValueError("it is of another version of tuner")
+            is_own = found.get("root") in {None, str(root.resolve())}
             return cls(
-                id=str(found["id"]), place=_text(found["place"]), leaving=_text(found["leaving"])
+                id=str(found["id"]) if is_own else uuid.uuid4().hex,
+                place=_text(found["place"]),
+                leaving=_text(found["leaving"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DepotError(
@@ -66,7 +70,8 @@ class Record:
 
     def keep(self, root: Path) -> None:
         """Write it, whole or not at all."""
-        write_json(root / RECORD, {"format": FORMAT, **asdict(self)})
+        own = {"format": FORMAT, "root": str(root.resolve()), **asdict(self)}
+        write_json(root / RECORD, own)
 
     def settle(self, root: Path) -> None:
         """Write that nothing is on its way; a folder with its files inside needs no record."""

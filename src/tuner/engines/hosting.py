@@ -17,7 +17,7 @@ import torch
 from tuner.engines.cards import give_back_if_scarce, is_usable, release_card, see_only
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
-from tuner.machine import keep_memory
+from tuner.machine import be_ended_first, keep_memory
 from tuner.training.device import quieten_alerts
 from tuner.training.lanes import Turn
 from tuner.training.randomness import OwnGenerators
@@ -73,6 +73,7 @@ def host(pipe: Pipe, card: str | None) -> None:
     if card is not None:
         see_only(card)  # before anything here uses CUDA
         quieten_alerts()
+    be_ended_first()
     keep_memory()
     reader, hosted = Reader(), deque[_Hosted]()
     try:

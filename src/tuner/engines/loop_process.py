@@ -23,6 +23,7 @@ from tuner.engines.cards import see_only
 from tuner.engines.forking import once_the_parent_is_gone
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import CaseError, DivergedError, TrainingError
+from tuner.machine import be_ended_first
 from tuner.own.loops.calling import CrashedTestError, call, into_file, quieten
 from tuner.own.loops.events import Answer, Question, ShouldPrune, Told
 from tuner.own.loops.trial import middle
@@ -88,6 +89,7 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since:
     once_the_parent_is_gone(lambda: _end(output))
     if card is not None:
         see_only(card)
+    be_ended_first()
     torch.set_num_threads(job.plan.threads)
     into_file(output / "printed")
     quieten()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import signal
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -149,7 +150,8 @@ class _Worker:
         except (EOFError, OSError):
             self.end()
             code = self.process.exitcode
-            self.lose(f"ended with exit code {code}; -9 is often lack of memory")
+            how = f"ended with exit code {code}; -9 is often lack of memory"
+            self.lose(how, killed=code == -signal.SIGKILL)
             return
         fit = self.fits.get(ticket)
         if fit is None:
@@ -158,11 +160,11 @@ class _Worker:
         if isinstance(event, Finished | Failed):
             del self.fits[ticket]
 
-    def lose(self, how: str) -> None:
+    def lose(self, how: str, *, killed: bool = False) -> None:
         """End the process; each of its fits is told that it is lost."""
         self.end()
         for fit in self.fits.values():
-            fit.came.append(LostError(how))
+            fit.came.append(LostError(how, killed=killed))
         self.fits.clear()
 
     def end(self) -> None:

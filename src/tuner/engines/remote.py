@@ -24,7 +24,15 @@ SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one poi
 
 
 class LostError(Exception):
-    """What ran a fit is gone. The message says how it went."""
+    """What ran a fit is gone. The message says how it went.
+
+    Attributes:
+        killed: whether the system, or a person, has killed it: memory may have run out.
+    """
+
+    def __init__(self, how: str, *, killed: bool = False) -> None:
+        super().__init__(how)
+        self.killed = killed
 
 
 class Remote(Protocol):
@@ -77,8 +85,9 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
     """An engine whose fits run elsewhere.
 
     A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
-    come already are skipped and the consumer notices nothing. So is one that runs out of memory,
-    after all others have ended, and nothing is begun beside it; and one that was lost with others.
+    come already are skipped and the consumer notices nothing. So is one that runs out of memory, or
+    whose process was killed, after all others have ended, and nothing is begun beside it; and one
+    that was lost with others.
 
     Args:
         slots: how many fits at once; those beyond wait, in the order in which they were started.
@@ -163,7 +172,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             try:
                 event = remote.receive()
             except LostError as lost:
-                self._lose(sources[remote], str(lost))
+                self._lose(sources[remote], str(lost), killed=lost.killed)
             else:
                 self._keep(sources[remote], event)
 
@@ -182,7 +191,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             fit.received += 1
             fit.events.append(event)
 
-    def _lose(self, fit: _Fit[JobT, EventT], how: str) -> None:
+    def _lose(self, fit: _Fit[JobT, EventT], how: str, *, killed: bool = False) -> None:
         """Begin a fit again; the second time, give it up."""
         if fit.remote is not None:
             fit.remote.abandon()
@@ -191,7 +200,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             fit.events.append(Failed(f"its worker was lost twice (the last {how})", may_pass=True))
             self._hand_out()
         else:
-            self._again(fit, alone=self.alone_when_lost)
+            self._again(fit, alone=self.alone_when_lost or (killed and self.retries_alone))
 
     def _again(self, fit: _Fit[JobT, EventT], *, alone: bool = False) -> None:
         """Begin a fit a second time, before all that wait."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tuner.machine import machine
 from tuner.revision import full_version
 from tuner.study.database.url import without_secrets
-from tuner.study.schema import SESSIONS, TRIALS_BEFORE, WITHIN
+from tuner.study.schema import SECONDS, SESSIONS, TRIALS_BEFORE, WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
             """Return what a study has to remember of them."""
 
 
+SECONDS_BETWEEN_TRIALS = 60.0  # more than passes where nothing trains
 PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")  # of a run
 
 
@@ -92,13 +93,14 @@ def seconds_spent(
     """Return the seconds that earlier runs have taken.
 
     One that was killed in its search has kept nothing of that. It has taken at least as long as
-    until its last trial had ended.
+    until its last trial had ended; but from one end to the next not much longer than that trial
+    took: the machine slept, or its clock was set.
 
     Args:
         own: the session of this run.
     """
     ended = [
-        trial.datetime_complete.astimezone()
+        (trial.datetime_complete.astimezone(), trial.user_attrs.get(SECONDS, math.inf))
         for trial in study.get_trials(deepcopy=False)
         if trial.datetime_complete is not None
     ]
@@ -107,6 +109,8 @@ def seconds_spent(
     for session, (start, following) in zip(sessions, pairwise(begun), strict=True):
         spent += math.fsum(session.get(part) or 0.0 for part in PARTS)
         if PARTS[0] not in session:
-            last = max((one for one in ended if start <= one < following), default=start)
-            spent += (last - start).total_seconds()
+            ends = sorted(one for one in ended if start <= one[0] < following)
+            for (before, _), (end, seconds) in pairwise([(start, 0.0), *ends]):
+                between = (end - before).total_seconds()
+                spent += min(between, seconds + SECONDS_BETWEEN_TRIALS)
     return spent

@@ -239,8 +239,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
                 if only_failures(self.study)
                 else "start a new study with --name"
             )
+            advice = f"Fix {self.what}, and {again}"
+            if failed is not None and failed.may_pass:
+                advice = failed.what_to_do.removesuffix(".")
             raise StudyError(
-                f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. "
-                f"Fix {self.what}, and {again}"
+                f"the baseline failed{times}: {attempts[-1].user_attrs['failure']}. {advice}"
             )
         self._enqueue_baseline()

@@ -68,6 +68,10 @@ def upgrade(engine: Engine) -> None:
         return
     with engine.begin() as connection:
         _alone(connection)
+        if connection.dialect.name == "sqlite":
+            # Python begins no transaction before a change of tables: what is interrupted would
+            # leave half of them, and could not be continued.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         config = _config()
         config.attributes["connection"] = connection
         if MIGRATIONS not in inspect(connection).get_table_names():

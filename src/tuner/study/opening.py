@@ -15,7 +15,16 @@ from tuner.study.database.storage import open_storage
 from tuner.study.design import KEPT
 from tuner.study.identity import changes, refuse
 from tuner.study.loops import LoopConfig
-from tuner.study.schema import ARM, CHANGES, CONCLUSIONS, FACTS, GUESS, KEEPS_LIMITS
+from tuner.study.schema import (
+    ARM,
+    CHANGES,
+    CONCLUSIONS,
+    CONFIRMATION,
+    FACTS,
+    GUESS,
+    KEEPS_LIMITS,
+    OPENINGS,
+)
 from tuner.study.store import evidence_name, facts_of, settle
 from tuner.study.trials import finished
 from tuner.unpromised.by_optuna import storage_of
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from tuner.study.change import Change
-    from tuner.study.schema import AcceptedChange
+    from tuner.study.schema import AcceptedChange, Opening
     from tuner.training.plan import Plan, Precision
 
 ConfigT = TypeVar("ConfigT", StudyConfig, LoopConfig)
@@ -169,6 +178,9 @@ def _accept(
         for change in found
     ]
     study.set_user_attr(CHANGES, [*study.user_attrs.get(CHANGES, []), *noted])
+    if study.user_attrs.get(CONFIRMATION):
+        openings: list[Opening] = study.user_attrs.get(OPENINGS, [])
+        study.set_user_attr(OPENINGS, [{**opening, "seen": True} for opening in openings])
     for name in CONCLUSIONS:
         if study.user_attrs.get(name):
             study.set_user_attr(name, {})

@@ -225,6 +225,9 @@ class Opening(TypedDict):
         look: of a test of two looks, from the second one on.
         test: what tells that test from others of the study.
         again: whether it was interrupted after it was opened, so that this is no other test.
+        seen: whether its scores were kept, before a change was accepted: the same test is then
+            another one, as they may be why.
+        of: in the record of studies that were deleted: which study opened it.
     """
 
     when: str
@@ -233,6 +236,8 @@ class Opening(TypedDict):
     look: NotRequired[int]
     test: NotRequired[dict[str, Any]]
     again: NotRequired[bool]
+    seen: NotRequired[bool]
+    of: NotRequired[str]
 
 
 class SearchTrial(TypedDict):

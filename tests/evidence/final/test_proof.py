@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.evidence.test_confirmation import Counting, kept, quiet
-from tests.making import make_engine, open_as_command, search
+from tests.making import (
+    DATABASE,
+    HERE,
+    TINY,
+    make_brief,
+    make_engine,
+    open_as_command,
+    retrained,
+    search,
+)
 from tuner.case.metric import ACCURACY
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.final import opening
@@ -15,8 +26,11 @@ from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.final.verdicts import verdicts
 from tuner.evidence.rows.predictions import kept_predictions, kept_targets
 from tuner.report.facts.arms import confirmation_of
+from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of
+from tuner.study.opening import open_study
 from tuner.study.schema import CONFIRMATION, OPENINGS
+from tuner.study.store import load_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +146,44 @@ def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
     assert study.user_attrs[CONFIRMATION] == other.user_attrs[CONFIRMATION]
     assert looks_at(study, config.dataset.test.identity()) == 1
     assert [one.get("again", False) for one in study.user_attrs[OPENINGS]] == [False, True, True]
+
+
+@pytest.mark.slow
+def test_a_test_after_a_change_that_was_accepted_is_another_one(url: str, tmp_path: Path) -> None:
+    """What the first one has shown may be why the code was changed."""
+    case = tmp_path / "tiny.py"
+    shutil.copy(TINY, case)
+    config = make_brief(str(case), tmp_path)
+    study = with_a_good_trial(url, config)
+    confirm(study, config, make_engine(1), 4, tmp_path, quiet)
+    case.write_text(f"{case.read_text()}CHANGED = True\n")
+    changed = make_brief(str(case), tmp_path)
+    study, changed = open_study(url, "study", changed, pruner_named, accept=True)
+    assert confirm(study, changed, make_engine(1), 4, tmp_path, quiet)
+    assert looks_at(study, config.dataset.test.identity()) == 2
+
+
+@pytest.mark.slow
+def test_a_part_interrupted_after_its_rows_were_opened_makes_the_same_test(
+    own_workplace: Path, config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = with_a_good_trial(DATABASE, config)
+    confirm(study, config, make_engine(1), 4, HERE.confirmation("study"), quiet)
+    before = looks_at(study, config.dataset.test.identity())
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(opening, "keep_targets", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                retrained("study", TINY, only=("width",))
+    made = retrained("study", TINY, only=("width",))
+    study = load_study(DATABASE, "study")
+    assert looks_at(study, config.dataset.test.identity()) == before + 1
+    assert len(study.user_attrs[OPENINGS]) == 4
+    assert json.loads((made / "manifest.json").read_text())["metrics"]["test"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.evidence.final.odometer import looks_at
+from tuner.evidence.final.odometer import is_open, looks_at
 from tuner.evidence.final.opening import score_on_test, seeds_of
 from tuner.evidence.final.trainings import FinalTrainings
 from tuner.evidence.jobs import configuration_of, stream_of
@@ -102,7 +102,8 @@ def confirm_part(
     targets = kept_targets(evidence.user_attrs)
     if targets is None or not kept_predictions(evidence.user_attrs, baseline.number, targets):
         wanted[baseline.number] = configuration_of(baseline)
-    looks = looks_at(study, identity) + 1
+    test = {"part": name, "asked": asked}
+    looks = looks_at(study, identity) + 1 - is_open(study, test)
     plan = _planned(study.user_attrs[CONFIRMATION], looks, asked)
     (count,) = plan.models
     say(
@@ -111,7 +112,7 @@ def confirm_part(
         + ("" if count >= plan.fewest else f" To prove a gain there, it takes {plan.fewest} seeds.")
     )
     trainings = FinalTrainings(evidence, config, engine, wanted, folder, say)
-    tested = score_on_test(study, trainings, count)
+    tested = score_on_test(study, trainings, count, test=test)
     again = tested.get(baseline.number)
     before = study.user_attrs[CONFIRMATION]["arms"]["baseline"]["scores"]
     found = {

@@ -66,12 +66,16 @@ def is_open(study: optuna.Study, test: Mapping[str, Any]) -> bool:
     Asked where no scores of that test are kept: it was interrupted after its rows were opened.
     """
     begun = [one for one in study.user_attrs.get(OPENINGS, []) if one.get("look", 1) <= 1]
-    return bool(begun) and begun[-1].get("test") == test
+    return bool(begun) and begun[-1].get("test") == test and not begun[-1].get("seen")
 
 
 def keep_looks(study: optuna.Study) -> None:
-    """Keep the openings of a study that is about to be deleted: its looks do not go with it."""
-    openings = study.user_attrs.get(OPENINGS, [])
+    """Keep the openings of a study that is about to be deleted: its looks do not go with it.
+
+    Where the deletion is interrupted and done again, they are kept once.
+    """
+    of = study.user_attrs.get(FACTS, {}).get("identity") or study.study_name
+    openings = [{**one, "of": of} for one in study.user_attrs.get(OPENINGS, [])]
     if not openings:
         return
     ledger = optuna.create_study(
@@ -79,7 +83,8 @@ def keep_looks(study: optuna.Study) -> None:
     )
     if EVIDENCE not in ledger.user_attrs:
         ledger.set_user_attr(EVIDENCE, LEDGER)
-    ledger.set_user_attr(OPENINGS, [*ledger.user_attrs.get(OPENINGS, []), *openings])
+    kept = ledger.user_attrs.get(OPENINGS, [])
+    ledger.set_user_attr(OPENINGS, [*kept, *(one for one in openings if one not in kept)])
 
 
 def looks_at(study: optuna.Study, identity: str | None) -> int:

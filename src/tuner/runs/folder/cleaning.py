@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
 from tuner.depot.folder import UNFINISHED
-from tuner.depot.record import owners_of
+from tuner.depot.record import Record, owners_of
 from tuner.errors import StudyError
+from tuner.evidence.statistics.looks import Plan
 from tuner.language import Message, said
 from tuner.runs.folder.belongings import remove, size_of
 from tuner.runs.holding import at_work
@@ -123,7 +124,8 @@ def _has_another_database(workplace: Workplace) -> bool:
 
 def is_depot_shared(workplace: Workplace) -> bool:
     """Whether another storage folder keeps its bundles in the same place."""
-    return workplace.keeps_elsewhere and len(owners_of(workplace.depot)) > 1
+    own = Record.of(workplace.root).id
+    return workplace.keeps_elsewhere and not set(owners_of(workplace.depot)) <= {own}
 
 
 def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
@@ -157,8 +159,8 @@ def _take(catalogue: Catalogue, one: Waste) -> None:
         remove(one.path)
     elif one.kind == "evidence":
         catalogue.delete(one.what)
-    else:
-        owner, of_trial = catalogue.artifacts()[one.what]
+    elif on_record := catalogue.artifacts().get(one.what):  # nobody else has taken it meanwhile
+        owner, of_trial = on_record
         forget(catalogue.storage, owner, one.what, of_trial=of_trial)
 
 
@@ -175,10 +177,16 @@ def _weights(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
     for name, attributes in catalogue.studies.items():
         folder = workplace.confirmation(name)
         confirmed = attributes.get(CONFIRMATION)
-        if confirmed and folder.is_dir():
+        if confirmed and folder.is_dir() and not _has_a_look_to_come(confirmed):
             now = [trial.number for trial in candidates_of(catalogue.load(name))]
             if confirmed.get("candidates") == now:
                 yield _waste("weights", folder, name)
+
+
+def _has_a_look_to_come(confirmed: Mapping[str, Any]) -> bool:
+    """Whether a confirmation was interrupted between its looks: the second needs all models."""
+    plan = Plan.read(confirmed.get("plan"))
+    return plan is not None and not plan.is_over
 
 
 def _folders(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:

@@ -2,12 +2,14 @@
 
 The place is told whose files it has, then all is copied, then the storage folder is told of the
 place, and only then is the old place emptied. So there is no moment without a whole copy, and
-where it is interrupted, the same command does the rest.
+where it is interrupted, the same command does the rest. What was written meanwhile stays: of two
+files of one name the newer one is kept. A place that another storage folder uses is not emptied.
 """
 
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from tuner.depot.use import files_to_move
 from tuner.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tuner.depot.contract import Depot, Kept
     from tuner.workplace import Workplace
@@ -86,10 +88,24 @@ def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: 
     for other in sorted({record.leaving or "", ""}):
         old = depot_at(other, root)
         if old != target:
-            for one in _copy(old, target, tell):
-                old.remove(one)
-            _disown(old, record.id)
+            _empty(old, target, record.id, tell)
     record.settle(root)
+
+
+def _empty(old: Depot, target: Depot, own: str, tell: Callable[[str], object]) -> None:
+    """Take all of a storage folder's files out of a place that it leaves."""
+    copied, owners = _copy(old, target, tell), owners_of(old)
+    if others := [one for one in owners if one != own]:
+        if copied:
+            tell(
+                f"{old.url} keeps its copies: another storage folder uses it, or this one was "
+                "copied or moved by hand. Where nothing else needs them, remove them yourself"
+            )
+    else:
+        for one in copied:
+            old.remove(one)
+    if own in owners:
+        set_owners(old, others)
 
 
 def _claim(depot: Depot, own: str, share: bool) -> None:
@@ -112,34 +128,52 @@ def _claim(depot: Depot, own: str, share: bool) -> None:
 
 
 def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
-    """Copy what the new place does not have yet; return what is in both then."""
+    """Copy what the new place does not have yet, or not as new; return what is in both then."""
     copied = []
     bundles = {one.key: one for one in new.bundles()}
     for bundle in old.bundles():
         there = bundles.get(bundle.key)
         # A manifest has the checksums of all else.
-        if there is None or new.manifest(there) != old.manifest(bundle):
-            with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
-                folder = Path(work) / bundle.name
-                try:
-                    old.fetch(bundle, folder)
-                except BundleError as error:
-                    tell(f"Left where it is: {error}")
-                    continue
-                new.put_bundle(bundle.study, bundle.name, folder)
+        if there is None or (
+            there.changed <= bundle.changed and new.manifest(there) != old.manifest(bundle)
+        ):
+            try:
+                with _at_hand(old, bundle) as folder:
+                    new.put_bundle(bundle.study, bundle.name, folder)
+            except BundleError as error:
+                tell(f"Left where it is: {error}")
+                continue
             tell(new.where(bundle.study, bundle.name))
         copied.append(bundle)
-    sizes = {one.key: one.bytes for one in new.artifacts()}
+    artifacts = {one.key: one for one in new.artifacts()}
     for artifact in old.artifacts():
-        if sizes.get(artifact.key) != artifact.bytes:
+        there = artifacts.get(artifact.key)
+        if there is None or not _is_current(there, artifact):
             with old.open_artifact(artifact.name) as file:
                 new.put_artifact(artifact.name, file)
         copied.append(artifact)
     return copied
 
 
-def _disown(old: Depot, own: str) -> None:
-    """Note in a place that it has no files of this storage folder any more."""
-    owners = owners_of(old)
-    if own in owners:
-        set_owners(old, [one for one in owners if one != own])
+@contextmanager
+def _at_hand(depot: Depot, bundle: Kept) -> Iterator[Path]:
+    """Lend the files of a bundle: where they are, if that is a folder. /tmp may be small.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    if depot.folder is not None:
+        yield depot.folder / bundle.key
+        return
+    with tempfile.TemporaryDirectory(prefix="tuner-move-") as work:
+        folder = Path(work) / bundle.name
+        depot.fetch(bundle, folder)
+        yield folder
+
+
+def _is_current(there: Kept, artifact: Kept) -> bool:
+    """Whether a file of the dashboard needs no copy: it is written anew, not changed."""
+    return there.changed > artifact.changed or (there.changed, there.bytes) == (
+        artifact.changed,
+        artifact.bytes,
+    )

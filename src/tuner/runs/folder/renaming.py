@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tuner.bundle.manifest import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
-from tuner.naming import option_words
+from tuner.naming import folder_name, option_words
+from tuner.report.retelling import FACTS
 from tuner.runs.folder.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
 from tuner.runs.publishing import write_and_publish
@@ -30,8 +31,8 @@ MOST_MANIFEST = 2**22  # bytes; what is larger is not looked into
 def rename_study(workplace: Workplace, name: str, new: str) -> None:
     """Give a study another name: in the database, of its folders, in its report and its bundles.
 
-    Its placebo comes first, and the database last: where it is interrupted before, the same
-    command does the rest.
+    Its placebo comes first, then its files, the database and the report: where it is interrupted,
+    the same command does the rest.
 
     Raises:
         UsageError: there is no study of that name, or the new one cannot be taken.
@@ -39,6 +40,10 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
         DepotError: the place of its bundles cannot be reached.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
+    if _lacks_its_report(workplace, catalogue, name, new):
+        with at_work(workplace, new):
+            write_and_publish(catalogue.load(new), workplace, workplace.report(new))
+        return
     catalogue.check(name)
     catalogue.refuse_taken(new)
     if (placebo := placebo_of(catalogue, name)) is not None:
@@ -67,6 +72,17 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
         if report.is_dir():
             study = Catalogue(catalogue.storage).load(new)
             write_and_publish(study, workplace, report)
+
+
+def _lacks_its_report(workplace: Workplace, catalogue: Catalogue, name: str, new: str) -> bool:
+    """Whether all but the report has the new name already: it was interrupted there."""
+    if name in catalogue.studies or new not in catalogue.studies:
+        return False
+    try:
+        text = (workplace.report(folder_name(new)) / FACTS).read_text(encoding="utf-8")
+        return bool(json.loads(text)["study"] == name)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _taken(depot: Depot, name: str, new: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
     "continues by itself once there is room."
+)
+KILLED = (
+    "The process of this job was killed. Often it is the system that does so, for lack of memory: "
+    "give the study fewer workers, or the machine more memory."
 )
 log = logging.getLogger("tuner.serve")
 
@@ -187,6 +192,8 @@ class Supervisor:
         else:
             again = self.queue.get(current.job.id).starts < MOST_STARTS
             log.warning("job %d: its process died with status %d", current.job.id, status)
+            if status == -signal.SIGKILL:
+                self._say(current.job.id, KILLED)
             self._end(current, "queued" if again else "failed", died=True)
 
     def _is_deleted(self, job: Job) -> bool:

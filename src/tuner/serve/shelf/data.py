@@ -5,13 +5,13 @@ A name from the network is looked up among those there are; no path is ever made
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.data.sources.plain import header_of
 from tuner.errors import DataError, UsageError, unknown_name
+from tuner.files import remove_folder
 from tuner.language import said
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class DataShelf:
             )
         path = self.path(name)
         if path.is_dir():
-            shutil.rmtree(path)
+            remove_folder(path)
         else:
             path.unlink()
 
