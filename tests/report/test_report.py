@@ -779,9 +779,11 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
         "trials": 8,
         "hyperparameters": [{"name": "dropout", **one}, {"name": "epochs", **other}],
         "shadow": shadow,
+        "missing": ["momentum"],
     }
     study.set_user_attr("importance", {"trials": 12, "rung": 2, "final": part, "early": None})
     text, facts = written(study, tmp_path)
+    assert "- Only some of these trials asked for `momentum`, so nothing is known" in text
     assert "| `dropout` | 70 % | 50 % to 90 % | evidence |" in text
     assert "| `epochs` | 20 % | 0 % to 30 % | no evidence |" in text
     assert (tmp_path / "out" / "importance.svg").exists()

@@ -163,6 +163,17 @@ def test_a_value_weighs_as_often_as_it_is_drawn(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.usefixtures("few_trees")
+def test_what_only_some_trials_have_is_named(tmp_path: Path) -> None:
+    """As those of a loop do, which asks for one after it has seen another."""
+    study, draw = make_study(tmp_path), random.Random(0)
+    for number in range(12):
+        fields = {"lr": draw.random(), **({"momentum": draw.random()} if number % 2 else {})}
+        study.add_trial(create_trial(value=fields["lr"], user_attrs={"hyperparameters": fields}))
+    found = importance(study)["final"]
+    assert (found["missing"], list(by_name(found))) == (["momentum"], ["lr"])
+
+
+@pytest.mark.usefixtures("few_trees")
 def test_a_number_outside_of_what_is_drawn_enters_as_well(tmp_path: Path) -> None:
     """As a baseline may have one: no weight decay, where the range is one of logarithms."""
     study = make_study(tmp_path)

@@ -76,8 +76,9 @@ def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, A
     Returns:
         `final` and `early`, each with the number of trials and a list, the most important first, of
         name, importance (they sum to 1), its `interval`, in which 95 % of the resamples are, and
-        `beats`: the share of resamples in which it was above the shadow's. None in place of one for
-        which there are fewer than 8 trials, or that are all equal.
+        `beats`: the share of resamples in which it was above the shadow's; and `missing`: names
+        that only some of the trials have, as those of a loop that asks for them now and then. None
+        in place of one for which there are fewer than 8 trials, or that are all equal.
     """
     seed = facts_of(study)["seed"]
     trials = scored_trials(study)
@@ -115,6 +116,8 @@ def _measure(
     names = _varied(rows, drawn)
     if not names:
         return None
+    every = {name for row, _ in rows for name in row}
+    missing = sorted(name for name in every if any(name not in row for row, _ in rows))
     rows = [
         ({name: _placed(row[name], drawn.get(name)) for name in names}, score)
         for row, score in rows
@@ -140,7 +143,7 @@ def _measure(
         "importance": whole[SHADOW],
         "interval": _interval([one[SHADOW] for one in others]),
     }
-    return {"trials": len(rows), "hyperparameters": found, "shadow": shadow}
+    return {"trials": len(rows), "hyperparameters": found, "shadow": shadow, "missing": missing}
 
 
 def _placed(value: object, distribution: BaseDistribution | None) -> object:

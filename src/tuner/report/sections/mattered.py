@@ -88,6 +88,13 @@ def _notes(found: Facts) -> str:
             share=per_cent(found["share_needed"]),
         ),
     ]
+    if missing := found["final"].get("missing"):
+        notes.append(
+            phrase(
+                "- Only some of these trials asked for {names}, so nothing is known of them here.",
+                names=listed([code(name) for name in missing]),
+            )
+        )
     if found["early"]:
         notes.append(
             phrase(
