@@ -1,0 +1,64 @@
+"""The study that is meant, and a note of what a person did to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import UsageError
+from tuner.language import said
+from tuner.serve.finding import catalogue_of
+from tuner.study.schema import FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tuner.serve.service import Service
+    from tuner.serve.tables import Job
+
+AT_WORK = {"queued", "running"}
+
+
+def job_of(service: Service, name: str) -> Job:
+    """Return the job of a study.
+
+    Raises:
+        UsageError: there is no such study, or the service has not run it.
+    """
+    job = service.queue.of_study(name)
+    if job is None:
+        catalogue_of(service.storage, name).check(name)
+        raise UsageError(
+            said(
+                "study {name!r} was run from a command line, not by this service; continue it "
+                "there, or submit it here under its name with the same case, seed and fixed "
+                "values",
+                name=name,
+            )
+        )
+    return job
+
+
+def facts_of(service: Service, name: str) -> Mapping[str, Any]:
+    """Return what a study was made with.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    catalogue = catalogue_of(service.storage, name)
+    catalogue.check(name)
+    facts: Mapping[str, Any] = catalogue.studies[name][FACTS]
+    return facts
+
+
+def noted(service: Service, who: str, what: str, job: Job) -> Job:
+    """Note what was done to a study with a job; return the job."""
+    if job.kind == "study" and job.state in AT_WORK:
+        service.tidying.bring_back(job.study)  # what is at work is in the list
+    note(service, who, what, job.study)
+    return job
+
+
+def note(service: Service, who: str, what: str, study: str) -> None:
+    """Note what was done to a study."""
+    service.acts.note(who, what, study)
+    service.browser.forget()

@@ -1,0 +1,87 @@
+"""Studies put in order, put away and deleted; and files that serve nothing any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuner.errors import UsageError
+from tuner.language import said
+from tuner.serve.actions.noting import AT_WORK, facts_of, note, noted
+from tuner.serve.orders.chores import clean_request, delete_request
+from tuner.serve.words import word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tuner.serve.disk.upkeep import Upkeep
+    from tuner.serve.service import Service
+    from tuner.serve.tables import Job
+
+
+def tag(service: Service, who: str, name: str, given: Sequence[str]) -> list[str]:
+    """Give a study tags, in place of those it has; return them.
+
+    Raises:
+        UsageError: there is no such study, or one of the tags cannot be used.
+    """
+    service.browser.study(name)
+    tags = service.tidying.tag(name, given)
+    note(service, who, f"tag {', '.join(tags)}" if tags else "take its tags away", name)
+    return tags
+
+
+def archive(service: Service, who: str, name: str, *, away: bool) -> None:
+    """Put a study out of the way, or bring it back.
+
+    Raises:
+        UsageError: there is no such study, or it is at work.
+    """
+    job = service.browser.study(name)["job"]
+    if away and job and job["state"] in AT_WORK:
+        raise UsageError(
+            said(
+                "study {name!r} is {state}; pause or cancel it, then archive it",
+                name=name,
+                state=word(job["state"]),
+            )
+        )
+    if away:
+        service.tidying.archive(name, who)
+    else:
+        service.tidying.bring_back(name)
+    note(service, who, "archive" if away else "bring back", name)
+
+
+def delete(service: Service, who: str, name: str) -> Job:
+    """Queue the deletion of a study with all that belongs to it.
+
+    Raises:
+        UsageError: there is no such study, or another job has it.
+    """
+    request = delete_request(service.workplace, name, str(facts_of(service, name)["case"]))
+    return noted(service, who, "delete", service.queue.submit(request, who))
+
+
+def clean(service: Service, who: str, age: int, names: Sequence[str] | None) -> Job:
+    """Queue a clean-up of what was found to serve nothing.
+
+    Args:
+        age: days that it has not been changed.
+        names: of what is to go; None: all that was found.
+
+    Raises:
+        UsageError: nothing of that is there, or a clean-up is at work.
+    """
+    request = clean_request(service.workplace, age, names)
+    job = service.queue.submit(request, who)
+    what = job.options["what"]
+    told = f"all that was not changed for {age} days" if what is None else f"{len(what)} files"
+    service.acts.note(who, f"remove {told}", "storage folder")
+    return job
+
+
+def set_upkeep(service: Service, who: str, upkeep: Upkeep) -> None:
+    """Set when the service cleans up, and how much a study may keep."""
+    upkeep.keep(service.storage.engine)
+    told = f"clean up every {upkeep.every} days what is {upkeep.older_than} days old"
+    service.acts.note(who, f"{told}; {upkeep.budget} MiB a study", "storage folder")
