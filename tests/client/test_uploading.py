@@ -68,7 +68,7 @@ def test_a_parquet_file_and_a_folder_of_pictures_are_sent(url: str, tmp_path: Pa
             ("table", "code.py", "cannot be sent; a service takes .csv or .parquet files"),
             ("images", "code.py", "cannot be sent; a service takes .zip files, or a folder"),
             ("images", "folder", "holds no picture"),
-            ("table", "empty.csv", "is not a table as text"),
+            ("table", "empty.csv", "is empty; choose a file with rows"),
             ("table", "large.csv", "has 3 MiB; the service takes 2 MiB at most"),
         ],
     ),

@@ -134,9 +134,9 @@ def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lost: list[str] = []
     honest = RemoteEngine._lose
 
-    def counting(self: RemoteEngine[Any, Any], fit: Any, how: str) -> None:
+    def counting(self: RemoteEngine[Any, Any], fit: Any, how: str, *, killed: bool = False) -> None:
         lost.append(how)
-        honest(self, fit, how)
+        honest(self, fit, how, killed=killed)
 
     monkeypatch.setattr(RemoteEngine, "_lose", counting)
     return lost
