@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from tuner.bundle.bundle import Bundle
 
-FEW, SOME, MANY = 40, 200, 2_000
+FEW, SOME, MANY = 20, 100, 2_000
 DEAR = 400  # of inputs that take a tenth of a second each
 EVERY = pytest.mark.parametrize("inputs", [SOME, pytest.param(MANY, marks=pytest.mark.slow)])
 FEWER = pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from tests.disturbing import end_well
 from tests.forked import Command
 from tests.making import DATABASE
+from tests.sampling import one_in
 from tests.waiting import SECONDS_TO_HANG
 from tuner.bundle.model import load
 from tuner.case.assignments import parse_pairs, split_pairs, written_out
@@ -534,7 +535,7 @@ def train(trial):
 """
 
 
-@pytest.mark.parametrize("floor", [3, 20])
+@pytest.mark.parametrize("floor", one_in(2, [3, 20]))
 def test_constraints_and_shared_files_are_told_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], floor: int
 ) -> None:
