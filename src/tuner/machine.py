@@ -132,7 +132,7 @@ def keep_memory() -> None:
 
 
 def be_ended_first() -> None:
-    """Have Linux end this process before others of ours where memory runs out.
+    """Have Linux end this process, and not the one that waits for it, where memory runs out.
 
     A worker that is gone is noticed, told and begun again. If the process that waits for it is
     gone, a person sees "Killed" and nothing else. What this process starts inherits it.

@@ -1,4 +1,4 @@
-"""What a GPU does in a training, on a card that is made up: these run where there is none."""
+"""What a GPU does in a training, on a card that is made up: these tests need no GPU."""
 
 from __future__ import annotations
 

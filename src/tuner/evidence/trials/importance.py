@@ -149,7 +149,7 @@ def _measure(
 def _placed(value: object, distribution: BaseDistribution | None) -> object:
     """Return where a value is, so that equal distances are drawn equally often.
 
-    What is no number is itself, and so is what was not drawn.
+    What is not a number stays as it is, and so does what was not drawn.
     """
     if not is_number(value) or not math.isfinite(value):
         return value

@@ -58,7 +58,7 @@ def call(
     Args:
         number: of the trial.
         folder: that exists, for what the loop writes.
-        output: that is of this call alone as well, and is removed after it.
+        output: another folder of this call alone, which is removed after it.
         since: when the first call of the loop began, in seconds since 1970.
         test: whether its test rows are opened.
         repeats: how often it is called again after that, to see what one call leaves to the next.

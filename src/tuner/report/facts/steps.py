@@ -29,8 +29,8 @@ def ablation_facts(
     `without` is what the best loses when the change is left out, and `worth` the mean of the two:
     what a change adds on the path depends on the changes before it, what is lost without it on all
     others, and their mean favours neither; `left` is what all changes gain over those up to there.
-    Intervals cover new trainings and new folds of the
-    development rows, which share most of the rows that they train on; no new test rows.
+    Intervals cover new trainings and new folds of the development rows, which share most of the
+    rows that they train on; no new test rows.
 
     Args:
         sizes: rows of a fold: `training` and `validation`.
