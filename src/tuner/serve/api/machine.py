@@ -34,7 +34,7 @@ def _readyz(asked: Asked) -> Response:
     asked.service.queue.states()  # raises where the database cannot be read
     if not (asked.service.supervisor.is_well and asked.service.messenger.is_well):
         raise HTTPException(
-            503, said("a part of the service has ended or hangs; start the service again")
+            503, said("a part of the service has ended or hangs; restart the service")
         )
     return PlainTextResponse("ready\n")
 

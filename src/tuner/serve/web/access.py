@@ -147,7 +147,8 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
         return Refusal(
             421,
             said(
-                "this service is not known as {name!r}; name it with --allow-host at its start",
+                "this service does not answer under the name {name!r}; allow it with "
+                "--allow-host when starting the service",
                 name=name,
             ),
         )
@@ -205,7 +206,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
         with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):
             message = await receive()
         if message is None:
-            raise BodyError(said("the body comes too slowly; send it again"), 408)
+            raise BodyError(said("the body arrives too slowly; send it again"), 408)
         seen += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         if max(seen, declared) > most:
