@@ -251,9 +251,9 @@ class Case:
             raise CaseError(
                 f"case {self.name!r}: its task is {self.task}, and its data, with "
                 f"{len(found.classes)} class names and targets of shape "
-                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A classification "
-                "has a name a class and targets (N,), a multilabel (N, classes), a regression no "
-                "names"
+                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A "
+                "classification has one name per class and targets of shape (N,), a multilabel "
+                "targets of shape (N, classes), a regression no names"
             )
         own = self.read is not None
         reading = how_read(found.development.features, seen, own=own, raw=found.raw)

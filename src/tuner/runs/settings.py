@@ -126,7 +126,7 @@ class StudySettings:
             if getattr(self, option):
                 raise UsageError(
                     f"--{option} is for a training loop of your own (FILE.py:FUNCTION); case "
-                    f"{self.case!r} says it itself"
+                    f"{self.case!r} already defines it"
                 )
 
     def _check_loop(self) -> None:

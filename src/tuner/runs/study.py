@@ -210,8 +210,9 @@ def _begin(
     if settings.trials is not None and taken >= settings.trials:
         observer.tell(
             Message(
-                f"They count among --trials, which is {settings.trials}: so the search has nothing "
-                f"left to do. To search on, ask for more than {taken} with --trials."
+                f"They count among --trials, which is {settings.trials}: so the search has "
+                f"nothing left to do. To continue the search, ask for more than {taken} with "
+                "--trials."
             )
         )
 

@@ -181,6 +181,6 @@ def _unrecorded(stored: Mapping[str, Any]) -> Change:
         was="not recorded",
         now="recorded",
         said=f"tuner {stored.get('version', 'of an older version')}, which began it, did not "
-        "record the code of its case, so nobody can tell whether it is still the same",
+        "record the code of its case, so it is not known whether it is still the same",
         of_case=False,
     )

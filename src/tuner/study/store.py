@@ -100,7 +100,7 @@ def readable(study: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(
-            f"what study {study!r} says of itself was not written by tuner, or altered since: "
+            f"the record of study {study!r} was not written by tuner, or was altered since: "
             f"{error!r}"
         ) from error
 

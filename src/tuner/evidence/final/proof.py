@@ -89,8 +89,8 @@ class Proof:
             if not plan.is_over:
                 more = plan.models[plan.made] - plan.models[plan.made - 1]
                 self.say(
-                    f"The first look has proven nothing. {more} more models an arm are trained for "
-                    "the second and last look, which was planned before the first."
+                    f"The first look has proven nothing. {more} more models per arm are trained "
+                    "for the second and last look, which was planned before the first."
                 )
 
     def take_look(self, plan: Plan, facts: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:

@@ -121,8 +121,8 @@ class FinalTrainings(Generic[T]):
             if (diverged := self._diverged(trial).before(wanted)) > wanted:
                 raise UnreliableError(
                     f"{diverged} new trainings of {configuration.label} diverged, more than the "
-                    f"{wanted} models that were to meet the test, so it cannot be relied on. Start "
-                    "a new study with --name in which it trains, for example with smaller learning "
+                    f"{wanted} models that were to be tested, so it is not reliable. Start a new "
+                    "study with --name in which it trains, for example with smaller learning "
                     "rates",
                     trial,
                 )

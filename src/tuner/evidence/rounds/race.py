@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     Scoring = Callable[[Sequence[int], int], Scores]
 
 NO_CANDIDATE = (
-    "every candidate came to no score on fresh seeds, so there is nothing to compare; continue the "
+    "no candidate has a score on fresh seeds, so there is nothing to compare; continue the "
     "search (a larger --trials)"
 )
 NO_BASELINE = (
-    "the baseline came to no score in any round on fresh seeds, so there is nothing to compare the "
-    "best with. Start a new study with a baseline that trains, for example with a smaller learning "
-    "rate"
+    "the baseline has no score in any round on fresh seeds, so there is nothing to compare the "
+    "best with. Start a new study with a baseline that trains, for example with a smaller "
+    "learning rate"
 )
 ROUNDS = 6  # of a race, where nobody asks for another number of seeds
 AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain

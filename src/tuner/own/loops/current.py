@@ -68,7 +68,7 @@ def folder() -> Path:
 def _current(name: str) -> Call:
     if not _running:
         raise UsageError(
-            f"tuner.{name}() is of a running trial, and none runs here; start it with `tuner study "
-            "FILE.py:FUNCTION`"
+            f"tuner.{name}() needs a running trial, and none is running here; start the loop "
+            "with `tuner study FILE.py:FUNCTION`"
         )
     return _running[0]

@@ -164,9 +164,7 @@ def _columns(data: Facts) -> str:
             name=code(found["target"]["name"]),
             why=known(found["target"]["why"], DATA),
         ),
-        phrase("It has a long tail, so each fold transforms it.")
-        if found["skewed"]
-        else "",
+        phrase("It has a long tail, so each fold transforms it.") if found["skewed"] else "",
         phrase("The columns:"),
     )
     return f"\n\n{told}\n\n{table(header, rows, left=3)}" + (f"\n\n{more}" if left else "")

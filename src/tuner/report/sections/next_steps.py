@@ -109,7 +109,9 @@ def _surer(facts: Facts) -> list[str]:
     told = pair.get("certainty")
     if told:
         return [sentence(recalled(one)) for one in ([told] if isinstance(told, str) else told)]
-    return [phrase("Make the comparison more certain: run the study command again with more `--seeds`.")]
+    return [
+        phrase("Make the comparison more certain: run the study command again with more `--seeds`.")
+    ]
 
 
 def _wider_ranges(facts: Facts) -> list[str]:

@@ -97,7 +97,8 @@ def _rest_in_words(metric: Metric, rest: Facts) -> str:
         )
     return phrase(
         "The best, with all changes, is not proven better than it: the difference is {gain} "
-        "({sure}).", **told
+        "({sure}).",
+        **told,
     )
 
 

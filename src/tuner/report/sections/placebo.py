@@ -42,8 +42,9 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
             luck=difference(metric, found["optimism"]),
         )
         if found["optimism"] > 0
-        else phrase("The score in the search is not better than on fresh folds, so no luck is seen "
-                "there.")
+        else phrase(
+            "The score in the search is not better than on fresh folds, so no luck is seen there."
+        )
     )
     if found["gain"] is None:
         return joined(text, luck)

@@ -77,7 +77,7 @@ def _acts(asked: Asked) -> Response:
 
 HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN)
 READY = Operation(
-    words="Whether the database answers, too, and jobs and messages are looked after",
+    words="Whether the database answers too, and jobs and messages are processed",
     group=GROUP,
     media=PLAIN,
 )

@@ -118,19 +118,19 @@ ARCHIVING = Operation(
     answer=answers.Archived,
 )
 BRINGING_BACK = Operation(
-    words="Have an archived study in the list again",
+    words="Take a study out of the archive",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Archived,
 )
 PRIORITY = Operation(
-    words="Have a study start before those of a lower priority; only an admin gives high",
+    words="Set the priority of a study: a higher one starts first; only an admin can set high",
     group=STUDIES,
     body=bodies.PriorityWish,
     answer=answers.Job,
 )
 PLANNING = Operation(
-    words="Tell what the deletion of a study would take away and free; nothing is deleted",
+    words="Show what deleting a study would remove and free; nothing is deleted",
     group=STUDIES,
     answer=answers.Deletion,
 )
@@ -147,13 +147,13 @@ AGE = Parameter(
     "only what has not changed for so many days; default 0",
 )
 LOOKING = Operation(
-    words=f"Tell what serves nothing and may go, the {MOST_NAMED} largest; nothing is removed",
+    words=f"Show what can be removed, the {MOST_NAMED} largest; nothing is removed",
     group=GROUP,
     answer=answers.WasteFound,
     parameters=(AGE,),
 )
 CLEANING = Operation(
-    words="Remove what may go, all of it or what is named, as a job",
+    words="Remove what can be removed, all of it or what is named, as a job",
     group=GROUP,
     body=bodies.CleanWish,
     answer=answers.Job,

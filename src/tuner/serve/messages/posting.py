@@ -64,9 +64,7 @@ def target_of(url: str) -> Target:
             said("the address does not begin with https:// and a host; {hint}", hint=hint)
         )
     if "@" in parts.netloc or parts.fragment:
-        raise UsageError(
-            said("the address must have no password and no #; {hint}", hint=hint)
-        )
+        raise UsageError(said("the address must have no password and no #; {hint}", hint=hint))
     query = f"?{parts.query}" if parts.query else ""
     return Target(host, port or 443, (parts.path or "/") + query)
 

@@ -230,7 +230,8 @@ class Ledger:
         if len(stack) < 2:
             raise UsageError(
                 said(
-                    "no model of {case!r} was current before, so there is nothing to roll back to", case=case
+                    "no model of {case!r} was current before, so there is nothing to roll back to",
+                    case=case,
                 )
             )
         return stack[-2]
