@@ -1,4 +1,4 @@
-"""A fit as an engine sees it: a job goes in, points come back, and then how it ended."""
+"""A fit as an engine sees it: a job goes in, points come back, then its result."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Replica:
     Attributes:
         seed: of weights, batches, dropout and augmentation.
         split_seed: of the folds; None: train on all development data, validate on none.
-        fold: the only one to train on; None: the first `folds`, in lockstep.
+        fold: number of the only fold to train; None: the first `folds` folds, in lockstep.
         folds: how many; None: all.
-        weights: file for the trained weights (of the first fold); None: they are not kept.
+        weights: file for the trained weights (of the first fold); None: they are not saved.
     """
 
     seed: int
@@ -37,16 +37,16 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One fit, described by what a worker can look up for itself.
+    """One fit, described so that a worker can look up the rest.
 
     Attributes:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
-        source: hash of the case's code, which a worker's copy has to have; None: whatever it is.
+        source: hash of the case's code, which the worker's copy must have; None: not checked.
         data: folder of the cached data set.
         replicas: one; or several of one fold each, trained together as if each were alone.
-        stop_after: epochs to train, where fewer than the hyperparameters say.
-        metric: that is searched for in place of the case's own; None: the case's own.
+        stop_after: epochs to train, if fewer than in the hyperparameters.
+        metric: what is searched for instead of the case's own metric; None: the case's own.
     """
 
     case: str
@@ -66,15 +66,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopJob:
-    """One call of a loop of the user's own, in a process of its own.
+    """One call of the user's own loop, in its own process.
 
     Attributes:
         loop: its file and function, `train.py:objective`.
         number: of the trial.
-        preset: values by name for what it asks for; a name that is missing gets the middle of its
-            range. None: it asks the engine.
-        source: hash of the loop's code, which has to be that still; None: whatever it is.
-        folder: for what it writes, kept; None: one that is removed when it has ended.
+        preset: values, by name, for the hyperparameters that it asks for; a missing name gets the
+            middle of its range. None: it asks the engine.
+        source: hash of the loop's code, which must not have changed; None: not checked.
+        folder: for its files, which are kept; None: a folder that is removed after the call.
         test: whether its test rows are opened.
         repeats: how often it is called again in the same process, to see what a call leaves there.
     """
@@ -101,8 +101,8 @@ class Finished:
     """A fit ran to its end.
 
     Attributes:
-        seconds: it took, without waiting for a worker.
-        outcome: of a loop: its result; None: it gave up by raising TrialPruned.
+        seconds: duration, without waiting for a worker.
+        outcome: result of a loop; None: it raised TrialPruned.
     """
 
     seconds: float
@@ -116,12 +116,12 @@ class Failed:
     Attributes:
         reason: one line; it names the line of the user's code that raised, if one did.
         diverged: a loss or a score was not finite.
-        may_pass: the reason lies in the machine (no memory, a lost worker, a full disk), so the
-            same fit may end well another time; else it fails each time.
-        out_of_memory: its card or the machine had no memory left: alone, it may have enough.
-        crashed: a person's loop raised, exited, or died of a signal, in its training: that is how
-            this call ends, and others may not.
-        traceback: of what was raised; empty for what tuner itself refused.
+        may_pass: the reason is the machine (no memory, a lost worker, a full disk), so the
+            same fit may succeed another time; otherwise it fails each time.
+        out_of_memory: its GPU or the machine had no memory left: alone, it may have enough.
+        crashed: the user's loop raised an exception, exited, or died of a signal while training:
+            this call ends so, but other calls may not.
+        traceback: of the exception; empty if tuner itself refused.
     """
 
     reason: str
@@ -161,23 +161,23 @@ SomeEvent = TypeVar("SomeEvent")
 
 
 class AnyEngine(Protocol[JobT, EventT]):
-    """Runs fits. A key names a running fit; of those beyond `slots`, the first is begun first."""
+    """Runs fits. A key names a running fit; fits beyond `slots` wait and start in their order."""
 
     @property
     def slots(self) -> int:
         """How many fits can run at once."""
 
     def start(self, key: int, job: JobT) -> None:
-        """Begin a fit, or let it wait. Its points are made ahead of `next` as the engine likes."""
+        """Start a fit, or queue it. The engine may compute its points ahead of `next`."""
 
     def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
-        """Return what the fit reported next, or None when nothing came for `timeout` seconds.
+        """Return the next report of the fit, or None if none came for `timeout` seconds.
 
         After Finished or Failed the key is free.
         """
 
     def stop(self, key: int) -> None:
-        """Give up a fit, if it still runs; nothing more comes from it, and its key is free."""
+        """Stop a fit, if it still runs; nothing more comes from it, and its key is free."""
 
     def close(self) -> None:
         """Stop everything and free all resources. Can be called twice."""
@@ -198,12 +198,12 @@ def run_all(
     on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
     may_begin: Callable[[], bool] = always,
 ) -> None:
-    """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
+    """Run jobs on every slot of an engine, and report how each ended as soon as it is known.
 
     Args:
-        jobs: in the order in which they are begun.
-        on_end: is told a job's key, how it ended, and its points.
-        may_begin: is asked before each job; once it says no, those that run are the last.
+        jobs: in the order in which they are started.
+        on_end: gets a job's key, how it ended, and its points.
+        may_begin: is asked before each job; after a no, no further job is started.
 
     On any exception all fits that still run are stopped.
     """

@@ -1,20 +1,20 @@
 """What an interrupted search had decided already.
 
 A trial that was running when a search was interrupted runs again from its start, and reaches each
-stage with the score that it had. Up to where the search was interrupted, decisions must not be made
-again: the pruner would now see trials that had not ended then. They need not be made again either,
-because the trial ran on after them. Only the last one may be missing:
+stage with the same score as before. Decisions up to the interrupt must not be made again: the
+pruner would now see trials that had not ended then. They need not be made again either, because the
+trial continued after them. Only the last decision may be missing:
 
 | stage reached                   | another trial has ended since   | is the pruner asked?         |
 | ------------------------------- | ------------------------------- | ---------------------------- |
-| for the first time              | any                             | yes: nobody has decided      |
-| again, others still to repeat   | any                             | no: the trial ran on         |
-| again, the last to repeat       | yes                             | no: the search went on       |
+| for the first time              | any                             | yes: it is not decided yet   |
+| again, others still to repeat   | any                             | no: the trial continued      |
+| again, the last to repeat       | yes                             | no: the search continued     |
 | again, the last to repeat       | no                              | yes: the interrupt may have  |
 |                                 |                                 | come before the decision; if |
-|                                 |                                 | it came after, it was to run |
-|                                 |                                 | on, and the same trials give |
-|                                 |                                 | the same decision            |
+|                                 |                                 | it came after, the decision  |
+|                                 |                                 | was to continue, and it will |
+|                                 |                                 | be the same again            |
 
 Stages are repeated in the order of virtual time, so the last to repeat is the last that was
 reported.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """The stages that a search has to repeat before it gets to something new.
+    """The stages that a search has to repeat before it reaches a new one.
 
     Args:
         trials: of the study, interrupted ones WAITING.
@@ -51,7 +51,7 @@ class Replay:
         )
 
     def needs_decision(self, *, repeated: bool) -> bool:
-        """Take note of a stage that a trial has reached; return whether the pruner is to be asked.
+        """Note a stage that a trial has reached; return whether to ask the pruner.
 
         Args:
             repeated: the trial had reached it before the search was interrupted.

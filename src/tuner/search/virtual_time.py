@@ -1,10 +1,10 @@
-"""A search in virtual time: ask, hand to the engine, take what comes in order, prune, tell.
+"""A search in virtual time: ask for trials, start them, take their events in order, prune, tell.
 
-Virtual time is the work that a training has done, counted from its shapes (see work.py), or in
-reports where it cannot be counted. The next event is always that of the running trial that is
-furthest behind in it, so decisions do not depend on which worker happened to be faster: with any
-number of workers, a study is a function of its inputs. `--order arrival` gives that up: events are
-taken as they come.
+Virtual time is the work that a training has done, counted from its shapes (see work.py), or the
+number of its reports if the work cannot be counted. The next event is always that of the running
+trial with the least virtual time, so decisions do not depend on which worker happened to be faster:
+with any number of workers, a study is a function of its inputs. `--order arrival` gives that up:
+events are taken in the order in which they arrive.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ R = TypeVar("R", bound="Running")
 
 
 class Observer(Protocol):
-    """Somebody who watches a search."""
+    """Watches a search."""
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         """Be told that something has happened: a point, or that a trial has ended."""
@@ -71,13 +71,13 @@ class Observer(Protocol):
 class VirtualTimeSearch(ABC, Generic[R]):
     """Runs one study's search. The only writer of the database.
 
-    What a trial is, and what its events mean, is said by those that derive from it.
+    Subclasses say what a trial is, and what its events mean.
 
     Args:
-        observer: is told of every point, and of every trial's end.
+        observer: gets every point, and the end of every trial.
 
     Attributes:
-        what: has to be fixed where the baseline fails.
+        what: what the user has to fix if the baseline fails.
     """
 
     what = "the case"
@@ -98,7 +98,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
 
     @abstractmethod
     def _start(self) -> R | None:
-        """Ask for a trial, and have its training begin; None where it has ended at once."""
+        """Ask for a trial and start its training; None if it has ended at once."""
 
     @abstractmethod
     def _take(self, running: R, timeout: float) -> bool:
@@ -118,11 +118,11 @@ class VirtualTimeSearch(ABC, Generic[R]):
 
         Args:
             deadline: a value of time.monotonic().
-            enough: says why the search has done enough, or None. That is decided once, and kept as
-                the study's attribute `stopped`; what runs then is let end.
+            enough: returns why the search has done enough, or None. This is decided once, and
+                stored as the study's attribute `stopped`; running trials may then end.
 
         Raises:
-            StudyError: the baseline has failed three times, or in a way that comes back each time.
+            StudyError: the baseline has failed three times, or would fail in the same way again.
             KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
         """
         self._check_baseline()
@@ -144,7 +144,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
             self.mirror.flush()
 
     def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
-        """Let trials begin, and ask for more, until there are enough of them."""
+        """Start trials, and ask for more, until there are enough of them."""
         while True:
             self.lineup.begin(self.now)
             if self.lineup.is_full or not self._wants_another(total, enough):
@@ -157,9 +157,9 @@ class VirtualTimeSearch(ABC, Generic[R]):
     ) -> bool:
         """Whether one more trial is wanted.
 
-        Up to the total, a queued trial always is. A baseline that has failed and waits for its next
-        attempt is wanted beyond the total too: without its score all others are of no use. Once the
-        search has done enough, a guess that no run has tried is not wanted, unless something else
+        Up to the total, a queued trial always is. A failed baseline that waits for its next attempt
+        is also wanted beyond the total: without its score all others are useless. Once the
+        search has done enough, a guess that was never started is not wanted, unless another trial
         waits behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)
@@ -181,7 +181,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
         return next((trial for trial in trials if trial.state == TrialState.WAITING), None)
 
     def _take_by_work(self) -> bool:
-        """Take the next event of the trial that is furthest behind in virtual time, if it came."""
+        """Take the next event of the trial with the least virtual time, if it has arrived."""
         return self._take(self.lineup.furthest_behind(), SECONDS_BETWEEN_LOOKS)
 
     def _take_what_is_there(self) -> bool:
@@ -221,7 +221,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
         """Queue the baseline again after it failed; without it there is nothing to compare with.
 
         Args:
-            failed: how the last trial ended that did. An error that comes back each time is not
+            failed: how the last failed trial ended. An error that would occur each time is not
                 tried again.
         """
         attempts = [

@@ -1,4 +1,4 @@
-"""Make a study, or take one up again where it is the same study."""
+"""Make a study, or continue one if it is the same study."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ def open_study(
     accept: bool = False,
     begin: Callable[[optuna.Study], None] | None = None,
 ) -> tuple[optuna.Study, ConfigT]:
-    """Create the study, or check that it is the same one and take it up.
+    """Create the study, or check that it is the same one and continue it.
 
     Args:
-        pruner: makes that of the study from its description, which a study keeps.
-        choose: finds the plan of a new study; None: it is the config's.
-        precision: the one asked for; a study that is continued must have been begun in it.
-        accept: continue the study with what has changed since it was begun, and keep a note of it.
-        begin: is handed the study before baseline and recipe are queued, and may add trials.
+        pruner: makes the pruner of the study from its stored description.
+        choose: makes the plan of a new study; None: the config's plan is used.
+        precision: the one asked for; a continued study must have begun in it.
+        accept: continue the study although something changed since it began, and store a note.
+        begin: gets the study before baseline and recipe are queued, and may add trials.
 
     Returns:
-        The study, with interrupted trials queued again, and the config with the plan that the study
-        was begun with, and with its identity. A study of which nothing is left but a failed
-        baseline is begun anew.
+        The study, with interrupted trials queued again, and the config with the plan and the
+        identity that the study began with. A study that has only a failed baseline is begun
+        again.
 
     Raises:
-        StoreError: the database cannot be used, or the study was made by something else.
-        StudyError: a study of that name differs in what its results depend on, unless that is
-            accepted, and can be.
+        StoreError: the database cannot be used, or the study was not made by tuner.
+        StudyError: the study of that name differs in something that its results depend on, and the
+            change was not accepted or cannot be.
         TunerError: whatever `choose` raises; there is no new study then.
     """
     storage = open_storage(url, create=True)
@@ -112,7 +112,7 @@ def _enqueue_arms(study: optuna.Study, config: StudyConfig | LoopConfig) -> None
 
 
 def _present(storage: BaseStorage, name: str) -> optuna.Study | None:
-    """Load a study; None where there is none, or nothing of it is left but a failed baseline."""
+    """Load a study; None if there is none, or if it has only a failed baseline."""
     if name not in optuna.get_all_study_names(storage):
         return None
     study = optuna.load_study(study_name=name, storage=storage)
@@ -125,7 +125,7 @@ def _present(storage: BaseStorage, name: str) -> optuna.Study | None:
 def _same(
     study: optuna.Study, facts: dict[str, Any], precision: Precision | None, *, accept: bool
 ) -> dict[str, Any]:
-    """Return what a study was made with, changes included that are accepted.
+    """Return what a study was made with, including accepted changes.
 
     Raises:
         StudyError: it was made with something else than `facts` and `precision`.

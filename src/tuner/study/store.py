@@ -109,7 +109,7 @@ def settle(study: optuna.Study) -> int:
     """Put trials that a dead or interrupted coordinator left running back into the queue.
 
     They keep their number, hyperparameters and seed, so running them again from the start gives
-    what they would have given. Left RUNNING they would count as bad in TPE's eyes for ever.
+    the same result. If they stayed RUNNING, TPE would always count them as bad.
 
     Returns:
         How many there were.
