@@ -23,7 +23,7 @@ AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a jo
 class StudyOptions(TypedDict, total=False):
     """How a study is searched: the options of `tuner study`, each with the same default.
 
-    With `settings_of`, the name of an earlier study, options that are not given are those of that study.
+    With `settings_of`, the name of an earlier study, missing options are taken from that study.
     """
 
     settings_of: str

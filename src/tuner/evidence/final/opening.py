@@ -1,4 +1,4 @@
-"""The opening of the test split, and the scores of the models that meet it."""
+"""The opening of the test split, and the scores of the tested models."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What models of one configuration do on the test split.
+    """Results of the models of one configuration on the test split.
 
     Attributes:
         scores: all metrics, one seed after the other.
-        details: what they get wrong, as `mistakes` has it.
-        ensemble: their scores as one model, as `ensemble_facts` has it; None: there is only one,
-            or they are a rival's.
+        details: their mistakes, in the form of `mistakes`.
+        ensemble: their scores as one model, in the form of `ensemble_facts`; None: there is only
+            one model, or the models are a rival's.
     """
 
     scores: list[dict[str, float]]
@@ -54,13 +54,13 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What models say of the test rows, on the processor, in the units that they are scored in.
+    """Predictions for the test rows, on the processor, in the units of the scores.
 
     Attributes:
         outputs: of the models of each configuration, one seed after the other, and of each rival.
         joint: of the models of each configuration as an ensemble.
         test: the rows, with targets in these units.
-        scaler: what has scaled numbers; None: there are none.
+        scaler: of numbers as targets; None: there are none.
     """
 
     outputs: Mapping[int | str, Sequence[Tensor]]
@@ -77,20 +77,20 @@ def score_on_test(
     look: int = 1,
     test: Mapping[str, Any] | None = None,
 ) -> dict[T | str, Tested]:
-    """Train each configuration on so many seeds of its own, then open the test split for all.
+    """Train each configuration on this many own seeds, then open the test split for all.
 
-    What the models say of the test rows is kept, so later comparisons need no new opening.
+    The predictions for the test rows are stored, so later comparisons need no new opening.
 
     Args:
-        trainings: train the models; their study of the evidence keeps what these say.
-        count: of seeds; models of an earlier look are among them. A seed with which the training
+        trainings: train the models; their evidence study keeps the predictions.
+        count: number of seeds, including those of an earlier look. A seed with which the training
             diverges is left out, and the next one takes its place.
-        rivals: that meet the test with them, by their names.
-        look: of a test of two, which is recorded.
-        test: what tells this test from others of the study, as for `record_opening`.
+        rivals: models that are tested too, by their names.
+        look: number of the look, of two; it is recorded.
+        test: what distinguishes this test from others of the study, as in `record_opening`.
 
     Returns:
-        What the models do on the test split, of each configuration and of each rival.
+        The test results of each configuration and of each rival.
 
     Raises:
         StudyError: a training failed.
@@ -124,7 +124,7 @@ def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> N
 
 
 def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
-    """Keep what the models said of the test rows, and the targets in the same units."""
+    """Store the predictions for the test rows, and the targets in the same units."""
     labels, test = config.case.task == "multilabel", opened.test
     targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
@@ -145,7 +145,7 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
 def seeds_of(
     evidence: optuna.Study, config: StudyConfig, trial: int | str, count: int
 ) -> list[int]:
-    """Return the seeds of a configuration's models that meet the test.
+    """Return the seeds of a configuration's models for the test.
 
     Args:
         evidence: the study of the trainings after the search.
@@ -192,7 +192,7 @@ def _open(
 
     Args:
         files: with the weights, by trial and place of the seed.
-        record: puts the opening on record, before the rows are read.
+        record: records the opening, before the rows are read.
     """
     config, configurations = trainings.config, trainings.configurations
     fitted = {key: load_fitted(config, configurations[key[0]], files[key]) for key in files}

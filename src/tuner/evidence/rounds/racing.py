@@ -1,4 +1,4 @@
-"""The race of a study's best on fresh folds, by the rules that the study was begun with."""
+"""The race of a study's best trials on fresh folds, by the rules that the study began with."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ def race_on_fresh_folds(
 ) -> Race:
     """Train candidates, baseline and recipe on fresh seeds and folds; say who won, and return all.
 
-    What was trained before is taken from the evidence, so the race is the same however often it was
-    interrupted.
+    Earlier trainings are read from the evidence study, so interrupts do not change the race.
 
     Args:
         configurations: by number of the trial.

@@ -1,33 +1,33 @@
-"""Two arms on the same test rows: what their gain is on new rows, with new seeds.
+"""Two arms on the same test rows: estimate their gain on new rows, with new seeds.
 
-A loss of model s of an arm on test row r is taken apart as
+The loss of model s of an arm on test row r is split into
 
     loss[s, r] = arm + seed[s] + row[r] + rest[s, r]
 
-Rows are the same for both arms, so they are compared row by row; seeds are not paired (paired seeds
-were measured to correlate at about zero). The gain is the difference of two means, and its variance
+Rows are the same for both arms, so they are compared row by row; seeds are not paired (the measured
+correlation of paired seeds is about zero). The gain is a difference of two means, and its variance
 
     var(row difference)/R + var(seed)/n of each arm + var(rest)/(n R) of each arm
 
 is estimated by moments (crossed random effects; Searle, Casella & McCulloch 1992, "Variance
-Components", chapter 4; the tests hold it against Owen 2007, "The pigeonhole bootstrap", which
-resamples the same variance). The spread of the row differences over R holds the first and the last
-two terms at once, without bias; of the spread of seed means the last terms are taken off again.
+Components", chapter 4; the tests compare it with Owen 2007, "The pigeonhole bootstrap", which
+resamples the same variance). The spread of the row differences over R contains the first and the
+last two terms together, without bias; the last terms are subtracted from the spread of seed means.
 Intervals are Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added,
 both chosen by simulation (studies/verdict):
 
-* One unseen row. Where few rows differ, the rows drawn tell little about those that were not: with
-  no difference in 20 rows, one row in seven may still differ. So one more row is counted into the
-  variance. Its squared difference is the mean over the rows that differ and one more, which differs
-  wholly. This matters while fewer than about ten rows differ, and it gives two arms with the same
+* One unseen row. If few rows differ, the drawn rows tell little about the others: with
+  no difference in 20 rows, one row in seven may still differ. So one more row is counted in the
+  variance. Its squared difference is the mean over the rows that differ and one more that differs
+  completely. This matters if fewer than about ten rows differ, and it gives two arms with the same
   predictions an interval of some width around zero. (Compare the pseudo-rows of Agresti & Min 2005,
   "Simple improved confidence intervals for comparing matched proportions".)
-* A margin of 5 % on the standard error, because Student's distribution fits only roughly where
+* A margin of 5 % on the standard error, because Student's distribution fits only roughly if
   there are few seeds, losses are skewed, or a variance component was cut off at zero.
 
-A gain is proven where an exact test over seeds says so too: see `joint`.
+A gain is proven only if an exact test over seeds agrees: see `joint`.
 
-Where rows belong together, all of a group count as one: see `grouped`.
+If rows belong together, all rows of a group count as one: see `grouped`.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ FEWEST = fewest_models(ALPHA)  # models an arm that prove anything: 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """What the variance of a gain is estimated from.
+    """The quantities from which the variance of a gain is estimated.
 
     Attributes:
         gain: of the arm.
-        rows: of the test, at least two; or groups of rows, where each counts as one.
+        rows: of the test, at least two; or groups of rows, if each counts as one.
         seeds: of each arm, at least two.
         differences: variance over rows of the difference of the arms' means, n - 1.
         means: variance over seeds of a model's mean loss, n - 1, of each arm.
-        rest: mean square of what is left of a single loss, of each arm.
+        rest: mean square of the rest of a single loss, of each arm.
         unseen: as in `Components`.
-        scores: of each model of each arm, more is better; None in studies made before they were
-            kept, which are judged by Student's distribution alone.
-        in_groups: rows of the test, where `rows` are groups of them; None: they are not.
+        scores: of each model of each arm, more is better; None in older studies, which did not
+            store them and are judged by Student's distribution alone.
+        in_groups: number of test rows, if `rows` counts groups; None: it does not.
     """
 
     gain: float
@@ -141,7 +141,7 @@ def compare_rows(
 
 
 def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
-    """Say what may be claimed of a gain with these moments; arguments are as in `compare_rows`."""
+    """Return the verdict on a gain with these moments; arguments are as in `compare_rows`."""
     rows, seeds = found.rows, found.seeds
     groups, tested = (None, rows) if found.in_groups is None else (rows, found.in_groups)
     rest = [one / (n * rows) for one, n in zip(found.rest, seeds, strict=True)]
@@ -181,7 +181,7 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
 
 
 def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
-    """Compare two arms by a score of each model alone; the test rows are taken as they are.
+    """Compare two arms by one score of each model; the test rows are taken as fixed.
 
     Args:
         baseline: (seeds,), more is better.
@@ -211,17 +211,16 @@ def _spread(losses: Array) -> float:
 
 
 def _rest(losses: Array) -> float:
-    """Return the mean square of losses (seeds, rows) without their means by row and by seed."""
+    """Return the mean square of losses (seeds, rows) less their means by row and by seed."""
     left = losses - losses.mean(axis=0) - losses.mean(axis=1, keepdims=True) + losses.mean()
     freedom = (losses.shape[0] - 1) * (losses.shape[1] - 1)
     return float((left * left).sum() / freedom)
 
 
 def _unit(baseline: Array, other: Array) -> float:
-    """Return what one row that differs wholly differs by: one, or as much as losses spread.
+    """Return the difference of a row that differs completely: one, or the spread of the losses.
 
-    Right and wrong are one apart, wherever they begin: a loss of 0 and 1, or -1 and 0 where it is a
-    score turned round.
+    Right and wrong differ by one, with losses of 0 and 1, or of -1 and 0 for a negated score.
     """
     losses = np.concatenate((baseline, other))
     if np.isin(losses - losses.min(), (0, 1)).all():
