@@ -57,10 +57,10 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         made.add_argument("case", metavar="CASE", help=CASE)
     add_budget(made)
     made.add_argument(
-        "--name", help="name of the study (default: that of its data, and what --fix says)"
+        "--name", help="name of the study (default: the name of its data, with the values of --fix)"
     )
     add_workplace(made)
-    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
+    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder with the raw data")
     add_compute(made)
     add_space(made)
     _add_parent(made)

@@ -172,7 +172,7 @@ SUBMITTING = Operation(
     parameters=(KEY,),
 )
 WATCHING = Operation(
-    words="Watch a study: server-sent events, each the whole study as it is then",
+    words="Watch a study: server-sent events, each with the whole study at that time",
     group=GROUP,
     media={"text/event-stream": TEXT},
     parameters=(LAST,),

@@ -106,13 +106,13 @@ def _set_upkeep(asked: Asked) -> Response:
 
 
 TAGGING = Operation(
-    words="Give a study tags, in place of those it has",
+    words="Replace the tags of a study",
     group=STUDIES,
     body=bodies.TagsWish,
     answer=answers.Tags,
 )
 ARCHIVING = Operation(
-    words="Put a study out of the way: out of the list, unless archived studies are asked for",
+    words="Archive a study: lists leave it out, unless they ask for archived studies",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Archived,
@@ -135,7 +135,7 @@ PLANNING = Operation(
     answer=answers.Deletion,
 )
 DELETING = Operation(
-    words="Delete a study with all that belongs to it, as a job",
+    words="Delete a study with everything that belongs to it, as a job",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Job,
@@ -153,7 +153,7 @@ LOOKING = Operation(
     parameters=(AGE,),
 )
 CLEANING = Operation(
-    words="Remove what can be removed, all of it or what is named, as a job",
+    words="Remove files that are not needed, all or only the named ones, as a job",
     group=GROUP,
     body=bodies.CleanWish,
     answer=answers.Job,
