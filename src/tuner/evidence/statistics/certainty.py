@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.gain import Gain
 
 POWER = 0.8  # share of studies in which a true gain has to be detected
-SETTLED = 0.5  # share of the rows on which two models differ that differ for every seed
+SETTLED = 0.5  # of the rows on which models of equal arms differ: those not due to the seed
 MOST_ROWS, MOST_SEEDS = 10**9, 10**4  # more are never suggested
 HOUR = 3600.0
 OF_USE = 1.05  # relative to endless seeds: below this, more seeds bring next to nothing
