@@ -1,4 +1,4 @@
-"""The rules by which tuner trains, in hashes of its own code."""
+"""The rules by which tuner trains, as hashes of its own code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tuner.case.source import hash_of_code
 
 PACKAGE = Path(__file__).parents[1]
-# What the numbers of a training come from. Docstrings and comments do not count.
+# The files that determine the numbers of a training. Docstrings and comments do not count.
 RULES = (
     "training/*.py",
     "models/*.py",
@@ -27,6 +27,6 @@ RULES = (
 
 @lru_cache(maxsize=1)
 def rules_of_fit() -> dict[str, str]:
-    """Return a hash of each file of tuner that decides what a training gives, by its path."""
+    """Return a hash of each file of tuner that affects the result of a training, by path."""
     files = (path for pattern in RULES for path in sorted(PACKAGE.glob(pattern)))
     return {path.relative_to(PACKAGE).as_posix(): hash_of_code(path) for path in files}
