@@ -14,5 +14,4 @@ The modules by subject:
 * Its trials: which `trials` count, which are the `arms`, and their `durations`; `limits` and `cost`
   of models.
 * Configurations tried first: `guesses`, each a `guess`; `limited_guesses` if the study has limits.
-* Tried first: `guesses`, each a `guess`; `limited_guesses` where the study has limits.
 """
