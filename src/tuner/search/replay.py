@@ -7,14 +7,14 @@ after them. Only the last decision may be missing:
 
 | stage reached                   | another trial has ended since   | is the pruner asked?         |
 | ------------------------------- | ------------------------------- | ---------------------------- |
-| for the first time              | any                             | yes: nobody has decided      |
-| again, others still to repeat   | any                             | no: the trial ran on         |
-| again, the last to repeat       | yes                             | no: the search went on       |
+| for the first time              | any                             | yes: it is not decided yet   |
+| again, others still to repeat   | any                             | no: the trial continued      |
+| again, the last to repeat       | yes                             | no: the search continued     |
 | again, the last to repeat       | no                              | yes: the interrupt may have  |
 |                                 |                                 | come before the decision; if |
-|                                 |                                 | it came after, it was to run |
-|                                 |                                 | on, and the same trials give |
-|                                 |                                 | the same decision            |
+|                                 |                                 | it came after, the decision  |
+|                                 |                                 | was to continue, and it will |
+|                                 |                                 | be the same again            |
 
 Stages are repeated in the order of virtual time, so the last to repeat is the last that was
 reported.
