@@ -480,7 +480,7 @@ def test_a_baseline_that_crashes_ends_the_study_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_limits_are_kept(tmp_path: Path) -> None:
+def test_limits_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")
         assert study(["train.py:objective", "--trials", "3", "--seeds", "0"]) == 0
@@ -490,6 +490,10 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         command = ["slow.py:objective", "--timeout", "2", "--trials", "1000", "--seeds", "0"]
         assert study(command) == 0
         assert sum(trial.state.is_finished() for trial in load_study(DATABASE, "slow").trials) < 50
+        timed = ["slow.py:objective", "--name", "timed", "--budget", "2s", "--seeds", "0"]
+        capsys.readouterr()
+        assert study(timed) == 0
+        assert "Stopped by --budget so that the rest fits into 2 s." in capsys.readouterr().out
 
 
 OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, n_trials=2)"
