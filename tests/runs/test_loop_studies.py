@@ -31,7 +31,7 @@ from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.jobs import seed_of
-from tuner.evidence.loops import seeds_for
+from tuner.evidence.loops import calls_to_show
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream
@@ -566,10 +566,10 @@ def test_constraints_and_shared_files_are_told_and_kept(
 
 
 def test_how_many_seeds_show_a_gain() -> None:
-    assert seeds_for(0.0, 1.0, 6) == 6
-    assert seeds_for(100.0, 1.0, 6) == 6
-    assert seeds_for(0.01, 1.0, 6) == 24
-    assert 6 < seeds_for(1.5, 1.0, 6) < 24
+    assert calls_to_show(0.0, 1.0, 6) == 6
+    assert calls_to_show(100.0, 1.0, 6) == 6
+    assert calls_to_show(0.01, 1.0, 6) == 24
+    assert 6 < calls_to_show(1.5, 1.0, 6) < 24
 
 
 @pytest.mark.slow

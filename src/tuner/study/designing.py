@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tuner.case.contract import shape_of
 from tuner.data.splits import Holdout, TimeFolds, number_of_folds
-from tuner.study.design import Design, Race
+from tuner.study.design import Design, RaceRules
 from tuner.training.networks import stackable
 from tuner.training.randomness import undisturbed
 
@@ -23,14 +23,14 @@ ENOUGH = 2  # folds in the search, where each costs a training of its own
 # The last round has two: one more would train the winner alone, and decide nothing. Folds of few
 # rows cannot order the best by how many they get right, and their scores in the search are those of
 # the luckiest of many: so fresh folds alone count, by the surrogate (studies/photos, "The choice").
-ON_FOLDS = Race(entered=(6, 4, 3, 2), arms=4, by_surrogate=True, with_guess=True)
+ON_FOLDS = RaceRules(entered=(6, 4, 3, 2), arms=4, by_surrogate=True, with_guess=True)
 # A single held-out part is large: one round tells the candidates apart as far as can be told, and
 # each round is a whole training.
-ON_ONE_PART = Race(entered=(3, 1), arms=2, with_search=True)
+ON_ONE_PART = RaceRules(entered=(3, 1), arms=2, with_search=True)
 # All folds of the search tell the best apart as well as fresh ones do, and six fresh ones are one
 # stack, so nobody is dropped on the way. Six candidates cost 1.7 times as much and won nothing.
-ON_STACKS = Race(entered=(3,) * 6, arms=6)
-IN_TIME = Race(entered=(6, 4, 3, 2), arms=4)
+ON_STACKS = RaceRules(entered=(3,) * 6, arms=6)
+IN_TIME = RaceRules(entered=(6, 4, 3, 2), arms=4)
 
 
 def design_for(case: Case, data: Dataset) -> Design:

@@ -133,9 +133,9 @@ class Facts(TypedDict):
 
     `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
     `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
-    of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
-    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
-    tried before the search, as values by name; a study that was made before there were any has
+    of each configuration but baseline and recipe; `race` is a `tuner.study.design.RaceRules`. A
+    study without them keeps the rules before: all folds, and a race of three. `guesses` are what
+    was tried before the search, as values by name; a study that was made before there were any has
     none. `guesses_keep_limits` is the rule by which those that wait are made smaller where they are
     over a limit; with another than KEEPS_LIMITS they stay as they are. `shuffled`: it is a placebo.
     """
