@@ -39,7 +39,6 @@ class Certainty:
             there is nothing to ask, as with a gain not above zero.
         rows_needed: to see `wanted` in 80 % of studies with these seeds; None where no number can.
         seeds_needed: to see it on these rows; None where no number can.
-        with_all_seeds: `smallest`, with endless seeds.
         row_share: of the variance, what endless seeds would leave.
         hour_seeds: seeds an arm that one more hour buys, but no more than are of any use; None
             where their time is unknown.
@@ -57,7 +56,6 @@ class Certainty:
     wanted: float | None
     rows_needed: int | None
     seeds_needed: int | None
-    with_all_seeds: float
     row_share: float
     hour_seeds: int | None
     hour_smallest: float | None
@@ -66,65 +64,51 @@ class Certainty:
     smallest_apart: float | None = None
 
 
-def smallest_gain(
-    components: Components, rows: int, seeds: int, share: Share = WHOLE, power: float = POWER
-) -> float:
-    """Return the smallest true gain that a test of this size calls better so often.
+def smallest_gain(components: Components, rows: int, seeds: int, share: Share = WHOLE) -> float:
+    """Return the smallest true gain that a test of this size calls better in 80 % of studies.
 
     Where the interval's half-width is h and the standard error s, a gain of h + z s is outside the
-    interval in a share `power` of studies, z being its normal quantile.
+    interval in a share `POWER` of studies, z being its normal quantile.
 
     Args:
         components: of the variance, known or guessed.
         rows: of the test, at least two.
         seeds: an arm, at least two.
         share: of the 5 % that the look may use.
-        power: how often it is to be seen.
     """
     counts = seeds, seeds
     error = math.sqrt(components.variance(rows, counts))
     quantile = float(student.isf(share.alpha / 2, components.degrees(rows, counts)))
-    return error * (MARGIN * quantile + float(norm.ppf(power)))
+    return error * (MARGIN * quantile + float(norm.ppf(POWER)))
 
 
-def rows_for(
-    components: Components, gain: float, seeds: int, share: Share = WHOLE, power: float = POWER
-) -> int | None:
+def rows_for(components: Components, gain: float, seeds: int, share: Share = WHOLE) -> int | None:
     """Return how many test rows show this gain with these seeds; None where no number can."""
-    return _fewest(lambda n: smallest_gain(components, n, seeds, share, power), gain, MOST_ROWS)
+    return _fewest(lambda n: smallest_gain(components, n, seeds, share), gain, MOST_ROWS)
 
 
-def seeds_for(
-    components: Components, gain: float, rows: int, share: Share = WHOLE, power: float = POWER
-) -> int | None:
+def seeds_for(components: Components, gain: float, rows: int, share: Share = WHOLE) -> int | None:
     """Return how many seeds an arm show this gain on these rows; None where no number can."""
-    return _fewest(lambda n: smallest_gain(components, rows, n, share, power), gain, MOST_SEEDS)
+    return _fewest(lambda n: smallest_gain(components, rows, n, share), gain, MOST_SEEDS)
 
 
-def guessed_components(
-    error: float, *, classes: bool, seed_spread: float = 0.0, differing: float | None = None
-) -> Components:
+def guessed_components(error: float, *, classes: bool, seed_spread: float = 0.0) -> Components:
     """Guess the components of a gain before any model has met the test.
+
+    Two arms are taken to share half of their errors. So the rows that one model of each does not
+    get equally right are as many as either gets wrong; absolute errors are taken as half-normal.
 
     Args:
         error: mean loss to expect of both arms: share of wrong rows, or mean absolute error.
         classes: whether losses are right or wrong (else absolute errors).
         seed_spread: standard deviation, over seeds, of a model's mean loss on endless rows.
-        differing: share of rows that one model of each arm does not get equally right; None:
-            `error`, which is what two arms have that share half of their errors. Numbers only
-            matter for classes: absolute errors are taken as half-normal, half of them shared.
 
     Raises:
-        ValueError: an error that no model can have, or more differing rows than there are errors.
+        ValueError: an error that no model can have.
     """
     if error < 0 or (classes and error > 1):
         raise ValueError(f"an error of {error}; it is a share of rows, or not negative")
-    share = error if differing is None else differing
-    if classes and not 0 <= share <= min(1.0, 2 * error):
-        raise ValueError(
-            f"{share} of the rows differ; with an error of {error} 0 to {2 * error} can"
-        )
-    single = share if classes else error**2 * (math.pi / 2 - 1)
+    single = error if classes else error**2 * (math.pi / 2 - 1)
     return Components(
         rows=SETTLED * single,
         seeds=(seed_spread**2, seed_spread**2),
@@ -163,10 +147,9 @@ def expected_certainty(
     if rows < 2 or seeds < 2:
         raise ValueError(f"{rows} rows and {seeds} seeds; at least two of each are needed")
     smallest = partial(smallest_gain, components, rows, share=share)
-    endless = smallest(MOST_SEEDS)
     more = None
     if seconds is not None:
-        useful = _fewest(smallest, OF_USE * endless, MOST_SEEDS) or MOST_SEEDS
+        useful = _fewest(smallest, OF_USE * smallest(MOST_SEEDS), MOST_SEEDS) or MOST_SEEDS
         more = min(int(HOUR / (2 * seconds)), max(0, useful - seeds))  # both arms are trained
     asked = wanted if wanted is not None and wanted > 0 else None
     counts = seeds, seeds
@@ -181,7 +164,6 @@ def expected_certainty(
         wanted=asked,
         rows_needed=None if asked is None else rows_for(components, asked, seeds, share),
         seeds_needed=None if asked is None else seeds_for(components, asked, rows, share),
-        with_all_seeds=endless,
         row_share=by_rows / variance if variance else 1.0,
         hour_seeds=more,
         hour_smallest=None if more is None else smallest(seeds + more),
