@@ -67,24 +67,8 @@ ANSWERED = "answered_alongside"  # of a loop: what those beside it had been told
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(
-            WORK,
-            BEGUN,
-            ENDED,
-            ALONGSIDE,
-            KEY,
-            TRIED,
-            PLACE,
-            GUESS,
-            INFORMED,
-            LOST,
-            AGAIN,
-            ANSWERED,
-            CONSTRAINTS,
-            SHARED_FILES,
-            TAKEN,
-            TRACEBACK,
-        ),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRACEBACK, GUESS, TRIED, TAKEN, LOST, AGAIN, PLACE),
+        *(INFORMED, ANSWERED, CONSTRAINTS, SHARED_FILES),
     }
 )
 
