@@ -1,8 +1,9 @@
-"""The machine: its processor, cores, memory and versions. Imports no torch."""
+"""The machine: its processor, cores, memory, versions and addresses. Imports no torch."""
 
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import os
 import platform
 from contextlib import suppress
@@ -141,6 +142,18 @@ def be_ended_first() -> None:
     with suppress(OSError, ValueError):  # another system, or another container's rule
         if int(OWN_SCORE.read_text(encoding="utf-8")) < ENDED_FIRST:
             OWN_SCORE.write_text(str(ENDED_FIRST), encoding="utf-8")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine, which no other can reach under that name or address.
+
+    >>> is_this_machine("localhost"), is_this_machine("::1"), is_this_machine("192.168.0.2")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def machine() -> dict[str, Any]:

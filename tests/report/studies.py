@@ -17,9 +17,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import event
 
+from tuner.report.facts import gather
 from tuner.search.write_behind import WriteBehind
 from tuner.study.arms import candidates_of
 from tuner.unpromised.by_optuna import engine_of, row_of_study, storage_of
+from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,11 @@ HYPERPARAMETERS = {"learning_rate": 1e-3, "batch_size": 32, "epochs": 10, "dropo
 
 def url_in(folder: Path) -> str:
     return f"sqlite:///{folder}/studies.db"
+
+
+def facts_of(study: optuna.Study, folder: Path) -> dict[str, Any]:
+    """What a report says of a study in this folder."""
+    return gather(study, Workplace.at(url=url_in(folder)))
 
 
 def make_study(

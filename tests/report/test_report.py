@@ -22,6 +22,7 @@ from tests.report.studies import (
     add_session,
     add_trial,
     confirm,
+    facts_of,
     fill,
     make_study,
     url_in,
@@ -63,7 +64,7 @@ def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
 
 def worded(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
     """The report's text and facts, without its pictures, which take most of its time."""
-    facts = gather(study, Workplace.at(url=url_in(folder)))
+    facts = facts_of(study, folder)
     return document(facts, ()), facts
 
 
@@ -97,7 +98,7 @@ def test_it_says_what_the_models_that_met_the_test_were_trained_on(
 def test_what_predict_takes_is_said(
     tmp_path: Path, reference: str, data: dict[str, Any], said: str
 ) -> None:
-    facts = gather(usual_study(tmp_path), Workplace.at(url=url_in(tmp_path)))
+    facts = facts_of(usual_study(tmp_path), tmp_path)
     plain = {**facts["data"], "pixels": None, "reading": "columns", **data}
     text = document({**facts, "reference": reference, "data": plain}, ())
     assert f"Each FILE is {said}." in text
@@ -479,7 +480,7 @@ def test_a_clock_that_was_set_back_hides_no_change_of_workers(tmp_path: Path) ->
     add_session(study, started="2999-01-03T00:00:00+00:00", workers=1, trials_before=0)
     add_session(study, started="2999-01-01T00:00:00+00:00", workers=3, trials_before=4)
     add_session(study, started="2999-01-02T00:00:00+00:00", workers=8, trials_before=6)
-    assert gather(study, Workplace.at(url=url_in(tmp_path)))["search_workers"] == [1, 3]
+    assert facts_of(study, tmp_path)["search_workers"] == [1, 3]
 
 
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:

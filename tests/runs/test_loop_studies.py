@@ -31,7 +31,7 @@ from tuner.commands.verify import main as verify
 from tuner.errors import BundleError, CaseError, StudyError, UsageError
 from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.jobs import seed_of
-from tuner.evidence.loops import seeds_for
+from tuner.evidence.loops import calls_to_show
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream
@@ -482,7 +482,7 @@ def test_a_baseline_that_crashes_ends_the_study_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_limits_are_kept(tmp_path: Path) -> None:
+def test_limits_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with chdir(tmp_path):
         Path("train.py").write_text(LOOP, encoding="utf-8")
         assert study(["train.py:objective", "--trials", "3", "--seeds", "0"]) == 0
@@ -492,6 +492,10 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         command = ["slow.py:objective", "--timeout", "2", "--trials", "1000", "--seeds", "0"]
         assert study(command) == 0
         assert sum(trial.state.is_finished() for trial in load_study(DATABASE, "slow").trials) < 50
+        timed = ["slow.py:objective", "--name", "timed", "--budget", "2s", "--seeds", "0"]
+        capsys.readouterr()
+        assert study(timed) == 0
+        assert "Stopped by --budget so that the rest fits into 2 s." in capsys.readouterr().out
 
 
 OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, n_trials=2)"
@@ -564,10 +568,10 @@ def test_constraints_and_shared_files_are_told_and_kept(
 
 
 def test_how_many_seeds_show_a_gain() -> None:
-    assert seeds_for(0.0, 1.0, 6) == 6
-    assert seeds_for(100.0, 1.0, 6) == 6
-    assert seeds_for(0.01, 1.0, 6) == 24
-    assert 6 < seeds_for(1.5, 1.0, 6) < 24
+    assert calls_to_show(0.0, 1.0, 6) == 6
+    assert calls_to_show(100.0, 1.0, 6) == 6
+    assert calls_to_show(0.01, 1.0, 6) == 24
+    assert 6 < calls_to_show(1.5, 1.0, 6) < 24
 
 
 @pytest.mark.slow

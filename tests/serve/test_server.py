@@ -17,9 +17,10 @@ import pytest
 
 from tests.making import TINY
 from tests.waiting import SECONDS_TO_HANG, wait_until
-from tuner.commands.serve import is_loopback, main
+from tuner.commands.serve import main
 from tuner.commands.token import main as token_main
 from tuner.errors import UsageError
+from tuner.machine import is_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def words_of(process: psutil.Process) -> list[str]:
     ],
 )
 def test_it_knows_which_addresses_are_this_machine_alone(host: str, alone: bool) -> None:
-    assert is_loopback(host) == alone
+    assert is_this_machine(host) == alone
 
 
 @pytest.mark.parametrize(

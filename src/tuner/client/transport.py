@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 from tuner.client.reading import A, another, read
 from tuner.errors import ServiceError, UsageError, first_line
+from tuner.machine import is_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class Transport:
             )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise UsageError("the token has a character that tokens cannot have; copy it again")
-        proxies = [ProxyHandler({})] if _is_this_machine(parts.hostname) else []
+        proxies = [ProxyHandler({})] if is_this_machine(parts.hostname) else []
         object.__setattr__(self, "top", self.top.rstrip("/"))
         object.__setattr__(self, "_opener", build_opener(_NoRedirects, *proxies))
 
@@ -252,10 +252,3 @@ def _refusal(error: HTTPError, top: str) -> ServiceError:
         return ServiceError(str(json.loads(error.read())["detail"]), error.code)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, http.client.HTTPException):
         return another(top, f"{error.code} {error.reason}", error.code)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,7 +16,7 @@ from tuner.case.figures import score_text
 from tuner.commands.forecast import Forecast, about
 from tuner.evidence.duration import lengths_of
 from tuner.study.limits import breaks_limits
-from tuner.study.schema import FACTS, GUESS, TRIED
+from tuner.study.schema import ARM, CURVE, FACTS, FAILURE, GUESS, SECONDS, TRIED
 from tuner.study.trials import FINISHED, counts, finished, sign_of_study
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Progress:
         trials = [trial for trial in self.study.get_trials(deepcopy=False) if counts(trial)]
         self.counts = {state: sum(trial.state == state for trial in trials) for state in FINISHED}
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-        baselines = [trial for trial in complete if trial.user_attrs.get("arm") == "baseline"]
+        baselines = [trial for trial in complete if trial.user_attrs.get(ARM) == "baseline"]
         self.baseline = baselines[-1].value if baselines else None
         able = [trial for trial in complete if not breaks_limits(trial)]
         signed = [(self._sign * one.values[0], -one.number, one) for one in able]
@@ -127,7 +127,7 @@ class Progress:
 
     def _line(self, ended: FrozenTrial) -> str:
         """Say of a finished trial what came of it, and how long it took."""
-        arm = ended.user_attrs.get("arm")
+        arm = ended.user_attrs.get(ARM)
         whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
         if ended.state == TrialState.COMPLETE:
@@ -137,14 +137,14 @@ class Progress:
         elif ended.state == TrialState.PRUNED:
             outcome = f"pruned {self._where(ended)}"
         else:
-            outcome = f"failed: {ended.user_attrs.get('failure', 'no reason recorded')}"
+            outcome = f"failed: {ended.user_attrs.get(FAILURE, 'no reason recorded')}"
         done = sum(self.counts.values())
         of = "" if self._forecast.budget is not None else f"/{self.total}"
-        return f"[{done}{of}] {name}: {outcome} ({ended.user_attrs['seconds']:.1f} s)"
+        return f"[{done}{of}] {name}: {outcome} ({ended.user_attrs[SECONDS]:.1f} s)"
 
     def _where(self, ended: FrozenTrial) -> str:
         """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
-        curve = ended.user_attrs.get("curve")
+        curve = ended.user_attrs.get(CURVE)
         if not curve:
             return "before its first report"
         unit = "epoch" if curve[-1][2] is not None else "step"

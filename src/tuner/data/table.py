@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from tuner.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,6 +20,10 @@ Kind = Literal["number", "yes or no", "date", "category", "left out"]
 Part = Literal["days", "month", "day", "weekday", "hour"]
 MOST_SHOWN, FIRST_SHOWN = 40, 20  # columns, in the description for people
 MISSING = ""  # among the values of a category: an empty cell
+# Why a column is left out, where more is decided by it.
+NO_VALUE: str = said("no row has a value")
+ONE_VALUE: str = said("the same in all rows")
+NUMBERS_ROWS: str = said("a different whole number in each row, like an id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,11 @@ class Column:
         if self.kind == "date":
             return [f"{self.name}: {part}" for part in self.parts]
         return [] if self.kind == "left out" else [self.name]
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether it is left out as its numbers only count the rows; they are numbers still."""
+        return self.why == NUMBERS_ROWS
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:

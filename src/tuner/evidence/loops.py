@@ -34,8 +34,8 @@ from tuner.evidence.rows.predictions import packed, unpacked
 from tuner.evidence.statistics.comparison import CONFIDENCE, FEWEST_TO_PROVE, paired_gains
 from tuner.evidence.statistics.looks import Plan
 from tuner.seeds import Stream
-from tuner.study import design
 from tuner.study.arms import entrants_of
+from tuner.study.design import RaceRules
 from tuner.study.limits import breaks_limits
 from tuner.study.schema import CONFIRMATION, ROW_LOSSES, SEED_MATTERS
 
@@ -150,7 +150,7 @@ def _race(
 
     others = [number for name, number in fixed.items() if name != "baseline"]
     direction = calls.config.direction
-    rules = design.Race.before(len(candidates), rounds)
+    rules = RaceRules.before(len(candidates), rounds)
     ahead = training_ahead(calls, configurations)
     found = race(
         candidates,
@@ -191,11 +191,12 @@ def _seeds(found: Race, baseline: int, config: LoopConfig, fewest: int) -> int:
         for own in found.scores.values()
         if len(known := [one for one in own if one is not None]) > 1
     ]
-    return seeds_for(BELIEVED * fmean(gains), math.sqrt(fmean(spreads)) if spreads else 0, fewest)
+    spread = math.sqrt(fmean(spreads)) if spreads else 0
+    return calls_to_show(BELIEVED * fmean(gains), spread, fewest)
 
 
-def seeds_for(gain: float, spread: float, fewest: int) -> int:
-    """Return how many seeds an arm show a gain in 95 % of studies; four times `fewest` at most.
+def calls_to_show(gain: float, spread: float, fewest: int) -> int:
+    """Return how many calls an arm show a gain in 95 % of studies; four times `fewest` at most.
 
     Args:
         gain: of means, above zero is better.

@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 FEWEST_LETTERS = 12  # of a pattern, before it is believed that a text was made of it
 
 
-def recalled(text: str, fewest: int = FEWEST_LETTERS) -> str:
+def recalled(text: str) -> str:
     """Return a stored English text in the language that is spoken, where its pattern is known.
 
     What a store holds is a plain string. It is held against every pattern of the catalogue, and the
     one with the most letters of its own wins; of several sentences, each has to be known. Other
     text is returned as it is.
-
-    Args:
-        fewest: letters of its own that a pattern has to have, to be believed.
 
     >>> recalled("what a person wrote")
     'what a person wrote'
@@ -34,9 +31,9 @@ def recalled(text: str, fewest: int = FEWEST_LETTERS) -> str:
         return text
     if isinstance(text, Message):
         return translated(text)
-    if (whole := _recalled(text, fewest)) is not None:
+    if (whole := _recalled(text, FEWEST_LETTERS)) is not None:
         return whole
-    every = [_recalled(one, fewest) for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text)]
+    every = [_recalled(one, FEWEST_LETTERS) for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text)]
     known = [one for one in every if one is not None]
     return joined(*known) if len(known) == len(every) else text
 

@@ -20,9 +20,7 @@ from tuner.report.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from tuner.case.metric import Direction
     from tuner.engines.job import LoopRunner
     from tuner.own.loops.events import Outcome
     from tuner.own.loops.file import LoopFile
@@ -58,30 +56,22 @@ class _Seen:
         return self.ended.outcome if isinstance(self.ended, Finished) else None
 
 
-def check_loop(
-    reference: str, seconds: float, direction: Direction | None, folder: Path | None = None
-) -> list[Finding]:
+def check_loop(reference: str, seconds: float) -> list[Finding]:
     """Call a loop a few times, for so many seconds at most, and say what was seen.
-
-    Args:
-        direction: of its score, where its file does not say; it changes nothing here.
-        folder: for what it writes; None: one that is removed.
 
     Raises:
         CaseError: the file cannot be used, or the first call fails.
         UsageError: the file defines no such function.
     """
     loop = read_loop(reference)
-    way: Direction = direction or loop.direction or "maximize"
 
     def called_with(seed: int, repeats: int = 0) -> LoopJob:
         return LoopJob(
             loop=reference,
             number=0,
             seed=seed,
-            direction=way,
+            direction=loop.direction or "maximize",  # it changes nothing here
             preset=loop.baseline or {},
-            folder=folder,
             repeats=repeats,
         )
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
 from tuner.evidence.final.finalists import most_seeds
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
-from tuner.evidence.trials.stopping import CEILING, reason_to_stop
 from tuner.report.facts.told_by_loop import files_of_several
 from tuner.report.sections.loop import overwritten
 from tuner.runs.budget import Budget, PlannedConfirmation
-from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
-from tuner.runs.search_end import enough_by, forget_the_end
+from tuner.runs.observer import Message, Opened, StopRequested
+from tuner.runs.search_end import SearchEnd
 from tuner.runs.searching import SearchWatch
-from tuner.runs.tries import total_with_tries
 from tuner.search.loop_running import RunningLoop
 from tuner.search.loops import NAMED, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.limits import broken_constraints
 from tuner.study.schema import ARM
-from tuner.study.store import settle
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -51,12 +47,7 @@ def search_loop(
     observer: Observer,
 ) -> None:
     """Search an open study until it has its trials, or its time is over."""
-    deadline = settings.timeout and time.monotonic() + settings.timeout
-    auto = settings.trials is None
-    total = CEILING if settings.trials is None else settings.trials
-    forget_the_end(study, settings.trials, settings.budget)
-    if not auto:
-        total = total_with_tries(study, total)
+    end = SearchEnd.of(study, settings)
     mirror = Mirror(study)
     slots, seeds = engine.slots, calls_at_least(settings)
     planned = PlannedConfirmation(rounds=seeds, models=seeds, fewest=seeds, most=most_seeds(seeds))
@@ -67,8 +58,8 @@ def search_loop(
             config.metric,
             f"found by the loop itself, {config.reference}",
             finished(study),
-            total,
-            at_most=auto or budget is not None,
+            end.total,
+            at_most=end.auto or budget is not None,
             rounds=seeds,
             models=(seeds, most_seeds(seeds)) if settings.confirms else (),
             slots=engine.slots,
@@ -76,13 +67,9 @@ def search_loop(
         )
     )
     watch = LoopWatch(observer, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
-    LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
-    observer.tell(SearchEnded())
+    end.reach(study, LoopCoordinator(mirror, config, engine, watch), budget, observer)
     if unread := _fixed_in_vain(study, config):
         observer.tell(Message(unread))
-    if settle(study):
-        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
 
 
 def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:

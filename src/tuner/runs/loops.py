@@ -30,7 +30,7 @@ from tuner.runs.observer import (
 )
 from tuner.runs.record import Record
 from tuner.runs.settings import direction_of, refuse_ray_for_loop
-from tuner.runs.steps import measure_importance, report_on
+from tuner.runs.steps import StudyRun, measure_importance, report_on
 from tuner.runs.tries import refuse_other_than_fixed, with_trials_of
 from tuner.search.loop_samplers import SAMPLER
 from tuner.search.loops import PRUNER
@@ -90,8 +90,8 @@ class LoopMachine:
         return cards_in_words(card_facts(), cards, workers) if cards else None
 
 
-def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Path | None]:
-    """Make a study of a loop, or continue it; return its name, and report.md if it has ended.
+def run_loop_study(settings: StudySettings, observer: Observer) -> StudyRun:
+    """Make a study of a loop, or continue it.
 
     Raises:
         TunerError: as the parts raise it; the database then holds all that finished.
@@ -124,13 +124,13 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> tuple[str, Pa
             )
         _enqueue(study, {**config.baseline, **config.fixed}, tries)
         try:
-            return name, _run(study, config, machine, settings, observer)
+            return StudyRun(name, _run(study, config, machine, settings, observer))
         except KeyboardInterrupt:
             settle(study)
             raise
         except StopRequested:
             settle(study)
-            return name, None
+            return StudyRun(name, None)
         except StoreError:
             raise  # the next run settles what runs: the database cannot be written now
         except TunerError as error:

@@ -1,7 +1,8 @@
-"""The steps of a run that are the same for a study of a case and for one of a loop."""
+"""The steps of a run that are the same for a study of a case and for one of a loop, and its end."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.engines.forking import pool
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Observer
     from tuner.workplace import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """How a run of a study ended.
+
+    Attributes:
+        study: its name.
+        report: path of report.md; None: its observer stopped the run before its end.
+    """
+
+    study: str
+    report: Path | None
 
 
 def measure_importance(study: optuna.Study, slots: int, observer: Observer) -> None:

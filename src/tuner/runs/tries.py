@@ -11,7 +11,7 @@ from optuna.trial import FixedTrial, TrialState
 from tuner.case.assignments import split_pairs
 from tuner.case.space import parse_fixed
 from tuner.errors import UsageError
-from tuner.study.schema import SESSIONS, TRIED
+from tuner.study.schema import HYPERPARAMETERS, SESSIONS, TRIED
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def total_with_tries(study: optuna.Study, total: int) -> int:
 def _number_of(study: optuna.Study, one: Try) -> int | None:
     for trial in study.get_trials(deepcopy=False):
         facts = trial.user_attrs
-        if facts.get("hyperparameters") == one.hyperparameters and trial.state != TrialState.FAIL:
+        if facts.get(HYPERPARAMETERS) == one.hyperparameters and trial.state != TrialState.FAIL:
             return trial.number
         if facts.get(TRIED) == one.values and trial.state == TrialState.WAITING:
             return trial.number

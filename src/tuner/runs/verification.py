@@ -30,8 +30,8 @@ from tuner.search.jobs import search_job
 from tuner.search.loops import search_call
 from tuner.study.identity import changes_of_rules, changes_of_source
 from tuner.study.loop_reopening import is_of_loop, loop_config_of
-from tuner.study.loops import rules_of_loops
 from tuner.study.reopening import config_of
+from tuner.study.rules import rules_of_loops
 from tuner.study.schema import ARM, AUDIT, CURVE, HYPERPARAMETERS, SEED, SESSIONS
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import finished_trials

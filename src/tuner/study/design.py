@@ -23,7 +23,7 @@ PRUNERS = (CUBE, SQUARE)  # the newest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Race:
+class RaceRules:
     """How the best of a search compete on fresh folds.
 
     Attributes:
@@ -46,7 +46,7 @@ class Race:
     def before(cls, candidates: int, rounds: int) -> Self:
         """Return the race of studies that store none: the worst are dropped at even distances.
 
-        >>> Race.before(3, 6).entered
+        >>> RaceRules.before(3, 6).entered
         (3, 3, 2, 2, 1, 1)
         """
         entered = (max(1, candidates - done * candidates // rounds) for done in range(rounds))
@@ -71,7 +71,7 @@ class Design:
     """
 
     folds_in_search: int | None = None
-    race: Race | None = None
+    race: RaceRules | None = None
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
@@ -81,7 +81,7 @@ class Design:
             TypeError, ValueError, KeyError: the stored value is not a design.
         """
         stored = facts.get("race")
-        race = stored and Race(**{**stored, "entered": tuple(stored["entered"])})
+        race = stored and RaceRules(**{**stored, "entered": tuple(stored["entered"])})
         return cls(folds_in_search=facts.get("folds_in_search"), race=race or None)
 
     def facts(self) -> dict[str, Any]:
@@ -97,9 +97,9 @@ class Design:
         """How many configurations the race begins with."""
         return self.race.entered[0] if self.race else CANDIDATES_BEFORE
 
-    def race_of(self, candidates: int, rounds: int) -> Race:
+    def race_of(self, candidates: int, rounds: int) -> RaceRules:
         """Return the race of this many candidates, in at most this many rounds."""
-        return self.race.cut(rounds) if self.race else Race.before(candidates, rounds)
+        return self.race.cut(rounds) if self.race else RaceRules.before(candidates, rounds)
 
 
 # The rules that a study keeps when it continues with an accepted change.

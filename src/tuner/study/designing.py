@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tuner.case.contract import shape_of
 from tuner.data.splits import Holdout, TimeFolds, number_of_folds
-from tuner.study.design import Design, Race
+from tuner.study.design import Design, RaceRules
 from tuner.training.networks import stackable
 from tuner.training.randomness import undisturbed
 
@@ -24,15 +24,15 @@ ENOUGH = 2  # folds in the search, if each costs a training of its own
 # would be decided. Small folds cannot order the best by accuracy, and the candidates' scores in the
 # search are those of the luckiest of many. So only fresh folds count, by the surrogate
 # (studies/photos, "The choice").
-ON_FOLDS = Race(entered=(6, 4, 3, 2), arms=4, by_surrogate=True, with_guess=True)
+ON_FOLDS = RaceRules(entered=(6, 4, 3, 2), arms=4, by_surrogate=True, with_guess=True)
 # A single held-out part is large: one round tells as much as it can about the candidates, and each
 # round is a whole training.
-ON_ONE_PART = Race(entered=(3, 1), arms=2, with_search=True)
+ON_ONE_PART = RaceRules(entered=(3, 1), arms=2, with_search=True)
 # If folds train as one stack, all of them are used in the search, and they rank the best as well as
 # fresh ones do. Six fresh ones are one stack too, so dropping candidates saves nothing. Six
 # candidates cost 1.7 times as much as three and were no better.
-ON_STACKS = Race(entered=(3,) * 6, arms=6)
-IN_TIME = Race(entered=(6, 4, 3, 2), arms=4)
+ON_STACKS = RaceRules(entered=(3,) * 6, arms=6)
+IN_TIME = RaceRules(entered=(6, 4, 3, 2), arms=4)
 
 
 def design_for(case: Case, data: Dataset) -> Design:

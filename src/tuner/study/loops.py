@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import LOOP
-from tuner.case.source import hash_of_code
 from tuner.revision import full_version
+from tuner.study.rules import rules_of_loops
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from tuner.case.metric import Direction
     from tuner.case.source import Source
     from tuner.study.configuration import Order
-
-PACKAGE = Path(__file__).parents[1]
-RULES = ("own/loops/*.py", "engines/loop*.py", "search/loop*.py", "seeds.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +136,3 @@ class LoopConfig:
             "pixels": None,
             "sizes": {"development": 0, "training": 0, "validation": 0, "folds": 1, "test": 0},
         }
-
-
-@lru_cache(maxsize=1)
-def rules_of_loops() -> dict[str, str]:
-    """Return a hash of each file of tuner that affects the result of a loop's call, by path."""
-    files = (path for pattern in RULES for path in sorted(PACKAGE.glob(pattern)))
-    return {path.relative_to(PACKAGE).as_posix(): hash_of_code(path) for path in files}

@@ -67,24 +67,8 @@ ANSWERED = "answered_alongside"  # of a loop: answers that running trials had go
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(
-            WORK,
-            BEGUN,
-            ENDED,
-            ALONGSIDE,
-            KEY,
-            TRIED,
-            PLACE,
-            GUESS,
-            INFORMED,
-            LOST,
-            AGAIN,
-            ANSWERED,
-            CONSTRAINTS,
-            SHARED_FILES,
-            TAKEN,
-            TRACEBACK,
-        ),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRACEBACK, GUESS, TRIED, TAKEN, LOST, AGAIN, PLACE),
+        *(INFORMED, ANSWERED, CONSTRAINTS, SHARED_FILES),
     }
 )
 
@@ -133,7 +117,7 @@ class Facts(TypedDict):
 
     `version` is the tuner version that began it; `rules` are hashes of that tuner's training code;
     `asked_metric` is that of --metric, if given. `folds_in_search` is the number of folds trained
-    for each configuration except baseline and recipe; `race` is a `tuner.study.design.Race`. A
+    for each configuration except baseline and recipe; `race` is a `tuner.study.design.RaceRules`. A
     study without these two keeps the older rules: all folds, and a race of three. `guesses` are the
     configurations tried before the search, as values by name; a study from before guesses has none.
     `guesses_keep_limits` is the rule that makes waiting guesses smaller if they are over a limit;

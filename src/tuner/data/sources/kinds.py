@@ -39,7 +39,7 @@ from tuner.data.sources.cells import (
     values_of,
 )
 from tuner.data.sources.dates import as_part, date_column
-from tuner.data.table import Column
+from tuner.data.table import NO_VALUE, NUMBERS_ROWS, ONE_VALUE, Column
 from tuner.errors import DataError
 from tuner.language import said
 
@@ -140,9 +140,7 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
     """
     values = values_of(cells)
     if len(values) == 0:
-        return Column(
-            name=name, kind="left out", why=said("no row has a value"), missing=len(cells)
-        )
+        return Column(name=name, kind="left out", why=NO_VALUE, missing=len(cells))
     if len(values) == len(cells):
         missing, empty, texts = 0, 0, values
     else:
@@ -150,7 +148,7 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
         empty = int(pc.sum(pc.equal(cells, "")).as_py())
         texts = pc.unique(pc.filter(cells, pc.not_equal(cells, "")))
     if len(texts) == 1 and not empty:
-        return Column(name=name, kind="left out", why=said("the same in all rows"))
+        return Column(name=name, kind="left out", why=ONE_VALUE)
     if found := _number(name, cells, values, missing, commas=commas):
         return found
     lower = {value.casefold() for value in values.to_pylist()} if len(values) <= 4 else set()
@@ -174,9 +172,8 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
         why = said("{why}, with three decimals each: no points between thousands", why=why)
     column = Column(name=name, kind="number", why=why, missing=missing, form=form)
     if len(values) == len(cells) >= FEWEST and _numbers_rows(column, cells):
-        why = said("a different whole number in each row, like an id")
         written = form if any_match(values, "[.,]") else ""  # for a target or a time
-        return Column(name=name, kind="left out", why=why, form=written)
+        return Column(name=name, kind="left out", why=NUMBERS_ROWS, form=written)
     if not missing:
         return column
     marks = pc.filter(cells, pc.and_(is_missing(cells), pc.not_equal(cells, "")))

@@ -9,7 +9,7 @@ from optuna.trial import TrialState, create_trial
 
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.evidence.jobs import seed_of
-from tuner.evidence.rounds.scored import Rounds
+from tuner.evidence.rounds.scored import Ended, Rounds
 from tuner.evidence.rows.predictions import packed
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.seeds import Stream
@@ -90,28 +90,19 @@ class Calls(Rounds[LoopJob, Question | Told]):
             plan=config.plan,
         )
 
-    def _record(
-        self,
-        key: str,
-        configuration: Configuration,
-        index: int,
-        job: LoopJob,
-        place: int,
-        event: Finished | Failed,
-        points: Sequence[Question | Told],
-    ) -> FrozenTrial:
-        del place
+    def _record(self, ended: Ended[LoopJob, Question | Told]) -> FrozenTrial:
+        event = ended.event
         outcome = event.outcome if isinstance(event, Finished) else None
-        reports = sum(isinstance(one, Reported) for one in points)
+        reports = sum(isinstance(one, Reported) for one in ended.points)
         failure = event.reason if isinstance(event, Failed) else "the loop raised TrialPruned"
         kept: EvidenceTrial = {
-            "key": key,
-            "hyperparameters": dict(configuration.hyperparameters),
+            "key": ended.key,
+            "hyperparameters": dict(ended.configuration.hyperparameters),
             "epochs": reports,
-            "round": index,
+            "round": ended.index,
             "split_seed": None,
             "fold": None,
-            "seed": job.seed,
+            "seed": ended.job.seed,
             "seconds": event.seconds if isinstance(event, Finished) else None,
             "work": float(reports),
             "failure": None if outcome else failure,

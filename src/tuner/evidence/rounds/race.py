@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tuner.evidence.statistics.comparison import Direction
-    from tuner.study import design
+    from tuner.study.design import RaceRules
 
     Scores = Sequence[float | None]
     Scoring = Callable[[Sequence[int], int], Scores]
@@ -77,7 +77,7 @@ class Coming:
 
     @classmethod
     def of(
-        cls, index: int, rules: design.Race, runners: Sequence[int], arms: Sequence[int]
+        cls, index: int, rules: RaceRules, runners: Sequence[int], arms: Sequence[int]
     ) -> Coming:
         """Return it for a round that these candidates run.
 
@@ -96,7 +96,7 @@ class Coming:
 
 
 def _entered(
-    index: int, rules: design.Race, runners: Sequence[int], arms: Sequence[int]
+    index: int, rules: RaceRules, runners: Sequence[int], arms: Sequence[int]
 ) -> list[int]:
     """Return the trials of a round, each once."""
     return list(dict.fromkeys((*(arms if index < rules.arms else ()), *runners)))
@@ -149,7 +149,7 @@ def race(
     candidates: Sequence[int],
     baseline: int,
     others: Sequence[int],
-    rules: design.Race,
+    rules: RaceRules,
     direction: Direction,
     score: Scoring,
     *,

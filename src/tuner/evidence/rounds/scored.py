@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from optuna.trial import TrialState
@@ -28,6 +29,25 @@ if TYPE_CHECKING:
 
 SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
 SomeEvent = TypeVar("SomeEvent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Generic[SomeJob, SomeEvent]):
+    """A training in one round that has ended.
+
+    Attributes:
+        key: that names it among those that are kept.
+        index: of the round; `place`: of that among those of the job.
+        points: that the job has told.
+    """
+
+    key: str
+    configuration: Configuration
+    index: int
+    place: int
+    job: SomeJob
+    event: Finished | Failed
+    points: Sequence[SomeEvent]
 
 
 class Rounds(ABC, Generic[SomeJob, SomeEvent]):
@@ -170,7 +190,17 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             for place, index in enumerate(rounds):
                 key = self._key(configuration, index)
                 if key not in self.known:
-                    trial = self._record(key, configuration, index, jobs[n], place, event, points)
+                    trial = self._record(
+                        Ended(
+                            key=key,
+                            configuration=configuration,
+                            index=index,
+                            place=place,
+                            job=jobs[n],
+                            event=event,
+                            points=points,
+                        )
+                    )
                     self.study.add_trial(trial)
                     self.known[key] = trial.values and trial.values[0]
                     self.say(_in_words(trial, configuration.label, self.metric))
@@ -196,21 +226,8 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         """Return the job that trains a configuration in these rounds."""
 
     @abstractmethod
-    def _record(
-        self,
-        key: str,
-        configuration: Configuration,
-        index: int,
-        job: SomeJob,
-        place: int,
-        event: Finished | Failed,
-        points: Sequence[SomeEvent],
-    ) -> FrozenTrial:
-        """Make the record of a training; a divergent one is a failed trial without a value.
-
-        Args:
-            index: of the round; `place`: its index among those of the job.
-        """
+    def _record(self, ended: Ended[SomeJob, SomeEvent]) -> FrozenTrial:
+        """Make the record of a training; one that diverged is a failed trial without a value."""
 
 
 def _in_words(trial: FrozenTrial, label: str, metric: str) -> str:

@@ -39,7 +39,6 @@ class Certainty:
             None if there is none, as with a gain that is not above zero.
         rows_needed: to detect `wanted` in 80 % of studies with these seeds; None if no number can.
         seeds_needed: to detect it on these rows; None if no number can.
-        with_all_seeds: `smallest` with endless seeds.
         row_share: share of the variance that endless seeds would leave.
         hour_seeds: seeds per arm that one more hour of training buys, but no more than are useful;
             None if their time is unknown.
@@ -57,7 +56,6 @@ class Certainty:
     wanted: float | None
     rows_needed: int | None
     seeds_needed: int | None
-    with_all_seeds: float
     row_share: float
     hour_seeds: int | None
     hour_smallest: float | None
@@ -66,65 +64,51 @@ class Certainty:
     smallest_apart: float | None = None
 
 
-def smallest_gain(
-    components: Components, rows: int, seeds: int, share: Share = WHOLE, power: float = POWER
-) -> float:
-    """Return the smallest true gain that a test of this size calls better in a share `power`.
+def smallest_gain(components: Components, rows: int, seeds: int, share: Share = WHOLE) -> float:
+    """Return the smallest true gain that a test of this size calls better in 80 % of studies.
 
-    With the interval's half-width h and the standard error s, a gain of h + z s is outside the
-    interval in a share `power` of studies, where z is the normal quantile of `power`.
+    Where the interval's half-width is h and the standard error s, a gain of h + z s is outside the
+    interval in a share `POWER` of studies, z being its normal quantile.
 
     Args:
         components: of the variance, known or guessed.
         rows: of the test, at least two.
         seeds: per arm, at least two.
         share: of the 5 % that the look may use.
-        power: share of studies in which it has to be detected.
     """
     counts = seeds, seeds
     error = math.sqrt(components.variance(rows, counts))
     quantile = float(student.isf(share.alpha / 2, components.degrees(rows, counts)))
-    return error * (MARGIN * quantile + float(norm.ppf(power)))
+    return error * (MARGIN * quantile + float(norm.ppf(POWER)))
 
 
-def rows_for(
-    components: Components, gain: float, seeds: int, share: Share = WHOLE, power: float = POWER
-) -> int | None:
-    """Return how many test rows show this gain with these seeds; None if no number can."""
-    return _fewest(lambda n: smallest_gain(components, n, seeds, share, power), gain, MOST_ROWS)
+def rows_for(components: Components, gain: float, seeds: int, share: Share = WHOLE) -> int | None:
+    """Return how many test rows show this gain with these seeds; None where no number can."""
+    return _fewest(lambda n: smallest_gain(components, n, seeds, share), gain, MOST_ROWS)
 
 
-def seeds_for(
-    components: Components, gain: float, rows: int, share: Share = WHOLE, power: float = POWER
-) -> int | None:
-    """Return how many seeds per arm show this gain on these rows; None if no number can."""
-    return _fewest(lambda n: smallest_gain(components, rows, n, share, power), gain, MOST_SEEDS)
+def seeds_for(components: Components, gain: float, rows: int, share: Share = WHOLE) -> int | None:
+    """Return how many seeds an arm show this gain on these rows; None where no number can."""
+    return _fewest(lambda n: smallest_gain(components, rows, n, share), gain, MOST_SEEDS)
 
 
-def guessed_components(
-    error: float, *, classes: bool, seed_spread: float = 0.0, differing: float | None = None
-) -> Components:
-    """Guess the components of a gain before any model is scored on the test.
+def guessed_components(error: float, *, classes: bool, seed_spread: float = 0.0) -> Components:
+    """Guess the components of a gain before any model has met the test.
+
+    Two arms are taken to share half of their errors. So the rows that one model of each does not
+    get equally right are as many as either gets wrong; absolute errors are taken as half-normal.
 
     Args:
         error: expected mean loss of both arms: share of wrong rows, or mean absolute error.
         classes: whether losses are right or wrong (otherwise absolute errors).
         seed_spread: standard deviation, over seeds, of a model's mean loss on endless rows.
-        differing: share of rows that one model of each arm does not get equally right. None means
-            `error`, which is the share for two arms that have half of their errors in common. Only
-            used for classes: absolute errors are taken as half-normal, with half of them in common.
 
     Raises:
-        ValueError: an impossible error, or more differing rows than there are errors.
+        ValueError: an error that no model can have.
     """
     if error < 0 or (classes and error > 1):
         raise ValueError(f"an error of {error}; it is a share of rows, or not negative")
-    share = error if differing is None else differing
-    if classes and not 0 <= share <= min(1.0, 2 * error):
-        raise ValueError(
-            f"{share} of the rows differ; with an error of {error} 0 to {2 * error} can"
-        )
-    single = share if classes else error**2 * (math.pi / 2 - 1)
+    single = error if classes else error**2 * (math.pi / 2 - 1)
     return Components(
         rows=SETTLED * single,
         seeds=(seed_spread**2, seed_spread**2),
@@ -164,11 +148,10 @@ def expected_certainty(
     if rows < 2 or seeds < 2:
         raise ValueError(f"{rows} rows and {seeds} seeds; at least two of each are needed")
     smallest = partial(smallest_gain, components, rows, share=share)
-    endless = smallest(MOST_SEEDS)
     more = None
     if seconds is not None:
-        useful = _fewest(smallest, OF_USE * endless, MOST_SEEDS) or MOST_SEEDS
-        more = min(int(HOUR / (2 * seconds)), max(0, useful - seeds))  # both arms train
+        useful = _fewest(smallest, OF_USE * smallest(MOST_SEEDS), MOST_SEEDS) or MOST_SEEDS
+        more = min(int(HOUR / (2 * seconds)), max(0, useful - seeds))  # both arms are trained
     asked = wanted if wanted is not None and wanted > 0 else None
     counts = seeds, seeds
     by_rows = components.rows / rows + components.unseen / rows**2
@@ -182,7 +165,6 @@ def expected_certainty(
         wanted=asked,
         rows_needed=None if asked is None else rows_for(components, asked, seeds, share),
         seeds_needed=None if asked is None else seeds_for(components, asked, rows, share),
-        with_all_seeds=endless,
         row_share=by_rows / variance if variance else 1.0,
         hour_seeds=more,
         hour_smallest=None if more is None else smallest(seeds + more),

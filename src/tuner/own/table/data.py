@@ -153,7 +153,7 @@ def _moments(name: str, sheet: Cells) -> NDArray[np.float64]:
                 "be either, and the rows are not in its order; write them like 2024-12-31"
             )
         found = as_moments(column, cells)
-    elif column.kind == "number" or "whole number" in column.why:
+    elif column.kind == "number" or column.numbers_rows:
         found = as_numbers(replace(column, kind="number"), cells)
     else:
         column = with_odd_cells(column, cells)

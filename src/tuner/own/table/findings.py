@@ -162,7 +162,7 @@ def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
 
 
 def _counts(column: Column) -> bool:
-    return column.kind == "number" or "whole number" in column.why
+    return column.kind == "number" or column.numbers_rows
 
 
 def _is_ordered(column: Column, cells: Any) -> bool:

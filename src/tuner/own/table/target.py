@@ -13,7 +13,7 @@ from tuner.data.checking import fault_of_numbers
 from tuner.data.sources.cells import INFINITE, has_no_value
 from tuner.data.sources.kinds import as_numbers, decide, has_three_decimals, is_too_large
 from tuner.data.sources.odd_cells import odd_cells_in_words
-from tuner.data.table import MISSING, Column
+from tuner.data.table import MISSING, NO_VALUE, ONE_VALUE, Column
 from tuner.errors import DataError
 from tuner.language import nsaid, said
 from tuner.own.spelling import check_words, one_spelling
@@ -71,9 +71,9 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
             "such rows"
         )
     column = decide(name, cells, commas=commas)
-    if column.why == "no row has a value":
+    if column.why == NO_VALUE:
         raise DataError(f"target {name!r} has no value in any row; name another column")
-    if column.why == "the same in all rows":
+    if column.why == ONE_VALUE:
         what = repr(cells[0].as_py())
         raise DataError(
             f"target {name!r} is {what} in all rows, so there is nothing to learn; add rows with "
@@ -90,7 +90,7 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
     """Whether the target is taken as a number."""
     if given.task is not None:
         return given.task == "regression"
-    if "whole number" in column.why:
+    if column.numbers_rows:
         raise DataError(
             f"target {column.name!r} has a different whole number in each row, as an id has; "
             "name another column, or add --task regression if you want to predict it anyway"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.metric import metric_of, sign_of
 from tuner.evidence.statistics.comparison import Direction, paired_gains
 from tuner.study.design import rows_validated
-from tuner.study.schema import FOLD_SCORES
+from tuner.study.schema import BEST_EPOCH, FOLD_SCORES, HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,8 +167,8 @@ def facts_of_arm(
     joint = (confirmation or {"ensembles": {}})["ensembles"].get(name)
     return {
         "trial": trial.number,
-        "best_epoch": facts.get("best_epoch"),
-        "hyperparameters": facts.get("hyperparameters", trial.params),
+        "best_epoch": facts.get(BEST_EPOCH),
+        "hyperparameters": facts.get(HYPERPARAMETERS, trial.params),
         "validation": _searched(trial, made),
         "fresh": fresh,
         "optimism": fresh and sign * (trial.values[0] - fresh["mean"]),

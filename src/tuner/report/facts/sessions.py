@@ -27,7 +27,7 @@ def wall_seconds(
         "search": math.fsum(search) if search else None,
         "confirmation": math.fsum(confirmation) if confirmation else None,
         "audit": math.fsum(audit) if audit else None,
-        "all_trials": math.fsum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
+        "all_trials": math.fsum(trial.user_attrs.get(SECONDS, 0.0) for trial in trials),
         "sessions": len(sessions),
         "sessions_without_time": sum("search_seconds" not in session for session in sessions),
         "cut_off_after_search": sum(

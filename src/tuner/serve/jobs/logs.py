@@ -17,7 +17,7 @@ def log_of(workplace: Workplace, job: int) -> Path:
     return workplace.root / "jobs" / f"{job}.log"
 
 
-def tail_of(path: Path, lines: int = LINES) -> str:
+def tail_of(path: Path) -> str:
     """Return the last lines of a file; empty where it is not there."""
     try:
         with path.open("rb") as file:
@@ -26,4 +26,4 @@ def tail_of(path: Path, lines: int = LINES) -> str:
             found = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return "\n".join(found[-lines:])
+    return "\n".join(found[-LINES:])

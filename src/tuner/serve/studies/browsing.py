@@ -22,7 +22,18 @@ from tuner.serve.studies.listing import ALL, Listing
 from tuner.serve.studies.searches import Searches
 from tuner.study.arms import arms_among
 from tuner.study.design import Design
-from tuner.study.schema import ARM, CONFIRMATION, EVIDENCE, FACTS, GUESS, PARENT, SESSIONS, TRIED
+from tuner.study.schema import (
+    ARM,
+    CONFIRMATION,
+    EVIDENCE,
+    FACTS,
+    GUESS,
+    HYPERPARAMETERS,
+    PARENT,
+    SECONDS,
+    SESSIONS,
+    TRIED,
+)
 from tuner.study.trials import ended_of
 
 if TYPE_CHECKING:
@@ -114,9 +125,7 @@ class Browser:
             UsageError: there is no study of that name.
         """
         study = catalogue_of(self.storage, name).load(name)
-        return [
-            {**_trial(one), "curve": points_of(one)} for one in study.get_trials(deepcopy=False)
-        ]
+        return [_trial(one) for one in study.get_trials(deepcopy=False)]
 
     def _fresh(self, key: Hashable, read: Callable[[], Any]) -> Any:
         with self._lock:
@@ -223,13 +232,9 @@ class Browser:
                 state.name.lower(): sum(one.state == state for one in trials)
                 for state in TrialState
             },
-            "running": [
-                {**_trial(one), "curve": points_of(one)}
-                for one in trials
-                if one.state == TrialState.RUNNING
-            ],
-            "leaders": [{**_trial(one), "curve": points_of(one)} for one in complete[:LEADERS]],
-            "baseline": baseline and {**_trial(baseline), "curve": points_of(baseline)},
+            "running": [_trial(one) for one in trials if one.state == TrialState.RUNNING],
+            "leaders": [_trial(one) for one in complete[:LEADERS]],
+            "baseline": baseline and _trial(baseline),
             "diagnosis": baseline and _diagnosis(facts, baseline, None if is_open else best),
         }
 
@@ -254,8 +259,9 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "state": trial.state.name.lower(),
         "arm": trial.user_attrs.get(ARM) or _origin(trial),
         "score": _score(trial),
-        "hyperparameters": trial.user_attrs.get("hyperparameters", trial.params),
-        "seconds": trial.user_attrs.get("seconds"),
+        "hyperparameters": trial.user_attrs.get(HYPERPARAMETERS, trial.params),
+        "seconds": trial.user_attrs.get(SECONDS),
+        "curve": points_of(trial),
     }
 
 
@@ -288,4 +294,4 @@ def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial, best: float | No
     curve = curve_of(baseline, dict(facts))
     if curve is None:
         return None
-    return diagnosis_in_words(diagnose(curve, best), baseline.user_attrs["hyperparameters"])
+    return diagnosis_in_words(diagnose(curve, best), baseline.user_attrs[HYPERPARAMETERS])

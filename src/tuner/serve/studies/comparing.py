@@ -18,7 +18,7 @@ from tuner.serve.finding import catalogue_of, is_there
 from tuner.serve.models.proof import Pair, paired
 from tuner.serve.studies.browsing import points_of
 from tuner.study.arms import arms_of
-from tuner.study.schema import CONFIRMATION, FACTS
+from tuner.study.schema import CONFIRMATION, FACTS, FOLD_SCORES, HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -216,9 +216,9 @@ def _side(catalogue: Catalogue, label: str) -> Side:
         state=trial.state.name.lower(),
         metric=metric_of(made),
         made=made,
-        hyperparameters=facts.get("hyperparameters", trial.params),
+        hyperparameters=facts.get(HYPERPARAMETERS, trial.params),
         validation=Score.of(
-            facts.get("fold_scores") or list(trial.values or []), share=metric_of(made).per_cent
+            facts.get(FOLD_SCORES) or list(trial.values or []), share=metric_of(made).per_cent
         ),
         test=dict(_tested(study, trial.number)),
         curve=points_of(trial),
