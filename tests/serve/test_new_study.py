@@ -473,7 +473,7 @@ def test_ranges_and_the_baseline_are_read_in_a_process(service: Service) -> None
 
 
 def test_the_price_is_that_of_an_earlier_study(client: TestClient) -> None:
-    assert "By study <a" in client.get(f"{NEW}?case=tiny").text
+    assert "Judging by study <a" in client.get(f"{NEW}?case=tiny").text
     assert "is known once the baseline" in client.get(f"{NEW}?case=housing").text
 
 
@@ -499,7 +499,7 @@ def test_a_study_of_an_upload_runs_and_makes_a_model(empty: Service) -> None:
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
         empty.browser.forget()
         page = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=price").text
-        assert "By study <a" in page, "its price is known by what was searched before"
+        assert "Judging by study <a" in page, "its price is known by what was searched before"
         client.post("/api/v1/studies/houses/models", json={"arm": "best"})
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
     for job in empty.queue.all():
