@@ -170,7 +170,7 @@ def test_a_study_for_the_processor_has_no_cards(made_up: Any) -> None:
         (
             1,
             "3,5",
-            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 1 worker, so 1 of them rest.",
+            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 1 worker, so 1 of them is not used.",
         ),
     ],
 )

@@ -129,7 +129,7 @@ def test_a_gain_is_proven_on_the_same_test_rows(service: Service) -> None:
     evidence = optuna.load_study(study_name=evidence_name("better"), storage=service.storage)
     evidence.set_user_attr(TARGETS, {**evidence.user_attrs[TARGETS], "rows": "other rows"})
     others = gain_over(service.storage, current, better)
-    assert (others.proven, "different test rows" in others.sentence) == (False, True)
+    assert (others.proven, "on different rows" in others.sentence) == (False, True)
 
 
 def test_a_damaged_bundle_is_shown_and_not_used(service: Service) -> None:

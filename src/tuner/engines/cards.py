@@ -193,8 +193,9 @@ def cards_in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int)
     """
     listed = ", ".join(f"{name} ({card})" for name, card in zip(facts["names"], cards, strict=True))
     used = min(workers, len(cards))
-    if used < len(cards):
-        return f"GPUs: {listed}; {_workers(workers)}, so {len(cards) - used} of them are not used."
+    if idle := len(cards) - used:
+        verb = "is" if idle == 1 else "are"
+        return f"GPUs: {listed}; {_workers(workers)}, so {idle} of them {verb} not used."
     fewest, more = divmod(workers, len(cards))
     each = f"{fewest} to {fewest + 1}" if more else str(fewest)
     named = "GPUs" if len(cards) > 1 else "GPU"
