@@ -54,9 +54,7 @@ class Looking:
             self._begun = time.monotonic()
             try:
                 self._look()
-            except (
-                TunerError
-            ) as error:  # the database may be away for a moment; a lease may run out
+            except TunerError as error:  # the database is away for a moment; a lease may run out
                 log.warning("%s", error)
             except Exception:  # without this thread, nothing would be looked after any more
                 log.exception(

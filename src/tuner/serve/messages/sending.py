@@ -56,7 +56,7 @@ class Sender:
         return self._mail(hook, one) if is_mail(hook) else self._post(hook, one, now)
 
     def serves(self, hook: Hook) -> bool:
-        """Whether this service sends to a hook; another one on the database may know other hooks."""
+        """Whether this service sends to a hook; another service on the database may differ."""
         named = self.mail.recipients if self.mail else ()
         return not is_mail(hook) or hook.url.removeprefix(SCHEME) in named
 
