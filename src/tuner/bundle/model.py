@@ -105,7 +105,7 @@ class Model(nn.Module):
             rows: as in `predict`.
 
         Raises:
-            UsageError: the model is a regression, or rows are not what it takes.
+            UsageError: the model is a regression, or rows are not of the right form.
             DataError, BundleError: as in `predict`.
         """
         if not self.classes:
@@ -116,7 +116,7 @@ class Model(nn.Module):
         return found
 
     def _outputs(self, rows: object) -> Tensor:
-        """Return outputs (N, outputs) on the processor, wherever the model is."""
+        """Return outputs (N, outputs) on the processor, on whatever device the model is."""
         features = self._features(rows)
         device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
         was_training = self.network.training
@@ -128,7 +128,7 @@ class Model(nn.Module):
             self.network.to(device).train(was_training)
 
     def _features(self, rows: object) -> Tensor:
-        """Return rows as a tensor that the model takes, unscaled.
+        """Return rows as a tensor for the model, unscaled.
 
         Raises:
             UsageError: they are not rows.
@@ -194,7 +194,7 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
         CaseError: the model is of your own case, and its file was not given.
         DepotError: S3 cannot be reached.
     """
-    with at_hand(bundle) as folder, undisturbed():  # the model is drawn before it is filled
+    with at_hand(bundle) as folder, undisturbed():  # its weights are drawn before they are loaded
         opened = open_bundle(folder, None if case is None else str(case))
         if opened.remark is not None:
             warnings.warn(f"{bundle}: {opened.remark}", stacklevel=2)

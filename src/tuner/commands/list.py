@@ -18,7 +18,7 @@ HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last r
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner list",
         description="List the studies of a store: case, finished trials, state, best score, the "

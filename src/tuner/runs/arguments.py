@@ -1,4 +1,4 @@
-"""What a program hands over, checked as the commands check what is typed.
+"""Checks arguments of Python programs, as the commands check typed ones.
 
 A notebook does not check types, and a wrong value would fail far from where it was written.
 """
@@ -13,7 +13,7 @@ from tuner.study.arms import ARMS
 
 
 def check_whole(what: str, value: object, least: int, most: int | None = None) -> None:
-    """Check that an argument is a whole number in a range, or None.
+    """Check that an argument is an integer in a range, or None.
 
     Raises:
         UsageError: it is not.
@@ -28,7 +28,7 @@ def check_number(what: str, value: object, takes: str = "a number above zero") -
     """Check that an argument is a number above zero, or None.
 
     Args:
-        takes: what it takes, in words.
+        takes: what it accepts, in words.
 
     Raises:
         UsageError: it is not.
@@ -50,7 +50,7 @@ def check_by_name(what: str, value: object) -> None:
     """Check that an argument has values by name, or is None.
 
     Raises:
-        UsageError: it is something else, such as NAME=VALUE as a command takes it.
+        UsageError: it is something else, such as NAME=VALUE in the notation of a command.
     """
     if value is not None and not isinstance(value, Mapping):
         raise UsageError(
@@ -65,17 +65,17 @@ def check_several(what: str, value: object, such_as: str) -> None:
         such_as: an example of it.
 
     Raises:
-        UsageError: it is one thing alone.
+        UsageError: it is a single item.
     """
     if not isinstance(value, list | tuple):
         raise UsageError(f"{what} is {value!r}; it takes a list, such as {such_as}")
 
 
 def check_tries(tries: Sequence[object]) -> None:
-    """Check that configurations to be tried next are a list, each with its values by name.
+    """Check that configurations to try next are a list of dictionaries of values by name.
 
     Raises:
-        UsageError: they are not.
+        UsageError: they are something else.
     """
     check_several("tries", tries, "[{'learning_rate': 0.01}]")
     for one in tries:
@@ -83,7 +83,7 @@ def check_tries(tries: Sequence[object]) -> None:
 
 
 def refuse_function(case: object) -> None:
-    """Refuse a function in place of a case: it cannot be handed to other processes.
+    """Refuse a function as a case: it cannot be sent to other processes.
 
     Raises:
         UsageError: it is one.

@@ -56,10 +56,10 @@ class Study:
         self.name, self.workplace, self.case = name, workplace, case
         self._workers = workers
         with unaffected():
-            load_study(workplace.url, name)  # that there is one
+            load_study(workplace.url, name)  # raises an error if there is none
 
     def __repr__(self) -> str:
-        """Say which study it is, and what it has found."""
+        """Return the study's name and its verdict."""
         return f"<Study {self.name!r}: {self.verdict}>"
 
     @property

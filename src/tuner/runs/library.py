@@ -180,7 +180,7 @@ def open_study(
 
 
 def list_studies(*, home: str | Path | None = None, storage: str | None = None) -> list[Entry]:
-    """Return all studies by name: how many trials, the best score and the verdict of each.
+    """Return all studies by name, each with its number of trials, best score and verdict.
 
     >>> [(study.name, study.trials) for study in list_studies()]
     [('tiny', 5)]

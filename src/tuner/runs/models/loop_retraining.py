@@ -1,4 +1,4 @@
-"""Call a loop once more with the configuration of an arm, and keep what it leaves."""
+"""Calls a loop once more with the configuration of an arm, and keeps its files."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def retrain_loop(
 ) -> Path | str:
     """Call the loop again, and keep its folder with a manifest; return it, or its URL in S3.
 
-    The folder has the files that the loop has written into `tuner.folder()`, and the weights of
-    the module that it has returned, if it has.
+    The folder has the files that the loop has written into `tuner.folder()`, and the weights of the
+    module that it has returned, if any.
 
     Args:
-        chosen: the trial whose hyperparameters it is called with.
-        depot: of bundles; `label` begins the name of this one.
+        chosen: the trial with the hyperparameters.
+        depot: of bundles; `label` is the beginning of this one's name.
 
     Raises:
-        UsageError: the place is taken.
+        UsageError: the place is already in use.
         StudyError: the call failed.
         CaseError: the loop's file is not named, or is gone.
     """

@@ -37,10 +37,10 @@ class Partial:
     """The baseline with some changes of the best.
 
     Attributes:
-        configuration: to be trained; what depends on a change is changed with it.
+        configuration: to train; values that depend on a change are changed with it.
         changes: by name.
-        is_best: whether nothing of the best is left out.
-        measured: on how many fresh folds an ablation has trained exactly this; 0: on none.
+        is_best: whether it has all changes of the best.
+        measured: number of fresh folds on which an ablation has trained exactly this; 0 for none.
     """
 
     configuration: Configuration
@@ -54,7 +54,7 @@ class Partial:
         return f"only-{'-'.join(self.changes)}"
 
     def manifest(self, confirmed: Confirmed) -> dict[str, Any]:
-        """Return what a bundle's manifest says of it, in place of what it says of a trial."""
+        """Return what a bundle's manifest says about it, instead of about a trial."""
         return {
             "trial": None,
             "epochs": self.configuration.epochs,
@@ -79,12 +79,12 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What is known of a part of the changes on the test rows.
+    """The results of some of the changes on the test rows.
 
     Attributes:
-        facts: its comparisons, as `judge_part` has them; None: it has not met the test.
-        words: the same in sentences, or why there is nothing to say.
-        seeds: of the models that met the test.
+        facts: its comparisons, from `judge_part`; None if it was not tested.
+        words: the same in sentences, or why there are none.
+        seeds: of the tested models.
         scores: of these models, all metrics.
     """
 
@@ -101,7 +101,7 @@ def confirm_partial(
     settings: RetrainingSettings,
     tell: Callable[[str], None],
 ) -> Confirmed:
-    """Compare it with the baseline on the test rows, unless that is known, or cannot be.
+    """Compare it with the baseline on the test rows, unless that is known, or impossible.
 
     Raises:
         StudyError: a training failed.
@@ -132,8 +132,8 @@ def confirm_partial(
             folder,
             tell,
         )
-        shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
-        with suppress(OSError):  # it is not there, or has other weights
+        shutil.rmtree(folder, ignore_errors=True)  # their scores are stored
+        with suppress(OSError):  # it does not exist, or has other weights
             whole.rmdir()
         write_and_publish(study, workplace, workplace.report(name), tell)
     facts = judge_part(study, name_of_part(partial.configuration), found)
