@@ -1,7 +1,7 @@
 """Hyperparameter search for PyTorch models that says what it can prove.
 
-The names in `__all__` are for users' files and notebooks, and stay; all else may move. A name is
-imported when it is first used, so `import tuner` costs nothing.
+The names in `__all__` are the public API, for users' files and notebooks; everything else may move.
+A name is imported when it is first used, so `import tuner` is fast.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _imported(module: str) -> Any:
-    """Import a module; what libraries draw at random as they are imported, the caller has still."""
-    if module in sys.modules:  # or on its way there, in another thread
+    """Import a module, and restore the random state that imported libraries may change."""
+    if module in sys.modules:  # or being imported, in another thread
         return import_module(module)
     before = random.getstate()
     try:

@@ -7,11 +7,11 @@ import sys
 from difflib import get_close_matches
 
 COMMANDS = {
-    "new": "write a file to begin with: a case, or a training loop, of your own",
+    "new": "write a file to start from: your own case or training loop",
     "study": "search, compare on fresh seeds, report",
-    "check": "try a training loop of your own for a minute, before a night is lost",
+    "check": "test your own training loop for a minute, before a long run",
     "ablate": "measure which change made the difference",
-    "placebo": "search shuffled targets: what does a search find where there is nothing?",
+    "placebo": "search on shuffled targets: what does a search find if there is nothing?",
     "verify": "train finished trials again, and compare bit for bit",
     "report": "write a study's report again",
     "retrain": "train an arm or a trial of a study, and save the model",
@@ -20,18 +20,18 @@ COMMANDS = {
     "best": "show a study's best hyperparameters, score and verdict",
     "compare": "show what differs between two studies",
     "rename": "give a study another name",
-    "delete": "delete a study with all that belongs to it",
+    "delete": "delete a study with everything that belongs to it",
     "clean": "list, or remove, files that are no longer needed",
-    "backup": "copy all studies into one file, also while they run",
-    "restore": "bring back what was copied",
-    "files": "keep models on another disk or in S3, or say where they are",
+    "backup": "copy all studies into one file, even while they run",
+    "restore": "restore such a copy",
+    "files": "keep models on another disk or in S3, or show where they are",
     "dashboard": "browse every trial in optuna-dashboard",
     "serve": "studies in a browser and over HTTP",
     "token": "make, list and revoke keys to the service",
-    "upgrade": "bring the tables of the service up to date, after a backup",
-    "submit": "have a running service search a case",
-    "watch": "see a study of a running service until it has ended",
-    "cancel": "have a running service stop a study",
+    "upgrade": "update the tables of the service, after a backup",
+    "submit": "send a study to a running service",
+    "watch": "follow a study of a running service until it ends",
+    "cancel": "stop a study of a running service",
 }
 
 

@@ -1,10 +1,10 @@
-"""Everything `tuner` raises on purpose.
+"""All errors that `tuner` raises on purpose.
 
     TunerError                  every error of tuner; commands print its one line and exit with 2
-    ├── UsageError              what was typed cannot be used: an option, a name, an input file
+    ├── UsageError              an option, a name or an input file cannot be used
     ├── CaseError               a case file breaks the contract of `tuner.Case`
-    ├── DataError               data missing, truncated, corrupt, or not what the study was made on
-    ├── StoreError              the database cannot be opened, or is not ours
+    ├── DataError               data is missing, damaged, or not the data of the study
+    ├── StoreError              the database cannot be opened, or was not made by tuner
     ├── StudyError              the study cannot continue: it differs, or its baseline fails
     ├── TrainingError           one training failed; its trial is a FAIL, the study continues
     │   └── DivergedError       a loss or a score that is not a finite number
@@ -13,7 +13,7 @@
     ├── DepotError              the place of models and files (another disk, S3) cannot be used
     └── ServiceError            a service refuses what it was asked for, or cannot be reached
 
-A message says what was got, what would do, and what to do next.
+A message says what was given, what is accepted, and what to do next.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class DivergedError(TrainingError):
 
 
 class UnreliableError(StudyError):
-    """Trainings of a configuration diverge on more seeds than are wanted of it.
+    """More trainings of a configuration diverge than models of it are needed.
 
     Attributes:
         trial: its number; or the name of a part.
@@ -110,12 +110,12 @@ class ServiceError(TunerError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what somebody else's error says; empty when it says nothing."""
+    """Return the first line of a library's error; empty if it has no text."""
     return str(error).strip().partition("\n")[0]
 
 
 def lacks_room(error: BaseException) -> bool:
-    """Whether an error, or one that it comes from, is that of a disk that is full."""
+    """Whether an error, or one of its causes, says that the disk is full."""
     cause = error.__cause__ or error.__context__
     return (
         (isinstance(error, OSError) and error.errno in NO_SPACE)
@@ -125,7 +125,7 @@ def lacks_room(error: BaseException) -> bool:
 
 
 def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:
-    """Build the error for a name nobody knows, with the nearest names that exist.
+    """Build the error for an unknown name, with the nearest name that exists.
 
     >>> str(unknown_name("case", "cases", "flower", ["flowers", "housing", "mnist"]))
     "no case 'flower'; did you mean 'flowers'? The cases are flowers, housing, mnist"

@@ -112,19 +112,19 @@ def _quota(group: Path) -> float | None:
 def most_workers() -> int:
     """Return how many workers may be asked for.
 
-    More than one a core buy no time, but a study of a larger machine is repeated with as many as
-    it had. Each is a process with a torch of its own, hundreds of MB: unbounded, they would take
-    the machine down.
+    More than one per core save no time, but to repeat a study of a larger machine takes as many as
+    it had. Each is a process that loads torch, hundreds of MB: without a limit, they could use up
+    the machine's memory.
     """
     return WORKERS_PER_CORE * usable_cores()
 
 
 def keep_memory() -> None:
-    """Have this process keep the memory that it frees, for what it asks for next.
+    """Make this process keep the memory that it frees, and use it again.
 
-    The C library of Linux gives large blocks back, and the system hands each page out anew: 50,000
-    a second, and a fifth of the time, where `mnist` trains (studies/speed/pages.py). Other
-    libraries are left alone.
+    The C library of Linux returns large blocks to the system, which then has to provide each page
+    again: 50,000 a second and a fifth of the time when `mnist` trains (studies/speed/pages.py).
+    Other libraries are not changed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -133,10 +133,10 @@ def keep_memory() -> None:
 
 
 def be_ended_first() -> None:
-    """Have Linux end this process, and not the one that waits for it, where memory runs out.
+    """Let Linux kill this process, not the one that waits for it, when memory runs out.
 
-    A worker that is gone is noticed, told and begun again. If the process that waits for it is
-    gone, a person sees "Killed" and nothing else. What this process starts inherits it.
+    A killed worker is noticed, reported and started again. If the waiting process is
+    killed, the user only sees "Killed". Child processes of this process inherit the setting.
     (proc(5): oom_score_adj, from -1000 to 1000; raising it needs no right.)
     """
     with suppress(OSError, ValueError):  # another system, or another container's rule

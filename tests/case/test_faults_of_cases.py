@@ -166,7 +166,7 @@ def test_suggest_has_to_be_made_of_what_it_draws(drawn: Callable[[Any], float]) 
     def suggest(trial: BaseTrial) -> Own:
         return Own(width=trial.suggest_int("width", 1, 9), weight_decay=drawn(trial))
 
-    with pytest.raises(CaseError, match=r"Make them of what it draws alone, without"):
+    with pytest.raises(CaseError, match=r"Compute them only from what it draws, without"):
         check_inside(own_case(suggest=suggest), Own(), "its baseline")
 
 

@@ -145,7 +145,7 @@ ELSEWHERE = HEAD % b"302 Found" + b"Location: http://127.0.0.1:1/\r\nContent-Len
     ("sent", "said"),
     [
         (ELSEWHERE, "answered 302"),
-        (HEAD % b"500 Oops" + b"Content-Length: 2\r\n\r\nno", "not as a service of tuner's does"),
+        (HEAD % b"500 Oops" + b"Content-Length: 2\r\n\r\nno", "it is not a service of tuner"),
         (OF_JSON.replace(b"\r\n\r\n", b"\r\nContent-Length: 999\r\n\r\n{"), "broke off"),
         (b"", "cannot be reached"),
     ],
@@ -183,7 +183,7 @@ ASKED: list[Callable[[Client, Path], object]] = [
 def test_something_else_at_the_address_is_told(tmp_path: Path, sent: bytes, got: str) -> None:
     (tmp_path / "houses.csv").write_text(TABLE, encoding="utf-8")
     for url in answering(*[sent] * len(ASKED)):
-        said = rf"{url} answered ({got}|application/json).* not as a service of tuner's does; check"
+        said = rf"{url} answered ({got}|application/json).* it is not a service of tuner; check"
         for asked in ASKED:
             with pytest.raises(ServiceError, match=said):
                 asked(Client(url), tmp_path)

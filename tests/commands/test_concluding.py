@@ -103,12 +103,12 @@ def ablated(
         ),
         (
             ablated("better", 0.97, "depth", interval=(-0.1, 2.1)),
-            "It cannot be told which change mattered: on fresh folds, the gain of all",
+            "It is not clear which change mattered: on fresh folds, the gain of all",
             "tuner ablate --seeds 10 'my study'   # tell the changes from chance",
         ),
         (
             ablated("no proven gain", 0.97, "depth", interval=(-0.1, 2.1)),
-            "It cannot be told which change mattered",
+            "It is not clear which change mattered",
             "--trials 100   # continue the search",
         ),
         (

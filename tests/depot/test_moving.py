@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Event
 
-BUSY = "something is at work with the files of"
+BUSY = "something is using the files of"
 HOLDER = (
     "import pathlib, sys\n"
     "from tuner.depot.use import files_in_use\n"

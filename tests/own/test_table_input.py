@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[Any, dict[str, str], str]] = {
     "more classes than test rows": (
         text(with_column(ROWS, "dear", [f"class {n // 2}" for n in range(COUNT)])),
         {"target": "dear"},
-        "there are 30 classes, and a fifth of 60 rows is 12, so not each class can be tested; add",
+        "there are 30 classes, and a fifth of 60 rows is 12, so not every class can be tested; add",
     ),
     "a class of the latest rows": (
         text(with_column(ROWS, "dear", ["old"] * 30 + ["new"] * 25 + ["newest"] * 5)),
@@ -358,7 +358,7 @@ def test_a_class_has_one_spelling_and_yes_or_no_may_be_missing(
 def test_classes_that_differ_in_case_alone_are_refused(other: str, tmp_path: Path) -> None:
     values = ["cat", "dog", other] * (COUNT // 3)
     path = write(tmp_path / "table.csv", with_column(ROWS, "price", values))
-    with pytest.raises(DataError, match="differ in case or spaces alone; write them alike"):
+    with pytest.raises(DataError, match="differ only in case or spaces; write them the same way"):
         loaded(path)
 
 

@@ -168,7 +168,7 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
         facts["rivals"]["linear"]["against_best"]["verdict"] = "worse"
         assert first in rivals_verdict(facts)
         assert answer in rivals_section(facts)
-    assert "met the same test rows: the rivals at the first look." in rivals_section(facts)
+    assert "scored on the same test rows, the rivals at the first look." in rivals_section(facts)
 
 
 def test_realmlp_is_a_further_rival_where_it_is_installed(reference: str, tmp_path: Path) -> None:

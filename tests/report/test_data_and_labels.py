@@ -41,7 +41,9 @@ def test_suspects_are_named_by_their_files() -> None:
         "Nearly all models contradict 1 label of the test rows, with a mean probability of 90 %"
         in (text)
     )
-    assert "so sure are wrong now and then, too." in text, "as a study made before tells it"
+    assert "Even such confident models are sometimes wrong." in text, (
+        "as a study made before tells it"
+    )
     assert "| file | label | models say | mean probability | models against the label |" in text
     assert r"| `a/x\|y.png` | `a` | `b` | 97 % | 6 of 6 |" in text
 
@@ -49,8 +51,9 @@ def test_suspects_are_named_by_their_files() -> None:
 def test_how_many_sure_answers_are_wrong_is_told_beside_the_suspects() -> None:
     facts = mistakes([suspect(3, "a.png")])
     facts["mistakes"]["sure"] = {"answers": 1812, "wrong": 9.84}
-    assert "by their own probabilities, 9.8 of their 1,812 sure answers are." in errors_section(
-        facts, []
+    assert (
+        "by their own probabilities, 9.8 of their 1,812 confident answers are."
+        in errors_section(facts, [])
     )
 
 

@@ -33,7 +33,7 @@ def test_an_ensemble_that_is_surely_better_is_told_with_its_command(tmp_path: Pa
     assert "have a test accuracy of 92.5 %: they gain 2.0 ± 0.4 points" in first
     assert "take 6 times as long to use" in first
     assert "--models 6" in first
-    assert "That of the best gains 2.0 ± 0.4 points" in text
+    assert "For the best, it gains 2.0 ± 0.4 points" in text
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_numbers_are_written_as_fine_as_their_error(tmp_path: Path) -> None:
     confirmation["arms"]["best"]["ensemble"]["gain"] = 0.0277
     study.set_user_attr("confirmation", confirmation)
     text = document(facts_of(study, tmp_path), [])
-    assert "they gain 0.028 ± 0.002 on what one of them has" in text
+    assert "It gains 0.028 ± 0.002 over the average" in text
 
 
 @pytest.mark.parametrize(

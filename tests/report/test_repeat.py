@@ -18,7 +18,7 @@ from tuner.study.schema import ALONGSIDE, BEGUN, ENDED, SECONDS, TAKEN
 if TYPE_CHECKING:
     from pathlib import Path
 
-SAME = "the same study again, in a folder of its own."
+SAME = "the same study again, in its own folder."
 SIMILAR = "a similar study, not the same one: "
 TRIED = [{"trial": 7, "values": {"lr": 0.02, "name": "a b"}, "state": "complete", "score": 0.7}]
 
@@ -42,7 +42,7 @@ def test_a_study_of_one_run_is_made_again(facts: dict[str, Any]) -> None:
     [
         ({"limits": {"limits": {"latency_ms": 5.0}, "arms": {}}}, "the time for one row is"),
         ({"changes_accepted": ["its case"]}, "this study was continued after a change"),
-        ({"continued_after_its_end": True}, "this search had come to its end"),
+        ({"continued_after_its_end": True}, "this search had ended"),
     ],
 )
 def test_what_no_command_makes_again_is_not_promised(
@@ -65,7 +65,7 @@ def test_models_that_were_planned_for_a_further_test_are_not_those_of_a_new_fold
     facts["confirmation"] |= {"plan": {"models": models}, "fewest": rounds}
     text = said(facts)
     assert (SAME in text) == same
-    assert (SIMILAR + "the test rows had been tested before, so 5 and 10" in text) == (not same)
+    assert (SIMILAR + "the test rows had been used before, so 5 and 10" in text) == (not same)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_race_that_was_held_again_beside_an_earlier_test_is_told(
 ) -> None:
     """As where a `--budget` left time for four models, and the next run had none."""
     facts["confirmation"] |= {"plan": {"models": models}, "fewest": rounds}
-    assert SIMILAR + "the models that met the test are those of an earlier run" in said(facts)
+    assert SIMILAR + "the tested models are those of an earlier run" in said(facts)
     words = shlex.split(repeat_command(facts))
     assert (words[words.index("--seeds") + 1] if "--seeds" in words else None) == seeds
 
@@ -96,7 +96,7 @@ def test_a_configuration_that_was_told_later_makes_another_study(
     facts |= {"tries": TRIED, "sessions": [{"command": one} for one in commands]}
     facts["manifest"]["command"] = commands[-1]
     assert (SAME in said(facts)) == same
-    assert (SIMILAR + "this study was told to `--try`" in said(facts)) == (not same)
+    assert (SIMILAR + "a configuration was added with `--try`" in said(facts)) == (not same)
     words = shlex.split(repeat_command(facts))
     assert words.count("--try") == 1
     assert words[words.index("--try") + 1] == "lr=0.02,name=a b"
@@ -171,7 +171,10 @@ def test_a_study_that_began_with_trials_of_another_is_made_beside_it(tmp_path: P
     add_session(study, "tuner study flowers --home elsewhere --from old --name flowers")
     facts = facts_of(study, tmp_path)
     text = said(facts)
-    assert "under another name and beside study `old`, with whose trials it begins." in text
+    assert (
+        "under another name and beside study `old`, because it begins with the trials of that "
+        "study." in text
+    )
     words = shlex.split(repeat_command(facts))
     assert words[words.index("--from") + 1] == "old"
     assert words[words.index("--storage") + 1] == url_in(tmp_path)

@@ -333,7 +333,7 @@ def test_what_a_race_was_ranked_by_is_told_and_shown(tmp_path: Path) -> None:
     study.set_user_attr(CONFIRMATION, {**stored, "ranked_by": ranks})
     text, facts = worded(study, tmp_path)
     assert facts["confirmation"]["ranked_by"] == "brier_score"
-    assert "They were ranked by the Brier score on the new folds, where less is better" in text
+    assert "They were ranked by the Brier score on the new folds (less is better)" in text
     header = next(line for line in text.splitlines() if "| behind by |" in line)
     assert "| rounds | Brier score | behind by |" in header
     winner = stored["winner"]
@@ -377,7 +377,7 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
     confirm(study, baseline=[0.07, 0.08, 0.075], best=[0.02, 0.03, 0.02])
     text, facts = written(study, tmp_path)
     assert facts["constant"] is None
-    assert "always giving the median has 80.0 on the development rows" in text
+    assert "a model that always gives the median has 80.0 on the development rows" in text
     evidence = open_evidence(study)
     rows = np.array([4.0, 5.0, 5.5, 9.0, 30.0], np.float32)
     keep_targets(evidence, "the rows", rows)
@@ -385,7 +385,7 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
     assert "the mean absolute error went from 7.50 to 2.33; always" in text
     best = min(float(np.abs(rows - level).mean()) for level in np.linspace(0, 30, 301))
     assert facts["constant"] == pytest.approx(best)
-    assert f"always giving the median of these rows has {100 * best:.0f}." in text
+    assert f"a model that always gives the median of these rows has {100 * best:.0f}." in text
 
 
 @pytest.mark.parametrize(
@@ -470,7 +470,7 @@ def test_what_was_cut_off_after_the_search_is_told_with_the_time(tmp_path: Path)
     add_session(study, within="audit_seconds", confirmation_seconds=2.0)
     add_session(study)
     text, _ = worded(study, tmp_path)
-    told = "in 3 sessions (without what was cut off: 0 times the search, 2 times what follows it)"
+    told = "in 3 sessions (without interrupted work: 0 times in the search, 2 times after it)"
     assert told in text
 
 
@@ -823,14 +823,14 @@ def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
     best = max(trial.values[0] for trial in study.trials if trial.state == TrialState.COMPLETE)
     text, facts = worded(study, tmp_path)
-    assert "drawn by lot" not in text
+    assert "drawn at random" not in text
     assert facts["audit"] is None
 
     audited(study, 0.61, None)
     text, facts = worded(study, tmp_path)
     assert facts["audit"]["candidates"]["interval"] == [0, 24]
     assert (
-        "**No loss by pruning was found.** 2 of the 30 pruned trials were drawn by lot, and "
+        "**No loss by pruning was found.** 2 of the 30 pruned trials were drawn at random, and "
         "trained to their end after the search. None of 2 would have been among the 3 candidates "
         "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot tell it "
         "more closely."
@@ -868,8 +868,8 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "the last change: `dropout`" in text
     assert "(80 % of the gain of all 2 changes)" in text
     assert "can be dropped" not in text, "two folds cannot tell so little"
-    assert "What the others add to these is too little for these folds to tell: `dropout`." in text
-    assert "At each step the 4 changes were tried that promised most" in text
+    assert "These folds cannot tell whether the others add anything: `dropout`." in text
+    assert "At each step the 4 changes were tried that looked best" in text
     assert "The path ends where the other changes together are not worth a step" in text
     assert "keep only `learning_rate`" in text
     many = {
@@ -930,7 +930,8 @@ def test_an_arm_over_a_limit_is_not_said_to_need_no_more_than_it(tmp_path: Path)
     }
     text = " ".join(document(facts, []).split())
     assert (
-        "The model may have 1,000 parameters at most. No configuration was left out for that."
+        "The model may have 1,000 parameters at most. No configuration was left out for "
+        "this reason."
     ) in text
     facts["trials"]["passed_over"] = 2
     text = " ".join(document(facts, []).split())
@@ -955,7 +956,7 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     assert (
         "**On shuffled targets, where there is nothing to find,** the best of 12 trials has "
         "accuracy 31.0 % in the search and 21.0 % on fresh folds; always giving the same answer "
-        "has 20.0 %. So about 10.0 points of a search score are luck there. On its own targets the "
+        "has 20.0 %. So about 10.0 points of a search score is luck there. On its own targets the "
         "search improved on the baseline by "
     ) in text
     facts["placebo"]["gain"] = -0.002
@@ -963,8 +964,11 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     assert told in " ".join(document(facts, []).split())
     facts["placebo"]["optimism"] = -0.002
     text = " ".join(document(facts, []).split())
-    assert "The score in the search is not better than that, so it shows no luck there." in text
-    assert "points of a search score are luck" not in text
+    assert (
+        "The score in the search is not better than on fresh folds, so no luck is seen there."
+        in text
+    )
+    assert "points of a search score is luck" not in text
 
 
 def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:
@@ -979,5 +983,5 @@ def test_a_placebo_is_neither_confirmed_nor_used(tmp_path: Path) -> None:
     assert "**No verdict: this is a placebo, a search on shuffled targets, where there is" in text
     for advice in ("```sh\ntuner", "tuner study", "tuner retrain", "tuner ablate", "To confirm it"):
         assert advice not in text
-    assert "A placebo is made again with its study" in " ".join(text.split())
+    assert "To repeat a placebo, repeat its original study first." in " ".join(text.split())
     assert "1. Nothing here." in text

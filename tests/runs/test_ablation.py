@@ -65,7 +65,7 @@ def test_the_report_tells_which_change_bought_it(
     assert main(ARGUMENTS) == 0
     said = capsys.readouterr().out
     assert "Report: storage/reports/tiny/report.html\n" in said
-    assert "\nIt cannot be told which change mattered: " in said, "two folds of few rows"
+    assert "\nIt is not clear which change mattered: " in said, "two folds of few rows"
     assert said.splitlines()[-1].startswith("Next:   ")
     assert "Round 1, with " in said
     found = report()["ablation"]
@@ -82,7 +82,7 @@ def test_the_report_tells_which_change_bought_it(
     assert found["smallest"]["gain"] >= 0.95 * found["whole"]["gain"] > 0
     assert found["whole"]["interval"][0] < 0
     text = Path("storage/reports/tiny/report.md").read_text("utf-8")
-    assert "## Which change made it so? Can I drop some?" in text
+    assert "## Which change made the difference? Can I drop some?" in text
     assert "](ablation.svg)" in text
     assert Path("storage/reports/tiny/ablation.svg").exists()
     assert "```sh\ntuner ablate" not in text

@@ -81,8 +81,8 @@ def test_it_stops_asking_when_one_more_would_not_fit(tmp_path: Path, clock: Cloc
     confirmation = 1.2 * 33 * 12.5 / 5
     assert budget.seconds_to_keep(study) == pytest.approx(confirmation + 1.25), "and an audit"
     assert said == [
-        "Time budget: 12 s of 10 min are used. A trial takes about 12 s, and what follows the "
-        "search takes about 1 min 40 s. So there is time for about 38 more trials."
+        "Time budget: 12 s of 10 min are used. A trial takes about 12 s, and the steps after the "
+        "search take about 1 min 40 s. So there is time for about 38 more trials."
     ]
     assert budget.reason_to_stop(study) is None
     clock.now = 1000 + 600 - confirmation - 1.25 - 12.5
@@ -179,9 +179,7 @@ def test_it_says_beforehand_by_how_much_it_may_be_over(tmp_path: Path, clock: Cl
     clock.now += 12.5
     budget_of(study, said, most=24).tell()
     over = duration_in_words(1.2 * 18 * 3 * 12.5 / 5)
-    assert said[-1].endswith(
-        f"If the gain is hard to tell, the confirmation takes up to {over} more."
-    )
+    assert said[-1].endswith(f"If the gain is unclear, the confirmation takes up to {over} more.")
     budget_of(study, said).tell()
     assert "up to" not in said[-1]
 

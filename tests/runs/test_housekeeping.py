@@ -367,7 +367,7 @@ def test_clean_finds_what_serves_nothing_and_touches_nothing_else(
     assert {path for path in HERE.root.rglob("*") if path.is_file()} == kept, "a dry run"
     assert clean.main(["--what", named, "--what", "cache"]) == 0
     said = capsys.readouterr().out
-    assert "'cache' is not on the list of what may go." in said
+    assert "'cache' is not on the list of what can be removed." in said
     assert str(HERE.cache) not in said
     assert clean.main(["--yes"]) == 0
     assert waste() == {}

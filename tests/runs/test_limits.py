@@ -171,15 +171,15 @@ def test_a_study_whose_limits_end_the_search_has_its_report(
         (why,) = [text for text in messages if text.startswith("Stopped by")]
         assert why == (
             "Stopped by the limits of the study after 2 trials: 5 configurations in a row need "
-            "more than 1e-06 times the baseline's computing. To search on, start a new study: with "
-            "another --name and higher limits, or with --fix for what makes a model too large."
+            "more than 1e-06 times the baseline's computing. To continue, start a new study with "
+            "another --name: set higher limits, or use --fix for what makes a model too large."
         )
     found = facts(here)
     assert found["trials"]["complete"] == 2
     assert found["confirmation"]
     text = here.report("tiny").joinpath("report.md").read_text(encoding="utf-8")
     assert "5 configurations in a row were over the limits, so it ended after 2 trials." in text
-    assert "Search on in a new study: with another `--name` and higher limits" in text
+    assert "Continue in a new study with another `--name`: set higher limits" in text
     assert "larger `--trials`" not in text
     assert "--trials auto" not in text
     assert "--trials 2 --max-cost 1e-06" in text

@@ -219,7 +219,9 @@ def test_verify_notices_a_loop_that_changed(made: Path, tmp_path: Path) -> None:
             retrain(["train", "--case", str(other)])
         with pytest.raises(CaseError, match=r"pass its file: --case train\.py:objective"):
             retrain(["train"])
-        with pytest.raises(UsageError, match="several cannot be made one; leave --models out"):
+        with pytest.raises(
+            UsageError, match="several models cannot be combined; leave --models out"
+        ):
             retrain(["train", "--case", str(other), "--models", "2"])
 
 
@@ -357,7 +359,7 @@ def test_a_recipe_whose_calls_mostly_give_up_is_not_compared(tmp_path: Path) -> 
         report = Path("storage/reports/train/report.md").read_text()
         assert study(command) == 0
         assert load_study(DATABASE, "train").user_attrs[CONFIRMATION] == found
-    assert "The recipe is not compared: 6 new trainings of it came to no score." in report
+    assert "The recipe is not compared: 6 new trainings of it gave no score." in report
 
 
 def test_a_try_keeps_what_is_fixed(tmp_path: Path) -> None:
@@ -415,7 +417,7 @@ def test_a_loop_that_seeds_itself_proves_nothing(
     assert facts["comparison"]["best_vs_baseline"]["verdict"] == "no proven gain"
     shown = capsys.readouterr().out
     assert "Fresh seeds change nothing" in shown
-    assert "No baseline was named, so it is made up" in shown
+    assert "No baseline was given, so it is the middle of each range" in shown
 
 
 def test_what_is_typed_wrong(tmp_path: Path) -> None:
@@ -558,7 +560,7 @@ def test_constraints_and_shared_files_are_told_and_kept(
     assert facts["broken_constraints"] == {"baseline": {"size": floor}}
     if floor == 3:
         assert facts["arms"]["best"]["hyperparameters"]["x"] >= floor
-        assert "it is the best that keeps the limits, which the baseline does not" in text
+        assert "it is the best within the limits, and the baseline is over them" in text
         assert "--arm baseline" not in text
     else:
         assert "best" not in facts["arms"]

@@ -128,10 +128,10 @@ def test_an_ensemble_of_more_models_than_were_confirmed_has_no_test_scores(
 
 def test_a_seed_makes_one_model_and_no_ensemble_is_without_end(own_workplace: Path) -> None:
     del own_workplace
-    with pytest.raises(UsageError, match="a seed makes one model; leave the seed out"):
+    with pytest.raises(UsageError, match="a seed trains one model; leave the seed out"):
         retrained("tiny", case_file=TINY, models=2, seed=3)
     for models in (0, 65):
-        with pytest.raises(UsageError, match=f"{models} models cannot be one; name 1 to 64"):
+        with pytest.raises(UsageError, match=f"got {models} models; an ensemble takes 1 to 64"):
             retrained("tiny", case_file=TINY, models=models)
 
 
@@ -246,7 +246,7 @@ def test_the_baseline_with_only_some_changes_of_the_best(own_workplace: Path) ->
     assert (facts["trial"], facts["confirmed"]) == (None, False)
     assert facts["only"][name]["now"] == best[name]
     assert facts["metrics"]["validation"] is facts["metrics"]["test"] is None
-    assert "--seeds 0 leaves the test split closed" in facts["evidence"]
+    assert "--seeds 0 does not use the test split" in facts["evidence"]
     assert len(load_study(DATABASE, "tiny").user_attrs[OPENINGS]) == 1
     with pytest.raises(UsageError, match="--only batch_size: the best does not change it"):
         retrained("tiny", case_file=TINY, only=("batch_size",))
@@ -283,6 +283,6 @@ def test_a_part_of_the_changes_is_confirmed_once(own_workplace: Path) -> None:
 def test_a_part_is_not_confirmed_before_its_study_is(own_workplace: Path) -> None:
     study = search(DATABASE, make_brief(TINY, own_workplace), 2, name="short")
     assert why_not_confirmable(study) == (
-        "the study has not been confirmed, so its test split stays closed"
+        "the study has not been confirmed, so its test split is not used"
     )
     assert why_not_confirmable(load_study(DATABASE, "tiny")) is None

@@ -255,7 +255,7 @@ def test_what_a_study_says_of_itself_is_checked(study: optuna.Study, tmp_path: P
     odd = load_study(url, "tiny")
     for plan in ({"foo": 1}, 5):
         odd.set_user_attr(FACTS, {**study.user_attrs[FACTS], "plan": plan})
-        with pytest.raises(StoreError, match="was not written by tuner, or altered since"):
+        with pytest.raises(StoreError, match="was not written by tuner, or was altered since"):
             main([*OURS, "--storage", url])
 
 

@@ -124,7 +124,7 @@ def test_a_job_is_paused_changed_resumed_and_cancelled(empty: Service) -> None:
         ("studies/tiny/models", {"models": 65}, 400, "models: got 65; it takes"),
         ("studies/tiny/models", {"models": "two"}, 400, "models: got 'two'; it takes"),
         ("models/tiny/none/promote", {}, 400, "no model 'tiny/none'"),
-        ("cases/tiny/roll-back", {"reason": "x"}, 400, "there is nothing to go to"),
+        ("cases/tiny/roll-back", {"reason": "x"}, 400, "there is nothing to roll back to"),
         ("cases/tiny/roll-back", {"reason": " "}, 400, "a roll-back needs a reason"),
         ("cases/tiny/roll-back", {}, 400, "the body has no 'reason'; it takes a text"),
     ],
@@ -176,7 +176,7 @@ def test_a_part_that_has_ended_is_told(
     assert client.get("/readyz").status_code == 200
     monkeypatch.setattr(part, "is_well", False)
     answer = client.get("/readyz")
-    assert (answer.status_code, "start the service again" in answer.text) == (503, True)
+    assert (answer.status_code, "restart the service" in answer.text) == (503, True)
 
 
 def test_it_says_how_it_is(client: TestClient) -> None:

@@ -402,7 +402,7 @@ def test_a_slow_body_is_cut_off(shared: Service, monkeypatch: pytest.MonkeyPatch
     with listening(shared) as url:
         answer = raw(url, f'{head}Content-Length: 1000\r\n\r\n{{"case": ')
     assert answer.startswith("HTTP/1.1 408 ")
-    assert "the body comes too slowly" in answer
+    assert "the body arrives too slowly" in answer
 
 
 HALF = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"  # the empty line after it is to come

@@ -64,8 +64,8 @@ def test_trials_of_studies_stand_beside_each_other(service: Service, client: Tes
     assert [one.label for one in found.sides][:3] == ["worse#0", "better#0", "better#1"]
     assert [pair.verdict for pair in found.pairs[:2]] == ["better", "better"]
     assert [pair.why for pair in found.pairs[2:]] == [
-        "they met different test rows",
-        "they met different test rows",
+        "they were tested on different rows",
+        "they were tested on different rows",
     ]
     baseline, best = found.sides[0], found.sides[-1]
     assert "baseline" in baseline.arm

@@ -1,4 +1,4 @@
-"""The machine: its disk, what may go from it, who is next, and what an admin sets."""
+"""The machine: its disk, what can be removed from it, who is next, and what an admin sets."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_may_go_is_shown_first_and_goes_as_one_job(
     (job,) = service.queue.all()
     assert job.options == {"age": 30, "bytes": 3000, "what": [str(old)]}
     again = client.post(f"{MACHINE}/clean", data=fields)
-    assert "cleans up; wait for its end" in again.text
+    assert "cleans up; wait until it ends" in again.text
     name, *words = command_of(job, place, Shelf(), None)
     assert name == "clean"
     assert clean(words) == 0

@@ -87,7 +87,7 @@ def test_models_are_promoted_rolled_back_and_remembered(service: Service) -> Non
         ledger.promote("tiny", best, "current", "bob", "again")
     now[0] = 300
     assert ledger.roll_back("tiny", "cid", "it was not").bundle == baseline
-    with pytest.raises(UsageError, match="there is nothing to go to"):
+    with pytest.raises(UsageError, match="there is nothing to roll back to"):
         ledger.roll_back("tiny", "cid", "once more")
     when = {at: ledger.current("tiny", at=at) for at in (50, 150, 250, 350)}
     assert [one and one.bundle for one in when.values()] == [None, baseline, best, baseline]
@@ -222,7 +222,7 @@ def test_few_wait_for_a_prediction_and_the_others_are_refused_at_once(
             pool.submit(ask)
         wait_until(lambda: len(answers) == 10 - 1 - MOST_WAITING)
         assert {one.status_code for one in answers} == {400}
-        assert "other predictions are at work" in answers[0].json()["detail"]
+        assert "other predictions are running" in answers[0].json()["detail"]
         over.set()
     assert [one.status_code for one in answers[-4:]] == [200] * 4
 
@@ -247,7 +247,7 @@ def test_the_case_of_a_model_may_have_a_slash(service: Service) -> None:
     fields = {"form_key": form_key(browser, "/tuner/models"), "reason": "once more"}
     refused = browser.post(action, data=fields)
     assert refused.status_code == 400
-    assert "there is nothing to go to" in refused.text
+    assert "there is nothing to roll back to" in refused.text
 
 
 @pytest.mark.slow

@@ -442,7 +442,7 @@ def test_what_the_owner_has_put_there_is_offered(tmp_path: Path) -> None:
         assert shelf.columns(f"data/{name}") == ["a", "b"], name
     (tmp_path / "empty.csv").touch()
     assert shelf.columns("data/empty.csv") == []
-    with pytest.raises(UsageError, match="only the machine's owner removes it"):
+    with pytest.raises(UsageError, match="only the machine's owner can remove it"):
         shelf.remove("data/houses.csv")
 
 

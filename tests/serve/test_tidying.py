@@ -82,7 +82,7 @@ def test_a_study_that_is_deleted_while_it_is_read_is_not_found(
     answer = client_of(service).get(f"{V1}/studies/tiny/deletion")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        "study 'tiny' was deleted meanwhile",
+        "study 'tiny' has been deleted in the meantime",
     )
 
 

@@ -46,7 +46,7 @@ def test_it_waits_for_a_writer(
     writer.close()
     assert service.queue.states() == {}
     assert len(told) >= 1
-    assert told[0].startswith("Another process is writing to the database; this waits for it")
+    assert told[0].startswith("Another process is writing to the database; waiting for it")
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,8 @@ def _changes_of_code(manifest: Mapping[str, Any], case_file: str | None) -> str 
         return None
     return (
         f"the code of its case has changed since the model was saved, in {', '.join(changed)}. "
-        "Where that is how rows are read or what the model computes, its answers are wrong: use "
-        "the files as they were, or retrain it"
+        "If that changes how rows are read or what the model computes, its answers are wrong: "
+        "use the files as they were, or retrain it"
     )
 
 

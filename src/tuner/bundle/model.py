@@ -1,4 +1,4 @@
-"""A saved model in a program: a module of torch's with its scaling inside."""
+"""A saved model in a program: a torch module that scales its input itself."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Model(nn.Module):
-    """A model that `tuner retrain` has written, with the scaling of rows and targets inside.
+    """A model that `tuner retrain` has saved; it scales rows and targets itself.
 
-    Called as any module it takes unscaled rows and can be trained further, exported or moved to
-    another device. `predict` and `predict_proba` answer as `tuner predict` does.
+    Like any module, it can be called with (unscaled) rows, trained further, exported or moved to
+    another device. `predict` and `predict_proba` give the same answers as `tuner predict`.
 
     >>> model = load("bundle", case="mine.py")
     >>> model.columns, model.classes
@@ -40,10 +40,10 @@ class Model(nn.Module):
     torch.Size([4, 2])
 
     Attributes:
-        network: the model alone, which takes scaled rows.
+        network: the model without the scaling; it takes scaled rows.
         classes: their names, in the order of the outputs; empty for a regression.
         columns: names of a table's features, in the order of a row; empty for others.
-        manifest: all that is known of the model: data, hyperparameters, scores, versions.
+        manifest: everything known about the model: data, hyperparameters, scores, versions.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -69,17 +69,17 @@ class Model(nn.Module):
         return fitted.targets.to(rows.device).undo(outputs.float())
 
     def predict(self, rows: object) -> NDArray[Any]:
-        """Say what the model says of each row.
+        """Predict each row.
 
         Args:
-            rows: (N, F) numbers of a table, as a tensor, an array, lists, or a data frame that has
-                the model's columns by name; (N, C, H, W) pixels, uint8; or paths of files, which
+            rows: (N, F) numbers of a table, as a tensor, an array, lists, or a data frame with
+                the model's columns; (N, C, H, W) pixels, uint8; or paths of files, which
                 are read as `tuner predict` reads them. A model of `tuner study table` takes a data
                 frame with the columns of its file, as pandas reads them: numbers, text, dates, and
-                missing cells. Codes such as 007 have to be read as text (dtype=str).
+                missing cells. Read codes such as 007 as text (dtype=str).
 
         Returns:
-            (N,) names of classes; (N, labels) of 0 and 1, where a row may have several; or (N,)
+            (N,) names of classes; (N, labels) of 0 and 1, if a row may have several; or (N,)
             numbers in the target's own units.
 
         Raises:
@@ -172,7 +172,7 @@ class Model(nn.Module):
 
 
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:
-    """Load a model that `tuner retrain` has written.
+    """Load a model that `tuner retrain` has saved.
 
     >>> model = load("bundle", case="mine.py")
     >>> model.predict([[-2.0, 0.1]]).tolist()
@@ -181,17 +181,17 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
     (2, 2)
 
     Args:
-        bundle: its folder, the ZIP file that the service gives out, or its URL in S3, as tuner
-            retrain prints it.
-        case: for a model of a case of your own, the path of that case's file. It is never taken
-            from the bundle: a bundle from a stranger must not choose what code is run.
+        bundle: its folder, the ZIP file that the service offers for download, or its URL in S3, as
+            tuner retrain prints it.
+        case: for a model of your own case, the path of that case's file. It is never read from
+            the bundle: a bundle from a stranger must not choose what code is run.
 
     Returns:
         The model, ready to use, on this machine's GPU if there is one.
 
     Raises:
-        BundleError: the bundle is damaged, or its case is not at hand.
-        CaseError: it is of a case of your own, whose file is not named.
+        BundleError: the bundle is damaged, or its case cannot be found.
+        CaseError: the model is of your own case, and its file was not given.
         DepotError: S3 cannot be reached.
     """
     with at_hand(bundle) as folder, undisturbed():  # the model is drawn before it is filled

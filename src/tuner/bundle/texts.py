@@ -141,8 +141,8 @@ class _Category:
                 "file has nothing"
             )
         return (
-            f"is {str(cell)[:60]!r} of type {type(cell).__name__}, and the model knows texts: how "
-            "the file writes it cannot be told. Read that column as text: with pandas, "
+            f"is {str(cell)[:60]!r} of type {type(cell).__name__}, and the model knows texts: it "
+            "is not known how the file writes it. Read that column as text: with pandas, "
             f"dtype={{{self._name!r}: str}}"
         )
 

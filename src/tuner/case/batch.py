@@ -1,4 +1,4 @@
-"""What a case's own functions of training are given, and what they give back."""
+"""Arguments and return values of a case's own training functions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Batch:
     Attributes:
         features: (B, ...), scaled and augmented as the case says.
         hyperparameters: of the case's own.
-        targets: (B,) int64 classes, or (B, 1) float32 numbers in standardised units; None where the
-            model is only asked: to validate, to test and to predict.
-        random: for what is drawn in training, such as masks; None where `targets` is.
+        targets: (B,) int64 classes, or (B, 1) float32 numbers in standardised units; None outside
+            of training: to validate, to test and to predict.
+        random: generator for random numbers in training, such as masks; None if `targets` is None.
     """
 
     features: Tensor

@@ -36,7 +36,7 @@ BALANCED, UNWEIGHTED = "balanced", "none"  # weights of classes
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model takes and gives.
+    """Shapes of a model's inputs and outputs.
 
     >>> Shape(inputs=(3, 64, 64), outputs=5).inputs
     (3, 64, 64)
@@ -44,8 +44,8 @@ class Shape:
     Attributes:
         inputs: (C, H, W) or (F,).
         outputs: classes, or 1.
-        categories: of a table with categories, how many codes each has: the last columns of
-            `inputs` are codes from 0 on, and 0 is a value that was not trained on.
+        categories: for a table with categories, the number of codes of each: the last columns of
+            `inputs` are codes from 0 on, and 0 stands for values that were not in the training.
     """
 
     inputs: tuple[int, ...]
@@ -54,7 +54,7 @@ class Shape:
 
 
 def shape_of(data: Dataset) -> Shape:
-    """Return what a model of this data takes, once the rows are prepared, and gives."""
+    """Return the shapes of a model for this data, once the rows are prepared."""
     if data.table is None:
         return Shape(data.row_shape, data.outputs)
     return Shape((data.table.width,), data.outputs, data.table.cardinalities)
@@ -86,45 +86,46 @@ class Case:
         suggest: the search space, written once: draws hyperparameters from an Optuna trial.
         load: finds the data in folders; `dataset` calls it, and checks what it returns.
         build: makes an untrained model that takes batches of `Shape.inputs`.
-        initialise: gives a model that `build` made the weights that its training starts from, such
-            as pretrained ones. Not called for a model with weights of its own, as one of a bundle.
-            None: it starts from those that `build` draws.
-        starts_from: which weights these are, by name and hash: another study, if they are others.
+        initialise: loads the weights that a training starts from, such as pretrained ones, into a
+            model that `build` made. Not called for a model that already has weights, such as one
+            from a bundle. None: training starts from the weights that `build` draws.
+        starts_from: name and hash of these weights; with other weights it is another study.
         augment: changes a batch of scaled features for training: (features, hyperparameters,
-            generator) -> features of the same shape. None: nothing.
-        class_weights: of the loss of a classification: "balanced" (each class counts as much as any
-            other), a power from 0 (none) to 1 (balanced), or a number a class. A hyperparameter
-            of the case's own with this name comes before it, so it can be searched.
+            generator) -> features of the same shape. None: no change.
+        class_weights: of the loss of a classification: "balanced" (all classes count the same), a
+            power from 0 (none) to 1 (balanced), or one number per class. If the case has a
+            hyperparameter of this name, its value is used instead, so it can be searched.
         loss: computes the loss of a batch in place of cross entropy, binary cross entropy of each
             label, or squared error: (outputs, targets, hyperparameters) -> the mean over the batch,
             a tensor of one number.
-        optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches an epoch)
-            -> an optimizer of torch's, or `tuner.Optimization` with its schedules. The fields
-            step_lr, one_cycle and optimizer then mean what this function makes of them.
+        optimizer: makes the optimizer in place of Adam: (model, hyperparameters, batches per epoch)
+            -> an optimizer of torch, or `tuner.Optimization` with its schedules. The fields
+            step_lr, one_cycle and optimizer then only have the meaning that this function gives
+            them.
         step: applies the model to a batch in place of `model(features)`: (model, `tuner.Batch`) ->
             loss and outputs. For sequences, pairs, masks, or a model of several outputs. Outputs
-            are (B, classes) logits, of classes or of labels, or (B, 1) numbers. Where
-            `batch.targets` is None, the model is only asked, and None does for the loss.
-        points_per_epoch: validations an epoch; more than one where an epoch is long.
+            are (B, classes) logits, of classes or of labels, or (B, 1) numbers. If
+            `batch.targets` is None, only the outputs are needed, and the loss may be None.
+        points_per_epoch: validations per epoch; use more than one if an epoch is long.
         read: reads one input file for `predict`, as a row of the data set: (C, H, W) uint8, or
-            (F,) float32 or float64, unscaled. Let `load` use the same function: a model sees in
-            use what it was trained on. None: the files of a table are CSV; images are read by
-            `tuner.read_image` if `load` read them all by it, else `predict` refuses.
-        settle: of a case that is made of what a user has: returns the case with its task, and with
-            its baseline, recipe and space scaled to its data. `build` stays as it is.
+            (F,) float32 or float64, unscaled. Let `load` use the same function, so that the model
+            predicts on what it was trained on. None: the files of a table are CSV; images are read
+            by `tuner.read_image` if `load` read them all by it, else `predict` refuses.
+        settle: for a case made from a user's data: returns the case with its task, and with
+            its baseline, recipe and space scaled to its data. `build` stays the same.
         metrics: what models are scored by; the first is searched for, and the task's own follow.
-            A name of one of scikit-learn's scorers ("roc_auc"), a function of the truth and what a
-            model says (`tuner.make_metric` says more of it), or a metric of tuner's.
+            A name of a scikit-learn scorer ("roc_auc"), a function of true and predicted values
+            (see `tuner.make_metric`), or a metric of tuner.
         cuda_graph: whether Python does the same in each step of a training, so that a GPU can
-            record a step once and repeat it, which is several times as fast. None: it does where
-            model, augment, loss and step are made of torch's, torchvision's and tuner's parts. A
-            model with layers of one's own says True, unless their `forward` counts, or draws from
+            record a step once and repeat it, which is several times as fast. None: True if
+            model, augment, loss and step are made of parts of torch, torchvision and tuner. For a
+            model with its own layers, write True, unless their `forward` counts, or draws from
             Python's or NumPy's generators.
-        guesses: configurations to try before the search draws any, after baseline and recipe; they
-            are not given up early. The first may stand alone: draws from what tuner knows of its
-            own models follow it in a classification. None: the first one is made of that as well;
-            empty: there are none. With --fix they have what is fixed.
-        accepts: of a case whose `read` makes the columns of a table: says why it does not make
+        guesses: configurations to try after baseline and recipe, before the search draws any; they
+            are not pruned. In a classification, if only one is given, guesses from what tuner
+            knows of its own models follow it. None: tuner makes the first one too;
+            empty: there are none. With --fix, the guesses have the fixed values.
+        accepts: for a case whose `read` makes the columns of a table: returns why it does not make
             columns of these names; None: it does.
     """
 
@@ -154,7 +155,7 @@ class Case:
         """Refuse what the trainer could not use.
 
         Raises:
-            CaseError: a field is not as it is said above.
+            CaseError: a field is not as described above.
         """
         check_case(self)
         if self.guesses is not None:
@@ -183,7 +184,7 @@ class Case:
         return tuple({one.name: one for one in (*own, *METRICS_OF[self.task])}.values())
 
     def scored_by(self, name: str | None) -> Case:
-        """Return the case with another metric first, by its name; None: as it is.
+        """Return the case with another metric first, by its name; None: unchanged.
 
         Raises:
             UsageError: no metric of the task has this name.
@@ -207,8 +208,8 @@ class Case:
     def hyperparameters(self, values: Mapping[str, Any]) -> Hyperparameters:
         """Build the case's hyperparameters from a full dictionary, as `asdict` wrote it.
 
-        What an earlier version of tuner did not have yet, of the fields of its own models, is as it
-        was then: a field that is added has the default that changes nothing.
+        Fields that an earlier version of tuner did not have yet get the default that changes
+        nothing.
 
         Raises:
             CaseError: a field is missing or unknown, so the case has changed since.
@@ -229,8 +230,8 @@ class Case:
         """Load the data.
 
         Raises:
-            DataError: it is missing, damaged, or not as a data set has to be.
-            CaseError: `load` breaks, or returns what does not fit the case.
+            DataError: it is missing, damaged, or not a valid data set.
+            CaseError: `load` fails, or returns something that does not fit the case.
         """
         from tuner.data.dataset import Dataset  # imports torch
         from tuner.data.reading import how_read, witnessed
@@ -251,16 +252,16 @@ class Case:
             raise CaseError(
                 f"case {self.name!r}: its task is {self.task}, and its data, with "
                 f"{len(found.classes)} class names and targets of shape "
-                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A classification "
-                "has a name a class and targets (N,), a multilabel (N, classes), a regression no "
-                "names"
+                f"{tuple(found.development.targets.shape)}, is of a {found.task}. A "
+                "classification has one name per class and targets of shape (N,), a multilabel "
+                "targets of shape (N, classes), a regression no names"
             )
         own = self.read is not None
         reading = how_read(found.development.features, seen, own=own, raw=found.raw)
         return replace(found, reading=reading)
 
     def settled(self, data: Dataset) -> Case:
-        """Return the case as it is for this data, which `dataset` has loaded, or the cache."""
+        """Return the case scaled to this data, which comes from `dataset` or from the cache."""
         return self.settle(data) if self.settle else self
 
     def blame(self, error: BaseException) -> str:

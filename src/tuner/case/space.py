@@ -167,15 +167,16 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
     if got != hyperparameters and wrong:
         listed = ", ".join(f"{name} {given[name]!r} in place of {wanted[name]!r}" for name in wrong)
         raise CaseError(
-            f"case {case.name!r}: suggest does not give {what} back: it gives {listed}. Each field "
-            "that suggest draws has to be returned as drawn, under its own name, and drawn once; "
-            "a field that it does not draw has to have the same value in baseline and recipe"
+            f"case {case.name!r}: suggest does not return {what}: it returns {listed}. Each "
+            "field that suggest draws has to be returned as drawn, under its own name, and "
+            "drawn once; a field that it does not draw has to have the same value in baseline "
+            "and recipe"
         )
     if not _depends_on_values_alone(case, hyperparameters):
         raise CaseError(
-            f"case {case.name!r}: suggest gives a later trial with the values of {what} other "
-            "hyperparameters. Make them of what it draws alone, without the number of the trial, "
-            "random numbers or a counter"
+            f"case {case.name!r}: for a later trial with the values of {what}, suggest returns "
+            "other hyperparameters. Compute them only from what it draws, without the number of "
+            "the trial, random numbers or a counter"
         )
 
 

@@ -1,4 +1,4 @@
-"""A service of tuner's, from Python."""
+"""A client for the service of tuner, from Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_REST = frozenset({"paused", "done", "failed", "cancelled"})  # states of a jo
 class StudyOptions(TypedDict, total=False):
     """How a study is searched: the options of `tuner study`, each with the same default.
 
-    With `settings_of`, the name of an earlier study, what is not given is as it was there.
+    With `settings_of`, the name of an earlier study, missing options are taken from that study.
     """
 
     settings_of: str
@@ -45,14 +45,14 @@ class StudyOptions(TypedDict, total=False):
 
 
 class Client:
-    """Asks one service. What it returns is typed in `tuner.client.answers`.
+    """Talks to one service. The types of its answers are in `tuner.client.answers`.
 
-    Every method raises ServiceError where the service refuses, in the words of the command line,
-    cannot be reached, or is something else.
+    Every method raises ServiceError if the service refuses (with the message of the command line),
+    cannot be reached, or is not a service of tuner.
 
     Args:
         url: address of the service.
-        token: that `tuner token create` has shown; None: the service is open to this machine.
+        token: as printed by `tuner token create`; None: the service is open to this machine.
         timeout: seconds to wait for a byte.
 
     Raises:
@@ -114,7 +114,7 @@ class Client:
     def each_study(
         self, words: str = "", state: str = "", tag: str = "", *, archived: bool = False
     ) -> Iterator[answers.StudyRow]:
-        """Yield the studies that `studies` returns; the service is asked as they are needed."""
+        """Yield the studies that `studies` returns, and fetch them in parts when needed."""
         asked = {"q": words, "state": state, "tag": tag, "archived": str(archived).lower()}
         return cast("Iterator[answers.StudyRow]", self._to.rows(answers.Studies, "studies", asked))
 
@@ -133,29 +133,29 @@ class Client:
                 return
 
     def pause(self, name: str) -> answers.Job:
-        """Have a study stop after what it has finished, and wait."""
+        """Pause a study; finished work is kept."""
         return self._steer(name, "pause")
 
     def resume(self, name: str) -> answers.Job:
-        """Have a study continue."""
+        """Continue a study."""
         return self._steer(name, "resume")
 
     def cancel(self, name: str) -> answers.Job:
-        """Have a study stop for good; what it has finished is kept."""
+        """Cancel a study; finished work is kept."""
         return self._steer(name, "cancel")
 
     def extend(self, name: str, trials: int) -> answers.Job:
-        """Have a study end with this number of finished trials."""
+        """Change the number of finished trials with which a study ends."""
         return self._to.post(answers.Job, "studies", name, "total", body={"trials": trials})
 
     def add_try(self, name: str, values: str) -> answers.Job:
-        """Have a configuration, NAME=VALUE,..., trained as the next trial."""
+        """Train a configuration, NAME=VALUE,..., as the next trial."""
         return self._to.post(answers.Job, "studies", name, "tries", body={"try": values})
 
     def begin_child(
         self, name: str, child: str, fix: Sequence[str] = (), *, accept_changes: bool = False
     ) -> answers.Job:
-        """Have a new study begin with the finished trials of another that fit its search space.
+        """Begin a new study with the finished trials of another that fit its search space.
 
         The other is cancelled if it is at work.
 
@@ -168,29 +168,29 @@ class Client:
         return self._to.post(answers.Job, "studies", name, "children", body=body)
 
     def prioritise(self, name: str, priority: Literal["low", "normal", "high"]) -> answers.Job:
-        """Have a study start before those of a lower priority; only an admin gives high."""
+        """Set the priority of a study: a higher one starts first; only an admin can set high."""
         body = {"priority": priority}
         return self._to.post(answers.Job, "studies", name, "priority", body=body)
 
     def tag(self, name: str, *tags: str) -> list[str]:
-        """Give a study tags, in place of those it has; return them sorted."""
+        """Replace the tags of a study; return them sorted."""
         found = self._to.post(answers.Tags, "studies", name, "tags", body={"tags": tags})
         return found["tags"]
 
     def archive(self, name: str) -> None:
-        """Put a study out of the way."""
+        """Archive a study: lists leave it out."""
         self._to.post(answers.Archived, "studies", name, "archive", body={})
 
     def unarchive(self, name: str) -> None:
-        """Have an archived study in the list again."""
+        """Take a study out of the archive."""
         self._to.post(answers.Archived, "studies", name, "unarchive", body={})
 
     def plan_deletion(self, name: str) -> answers.Deletion:
-        """Return what the deletion of a study would take away and free; delete nothing."""
+        """Return what deleting a study would remove and free; delete nothing."""
         return self._to.get(answers.Deletion, "studies", name, "deletion")
 
     def delete(self, name: str) -> answers.Job:
-        """Have a study deleted, with all that belongs to it."""
+        """Delete a study with everything that belongs to it."""
         return self._to.post(answers.Job, "studies", name, "deletion", body={})
 
     def machine(self) -> answers.Machine:
@@ -198,11 +198,11 @@ class Client:
         return self._to.get(answers.Machine, "machine")
 
     def waste(self, days: int = 0) -> answers.WasteFound:
-        """Return what may go and was not changed for so many days; remove nothing."""
+        """Return what can be removed and has not changed for this many days; remove nothing."""
         return self._to.get(answers.WasteFound, "machine", "waste", days=str(days))
 
     def clean(self, days: int = 0, what: Sequence[str] | None = None) -> answers.Job:
-        """Have removed what may go, or only what is named of it."""
+        """Remove what can be removed, or only the parts of it that are named."""
         body = {"days": days, **({} if what is None else {"what": list(what)})}
         return self._to.post(answers.Job, "machine", "clean", body=body)
 
@@ -211,11 +211,11 @@ class Client:
         return self._to.get(answers.Upkeep, "machine", "upkeep")
 
     def set_upkeep(self, *, every: int, older_than: int, budget: int) -> answers.Upkeep:
-        """Set it.
+        """Set when the service cleans up by itself, and how much a study may keep.
 
         Args:
             every: days between clean-ups; 0: never.
-            older_than: days that a file has to be unchanged to go.
+            older_than: days that a file has to be unchanged before it is removed.
             budget: MiB that a study may keep; 0: any.
         """
         body = {"every": every, "older_than": older_than, "budget": budget}
@@ -228,10 +228,10 @@ class Client:
         *,
         models: int = 1,
     ) -> answers.Job:
-        """Have an arm trained again, to be a model.
+        """Train an arm again and save the model.
 
         Args:
-            models: networks in it that differ in their seeds alone; from 2 on it is an ensemble.
+            models: number of networks in it, with different seeds; from 2 on it is an ensemble.
         """
         body = {"arm": arm, "models": models}
         return self._to.post(answers.Job, "studies", name, "models", body=body)
@@ -261,7 +261,7 @@ class Client:
         return list(self.each_job())
 
     def each_job(self) -> Iterator[answers.Job]:
-        """Yield all jobs, newest first; the service is asked as they are needed."""
+        """Yield all jobs, newest first, and fetch them in parts when needed."""
         return cast("Iterator[answers.Job]", self._to.rows(answers.Jobs, "jobs", {}))
 
     def models(self) -> list[answers.Model]:
@@ -278,7 +278,7 @@ class Client:
         path.write_bytes(self._to.bytes_of("application/zip", "models", study, bundle, "download"))
 
     def predict(self, study: str, bundle: str, file: bytes) -> list[dict[str, Any]]:
-        """Return what a model says of an image, or of the rows of a CSV."""
+        """Return a model's predictions for an image, or for the rows of a CSV."""
         found = self._to.post(answers.Predictions, "models", study, bundle, "predict", body=file)
         return found["predictions"]
 
@@ -289,12 +289,12 @@ class Client:
         alias: Literal["current", "candidate"] = "current",
         reason: str | None = None,
     ) -> answers.Promotion:
-        """Have an alias mean a model; a reason is needed where its gain is not proven."""
+        """Point an alias to a model; a reason is needed if its gain is not proven."""
         body = {"alias": alias, "reason": reason}
         return self._to.post(answers.Promotion, "models", study, bundle, "promote", body=body)
 
     def roll_back(self, case: str, reason: str) -> answers.Promotion:
-        """Have the model of a case be current again that was so before."""
+        """Make the previous model of a case current again."""
         body = {"reason": reason}
         return self._to.post(answers.Promotion, "cases", case, "roll-back", body=body)
 

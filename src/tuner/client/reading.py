@@ -40,5 +40,5 @@ def read(shape: type[A], content: bytes | str, top: str, status: int) -> A:
 def another(top: str, what: str, status: int) -> ServiceError:
     """Build the error for an answer that no service of tuner's gives."""
     return ServiceError(
-        f"{top} answered {what}, and not as a service of tuner's does; check the address", status
+        f"{top} answered {what}, so it is not a service of tuner; check the address", status
     )

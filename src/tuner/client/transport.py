@@ -74,7 +74,7 @@ class Transport:
                 "http://127.0.0.1:8080, and give a token by itself"
             )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
-            raise UsageError("the token has a character that no token has; copy it again")
+            raise UsageError("the token has a character that tokens cannot have; copy it again")
         proxies = [ProxyHandler({})] if is_this_machine(parts.hostname) else []
         object.__setattr__(self, "top", self.top.rstrip("/"))
         object.__setattr__(self, "_opener", build_opener(_NoRedirects, *proxies))

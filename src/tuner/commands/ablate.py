@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         type=whole_number(1),
         default=5,
         metavar="K",
-        help="rounds, each with a seed and a fold of its own (default 5)",
+        help="rounds, each with its own seed and fold (default 5)",
     )
     made.add_argument(
         "--budget",

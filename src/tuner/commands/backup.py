@@ -20,12 +20,15 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner backup",
         description="Copy all studies into one file: the database, and the artifacts, bundles, "
-        "reports and confirmation models that belong to it, from wherever tuner files keeps them. "
-        "Studies may be running meanwhile. Raw data and caches are not copied. Bring it back "
-        "with: tuner restore FILE",
+        "reports and confirmation models that belong to it, wherever they are kept. "
+        "Studies may be running. Raw data and caches are not copied. To restore it: "
+        "tuner restore FILE",
     )
     made.add_argument(
-        "file", metavar="FILE", type=Path, help="to write (.zip); a backup there is replaced"
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="the file to write (.zip); an existing backup is replaced",
     )
     add_workplace(made)
     return made
@@ -45,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     studies = ", ".join(f"{name} ({trials} trials)" for name, trials in made.trials.items())
     sys.stdout.write(
         f"{made.path}: {studies or 'no study yet'}; {made.files} files, "
-        f"{made.path.stat().st_size / 1e6:,.1f} MB. To bring it back:\n"
-        f"  tuner restore {shlex.quote(str(made.path))} --home DIR\n"
+        f"{made.path.stat().st_size / 1e6:,.1f} MB. To restore it:\n  tuner restore "
+        f"{shlex.quote(str(made.path))} --home DIR\n"
     )
     return 0

@@ -16,8 +16,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner cancel",
-        description="Have a running service stop a study. What it has finished is kept, and the "
-        "study can be resumed: submit it again, or use its page.",
+        description="Stop a study of a running service. Finished work is kept, and the study can "
+        "be resumed: submit it again, or use its page.",
     )
     made.add_argument("study", metavar="STUDY", help="its name")
     add_service(made)
@@ -31,5 +31,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     with named(client, arguments.study):
         job = client.cancel(arguments.study)
     now = "is cancelled" if job["state"] == "cancelled" else "will stop in a moment"
-    print(f"Study {job['study']!r} {now}. What it has finished is kept.")
+    print(f"Study {job['study']!r} {now}. Finished work is kept.")
     return 0

@@ -25,9 +25,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner check",
-        description="Call a training loop of your own a few times, and say what was seen: whether "
-        "equal calls are equal, whether the seed matters, what a call costs, what it leaves. "
-        "Exit status 0: nothing to do; 1: there is something to look at. Stores nothing.",
+        description="Call your own training loop a few times, and say what was found: whether it "
+        "repeats, whether the seed matters, what a call costs, and what it leaves "
+        "behind. Exit status 0: nothing to do; 1: there is something to look at. Stores "
+        "nothing.",
     )
     made.add_argument(
         "loop",
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         type=whole_number(1, MOST_SECONDS),
         default=60,
         metavar="N",
-        help="the most that this takes (default 60)",
+        help="the most time that this takes (default 60)",
     )
     return made
 

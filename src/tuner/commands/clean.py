@@ -17,10 +17,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner clean",
-        description="List what may go from the storage folder: weights of confirmations that have "
-        "been scored, cached data that no study uses, files of studies that are gone, and what "
-        "interrupted writes have left. Nothing is removed without --yes. Studies and their "
-        "models are never touched.",
+        description="List what can be removed from the storage folder: weights of confirmations "
+        "that have been scored, cached data that no study uses, files of deleted studies, and "
+        "leftovers of interrupted writes. Nothing is removed without --yes. Studies and "
+        "their models are never touched.",
     )
     add_workplace(made)
     made.add_argument(
@@ -28,14 +28,14 @@ def parser() -> argparse.ArgumentParser:
         type=whole_number(0),
         default=0,
         metavar="DAYS",
-        help="only what was not changed for so many days (default 0: all)",
+        help="only what has not changed for this many days (default 0: all)",
     )
     made.add_argument(
         "--what",
         action="append",
         default=[],
         metavar="NAME",
-        help="only this, as the list has it under what (can be repeated)",
+        help='only this one, named as in the column "what" of the list (can be repeated)',
     )
     add_yes(made, "remove what is listed")
     return made
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = older_than(found, arguments.older_than)
     if arguments.what:
         for name in sorted({*arguments.what} - {one.what for one in found}):
-            screen.print(f"{name!r} is not on the list of what may go.")
+            screen.print(f"{name!r} is not on the list of what can be removed.")
         found = [one for one in found if one.what in arguments.what]
     if is_shared(workplace):
         screen.print(
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         screen.print("There is nothing to remove.")
         return 0
     rows = [(size(one.bytes), one.what, MEANINGS[one.kind]) for one in found]
-    show_table(screen, ("size", "what", "why it may go"), rows)
+    show_table(screen, ("size", "what", "why it can be removed"), rows)
     total = size(sum(one.bytes for one in found))
     if not arguments.yes:
         screen.print(f"\n{total} in all. Nothing was removed. To remove it: add --yes.")

@@ -80,7 +80,7 @@ def smallest_line(facts: Mapping[str, Any]) -> str:
         )
     if not can_be_told(found):
         return (
-            f"It cannot be told which change mattered: on {fresh}, the gain of all changes "
+            f"It is not clear which change mattered: on {fresh}, the gain of all changes "
             "together may be chance. Measure on more of them, with a larger --seeds."
         )
     changes = listed(

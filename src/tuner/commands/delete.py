@@ -17,10 +17,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner delete",
-        description="Delete a study with all that belongs to it: its trials, the trainings after "
-        "the search, its placebo, its report, its bundles, its weights, and its files for the "
-        "dashboard. It cannot be undone. Cached data stays, as other studies may use it: see tuner "
-        "clean.",
+        description="Delete a study with everything that belongs to it: its trials, the trainings "
+        "after the search, its placebo, its report, its bundles, its weights, and its "
+        "files for the dashboard. It cannot be undone. Cached data stays, as other "
+        "studies may use it: see tuner clean.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     add_workplace(made)

@@ -18,26 +18,27 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner files",
-        description="Say where models (bundles) and the files of the dashboard are kept, or keep "
-        "them in PLACE from now on: those there are move, and every command finds them there. "
-        "Where it is interrupted, the same command does the rest. It is refused while a study, a "
-        "training or tuner dashboard is at work with them. S3 needs pip install 'tuner[s3]'; its "
-        "keys are read as AWS's own tools read them (AWS_ACCESS_KEY_ID, ~/.aws), and "
-        "AWS_ENDPOINT_URL names storage that is not Amazon's.",
+        description="Show where models (bundles) and the files of the dashboard are kept. With "
+        "PLACE, move them there and keep them there from now on; every command finds "
+        "them. If the move is interrupted, run the same command again. It is refused "
+        "while a study, a training or tuner dashboard uses the files. S3 needs pip "
+        "install 'tuner[s3]'; its keys are read as AWS's own tools read them "
+        "(AWS_ACCESS_KEY_ID, ~/.aws), and AWS_ENDPOINT_URL names storage that is not "
+        "Amazon's.",
     )
     made.add_argument(
         "place",
         metavar="PLACE",
         nargs="?",
-        help="a folder, for example on another disk; s3://BUCKET/PREFIX; or the storage folder "
-        "itself, to have them back",
+        help="a folder, for example on another disk; s3://BUCKET/PREFIX; or the storage "
+        "folder itself, to move them back",
     )
     made.add_argument(
         "--share",
         action="store_true",
-        help="use a place in which another storage folder keeps its files, for example that of "
-        "another machine with the same database; tuner clean then takes nothing there for an "
-        "orphan",
+        help="use a place where another storage folder keeps its files, for example that of "
+        "another machine with the same database; tuner clean then looks for no orphans "
+        "there",
     )
     add_workplace(made)
     return made

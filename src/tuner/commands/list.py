@@ -22,9 +22,9 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner list",
         description="List the studies of a store: case, finished trials, state, best score, the "
-        "verdict of the best against the baseline, and when a command last worked on it. The score "
-        "is that on the test split once it was confirmed, else that on validation rows, which is "
-        "optimistic.",
+        "verdict of the best against the baseline, and when a command last worked on it. "
+        "The score is the test score if the study was confirmed, else the validation "
+        "score, which is optimistic.",
     )
     add_workplace(made)
     add_json(made)

@@ -30,8 +30,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner new",
-        description="Write a commented file to begin with. It runs as it is, on data that is made "
-        "up or drawn; what to replace is marked with HERE.",
+        description="Write a commented file to start from. It runs as it is, on generated data; "
+        "the parts to replace are marked with HERE.",
     )
     made.add_argument("file", metavar="FILE", type=Path, help="the file to write: mine.py")
     kinds = made.add_mutually_exclusive_group()

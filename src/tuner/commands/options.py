@@ -80,8 +80,9 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage",
         metavar="URL",
-        help="the database, if it is not studies.db in that folder: sqlite:///FILE or postgresql://"
-        "...; reports and models then have a folder of their own beside it, or --home",
+        help="the database, if it is not studies.db in that folder: sqlite:///FILE or "
+        "postgresql://...; reports and models are then in a folder beside it, or in "
+        "--home",
     )
 
 
@@ -108,7 +109,9 @@ def add_yes(parser: argparse.ArgumentParser, what: str) -> None:
 
 def add_case(parser: argparse.ArgumentParser) -> None:
     """Add the option that says where a case is now that does not ship with tuner."""
-    parser.add_argument("--case", metavar="FILE", help="the case's file, if it is one of your own")
+    parser.add_argument(
+        "--case", metavar="FILE", help="the file of the case, if it is your own case"
+    )
 
 
 def add_case_and_data(parser: argparse.ArgumentParser) -> None:

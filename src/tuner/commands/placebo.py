@@ -30,9 +30,9 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner placebo",
         description="Repeat a study's search on shuffled targets, where there is nothing to find, "
-        "as a study of its own, STUDY-placebo. What it finds there is luck: it shows how much of a "
-        "search score to believe. The test split stays closed. Run the same command again to "
-        "continue where it stopped.",
+        "as a separate study, STUDY-placebo. What it finds there is luck, so it shows how "
+        "much of a search score is luck. The test split stays closed. Run the same "
+        "command again to continue where it stopped.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     made.add_argument(

@@ -19,9 +19,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner rename",
-        description="Give a study another name. Its report, bundles and weights move with it, and "
-        "the report is written again. To continue the study afterwards, add --name NEW to its "
-        "command.",
+        description="Give a study another name. Its report, bundles and weights get the new name "
+        "too, and the report is written again. To continue the study afterwards, add "
+        "--name NEW to its command.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     made.add_argument("new", metavar="NEW", help="its new name")

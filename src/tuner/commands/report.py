@@ -22,9 +22,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner report",
-        description="Write the report of a study: report.md, report.html, report.json, "
-        "trials.csv and plots. It comes from the store alone: no data is read and nothing is "
-        "trained.",
+        description="Write the report of a study: report.md, report.html, report.json, trials.csv "
+        "and plots. It needs only the database: no data is read and nothing is trained.",
     )
     made.add_argument("study", metavar="STUDY", help="name of the study")
     add_workplace(made)
@@ -38,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
         "--language",
         default=ENGLISH,
         metavar="CODE",
-        help="write the words in this language too, beside the English ones: zh makes "
-        "report.zh.md, report.zh.html and the pictures",
+        help="also write the report in this language: zh makes report.zh.md, report.zh.html "
+        "and the pictures",
     )
     return made
 

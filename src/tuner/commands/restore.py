@@ -18,8 +18,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser; it imports nothing that is slow to import."""
     made = Parser(
         prog="tuner restore",
-        description="Bring back what `tuner backup` has copied, into a storage folder that has no "
-        "studies. Everything is checked first, and nothing is ever overwritten.",
+        description="Restore a backup of `tuner backup` into a storage folder that has no studies. "
+        "Everything is checked first, and nothing is ever overwritten.",
     )
     made.add_argument("file", metavar="FILE", type=Path, help="a backup")
     add_workplace(made)

@@ -60,9 +60,9 @@ def parser() -> argparse.ArgumentParser:
         type=whole_number(1, MOST_MODELS),
         default=1,
         metavar="N",
-        help="train so many, which differ in their seeds alone, and save them as one, an ensemble: "
-        "its answer is the mean of theirs, and takes N times as long (default: 1). The first ones "
-        "are those of the confirmation",
+        help="train this many models, which differ only in their seeds, and save them as one "
+        "ensemble: its answer is the mean of theirs, and takes N times as long (default: "
+        "1). The first ones are those of the confirmation",
     )
     add_workplace(made)
     made.add_argument(

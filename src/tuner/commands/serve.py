@@ -29,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
-        "models. Each study runs in a process of its own; those that run share the workers. When "
-        "the service "
-        "ends, running studies stop; at its next start they continue where they were.",
+        "models. Each study runs in its own process, and running studies share the "
+        "workers. When the service ends, running studies stop; they continue at its next "
+        "start.",
     )
     made.add_argument(
         "--host",
@@ -53,13 +53,13 @@ def parser() -> argparse.ArgumentParser:
         "--cases",
         type=Path,
         metavar="DIR",
-        help="folder of your own case files, which the service offers beside the shipped cases",
+        help="folder with your own case files, which the service offers beside the shipped cases",
     )
     made.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="folder of your own tables and folders of pictures, which people can make studies of",
+        help="folder with tables and folders of pictures, which the service offers for studies",
     )
     _add_hosts(made)
     _add_mail(made)
@@ -72,7 +72,7 @@ def _add_hosts(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name under which browsers may reach the service, for example that of a "
+        help="another name under which browsers may reach the service, for example that of a "
         "proxy before it (can be repeated)",
     )
     made.add_argument(
@@ -99,14 +99,16 @@ def _add_mail(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ADDRESS",
-        help="who is told (can be repeated)",
+        help="an address that gets the mail (can be repeated)",
     )
-    group.add_argument("--mail-user", metavar="NAME", help="name at the server, if it asks for one")
+    group.add_argument(
+        "--mail-user", metavar="NAME", help="user name for the server, if it needs one"
+    )
     group.add_argument(
         "--mail-password-file",
         type=Path,
         metavar="FILE",
-        help="file with the password; it goes over TLS alone, or to this machine",
+        help="file with the password, which is sent only over TLS, or to this machine",
     )
 
 

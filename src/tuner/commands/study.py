@@ -57,10 +57,10 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         made.add_argument("case", metavar="CASE", help=CASE)
     add_budget(made)
     made.add_argument(
-        "--name", help="name of the study (default: that of its data, and what --fix says)"
+        "--name", help="name of the study (default: the name of its data, with the values of --fix)"
     )
     add_workplace(made)
-    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds the raw data")
+    made.add_argument("--data-dir", type=Path, metavar="DIR", help="folder with the raw data")
     add_compute(made)
     add_space(made)
     _add_parent(made)
@@ -91,9 +91,9 @@ def add_budget(made: argparse.ArgumentParser) -> None:
         "--seeds",
         type=whole_number(0),
         metavar="N",
-        help="models an arm that meet the test split, in one look (default: 4, and 4 more for a "
-        "second look if the first proves nothing; a loop is called on 6 to 24 fresh seeds; 0 skips "
-        "the confirmation and leaves the test split unopened)",
+        help="models per arm that are scored on the test split, in one look (default: 4, and "
+        "4 more for a second look if the first proves nothing; a loop is called on 6 to "
+        "24 fresh seeds; 0 skips the confirmation and leaves the test split unopened)",
     )
     made.add_argument(
         "--timeout",
@@ -119,9 +119,10 @@ def add_space(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE,...",
-        help="train this configuration as the next trial (can be repeated), even if --trials has "
-        "been reached; hyperparameters that are not named have the baseline's value. A study that "
-        "was finished ends after it; add --trials or --budget to search on",
+        help="train this configuration as the next trial (can be repeated), even if --trials "
+        "has been reached; hyperparameters that are not named have the baseline's value. "
+        "A study that was finished ends after it; add --trials or --budget to continue "
+        "the search",
     )
 
 
@@ -180,9 +181,10 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
         "--max-cost",
         type=above_zero,
         metavar="X",
-        help="train nothing that computes more than X times what the baseline does (counted from "
-        "shapes and epochs); guesses are made smaller than twice that; recipe and --try are "
-        "trained anyway. With --budget it is decided from the speed of this machine",
+        help="train no configuration that computes more than X times as much as the baseline "
+        "(counted from shapes and epochs); guesses are made smaller than twice that; "
+        "recipe and --try are trained anyway. With --budget, X follows from the speed of "
+        "this machine",
     )
     made.add_argument(
         "--accept-changes",
@@ -198,7 +200,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--direction",
         choices=("maximize", "minimize"),
-        help="which way its score is better (or DIRECTION = ... in the file)",
+        help="whether higher or lower scores are better (or DIRECTION = ... in the file)",
     )
     group.add_argument(
         "--score", metavar="NAME", help="what its score is called (or METRIC = ... in the file)"
@@ -208,8 +210,8 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE,...",
-        help="what you have now, to be beaten (can be repeated; or BASELINE = {...} in the "
-        "file); what is not named has the middle of its range",
+        help="a value that you have now, to be beaten (can be repeated; or BASELINE = {...} "
+        "in the file); a hyperparameter that is not named has the middle of its range",
     )
     group.add_argument(
         "--recipe",

@@ -37,9 +37,9 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     made = Parser(
         prog=f"tuner submit {door}" if door else "tuner submit",
         description="Submit a study to a running service (tuner serve), with the options of tuner "
-        "study. The service queues it and runs it in a process of its own. No code is sent: the "
-        "case is one that the service has. A table or pictures (--data) are sent, unless they are "
-        "named as the service names its own, like uploads/houses.csv.",
+        "study. The service queues it and runs it in its own process. No code is sent: "
+        "the service must have the case. A table or pictures (--data) are sent, unless "
+        "the name is that of data which the service has, like uploads/houses.csv.",
         epilog=f"data of your own: {', '.join(f'tuner submit {one} --help' for one in DOORS)}",
     )
     if door:
@@ -55,8 +55,8 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
         "--from",
         dest="settings_of",
         metavar="STUDY",
-        help="take the settings of this study of the service, changed by the options that are "
-        "given; the new study needs a --name. Its trials are not taken over",
+        help="use the settings of this study of the service, except where other options are "
+        "given; the new study needs a --name. The trials are not copied",
     )
     add_budget(made)
     made.add_argument(

@@ -26,15 +26,15 @@ def parser() -> argparse.ArgumentParser:
     )
     acts = made.add_subparsers(dest="act", required=True, metavar="ACT")
     create = acts.add_parser("create", help="make a token and print it")
-    create.add_argument("name", metavar="NAME", help="whose it is, for the log")
+    create.add_argument("name", metavar="NAME", help="name of its owner, for the log")
     create.add_argument("--role", choices=ROLES, required=True)
     create.add_argument(
         "--days",
         type=whole_number(1, MOST_DAYS),
         metavar="N",
-        help="after which it expires (default: it does not)",
+        help="days until it expires (default: it does not expire)",
     )
-    listing = acts.add_parser("list", help="list the tokens: name, role, end")
+    listing = acts.add_parser("list", help="list the tokens: name, role, expiry")
     revoke = acts.add_parser("revoke", help="delete a token, and log its browsers out")
     revoke.add_argument("name", metavar="NAME")
     for one in (create, listing, revoke):

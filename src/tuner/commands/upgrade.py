@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="tuner upgrade",
         description="Bring the tables of the service (tuner serve) up to date, after an update of "
-        "tuner. A backup of all studies is made first. End the service before.",
+        "tuner. A backup of all studies is made first. Stop the service first.",
     )
     add_workplace(made)
     made.add_argument(

@@ -166,7 +166,7 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
     if opened.budget is not None:
         time_left = timedelta(seconds=max(0, round(opened.budget)))
         before = f"continues after {opened.done} trials, with" if opened.done else "has"
-        state = f"{before} {time_left} of its time budget for all that is to come"
+        state = f"{before} {time_left} of its time budget left"
     elif opened.done >= opened.total:
         state = f"has {opened.done} trials, and {total} were asked for: no trial is added"
     elif opened.done:

@@ -1,4 +1,4 @@
-"""A data set in memory: development examples in the open, test examples behind one call."""
+"""A data set in memory: development examples, and test examples that one call unlocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LockedSplit:
-    """The test split: its size is known, its rows are not, until it is opened on the record.
+    """The test split: its size is known, but its rows are locked until a recorded opening.
 
     Args:
         rows: of it.
@@ -92,23 +92,23 @@ class Dataset:
 
     Attributes:
         name: the study's default name; a stand-in has a name of its own.
-        source: where it came from, in words for the report.
+        source: where it comes from, in words for the report.
         validation: how the development data is split for the search.
         classes: names of the classes, or of the labels; empty for regression.
         columns: names of the features of a table; empty for images.
         pixels: how images are normalised; None: features are standardised on a fold's training
             part.
-        raw: whether features go to the model as they are: never scaled, and whole numbers (token
+        raw: whether features go to the model unchanged: never scaled, and whole numbers (token
             ids) stay whole. Then there are neither columns nor pixels.
-        stands_in_for: the name of the data set that could not be downloaded, where this one
+        stands_in_for: the name of the data set that could not be downloaded, if this one
             replaces it.
         findings: what is odd about it without being wrong; None in the cache.
         reading: how its input files are read, as `tuner.data.reading` names it; empty before a
             case has loaded it, and in the cache.
-        table: what the columns of a table in a file are, where they are prepared by fold: numbers
-            (NaN where one is missing) and codes of categories; None: features are scaled alone.
-        inspection: what was found when its files were read: pairs of a subject and what is said of
-            it, for people; empty in the cache.
+        table: the columns of a table in a file, if they are prepared by fold: numbers
+            (NaN if missing) and codes of categories; None: features are only scaled.
+        inspection: what was found when its files were read, for people: pairs of a subject and a
+            text; empty in the cache.
         fingerprint: SHA-256 of the data as the model sees it.
     """
 
@@ -187,8 +187,8 @@ def make_dataset(
 ) -> Dataset:
     """Fingerprint the data, look for what is odd about it, and lock its test split.
 
-    Images come with `pixels`, tables with `columns`, and what is neither with `raw`: rows of any
-    shape, which the model gets as they are. Whole numbers, such as the ids of words, stay whole.
+    Give `pixels` with images, `columns` with tables, and `raw` with everything else: rows of any
+    shape, which the model gets unchanged. Whole numbers, such as the ids of words, stay whole.
 
     >>> import torch
     >>> from tuner import Examples, KFold
@@ -206,10 +206,10 @@ def make_dataset(
     ('sad', 'happy')
 
     Raises:
-        DataError: a part is not what it has to be; rows have the wrong type or shape, hold what is
-            not finite, name no class, or are not there; test rows have another shape than
+        DataError: an argument has the wrong type; rows have the wrong type or shape, are not
+            finite, name no class, or are missing; test rows have another shape than
             development rows; a class has no development rows, or too few to hold some out; or all
-            of them have one target.
+            targets are the same.
     """
     name, source = str(name), str(source)
     check_kinds(name, development, test, validation, pixels)

@@ -1,4 +1,4 @@
-"""Rows of data in memory, and what is known of their pixels."""
+"""Rows of data in memory, and the statistics of their pixels."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Examples:
 
     Attributes:
         features: images (N, C, H, W) uint8, or tables (N, F) float32, or float64 for numbers far
-            from zero (a Unix time): they are scaled before a model sees them as float32. Or raw
-            rows (N, ...) int64, int32 or float32, which it sees as they are.
-        targets: classes (N,) int64; labels (N, classes) int64 of 0 and 1, where a row has any
-            number of them; or numbers (N, 1) float32 or float64.
-        groups: (N,) int64: rows of one number stay on one side of a split, and those of the test
-            count as one in a verdict; None: all may be parted.
-        names: what each row is called: its file; empty: rows have only numbers.
+            from zero (a Unix time): they are scaled before the model gets them as float32. Or raw
+            rows (N, ...) int64, int32 or float32, which the model gets unchanged.
+        targets: classes (N,) int64; labels (N, classes) int64 of 0 and 1, if a row can have
+            several; or numbers (N, 1) float32 or float64.
+        groups: (N,) int64: rows with the same number stay on one side of a split, and count as one
+            in a verdict; None: there are no groups.
+        names: a name for each row, such as its file; empty: rows have only numbers.
     """
 
     features: Tensor

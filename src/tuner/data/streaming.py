@@ -1,4 +1,4 @@
-"""A `Dataset` of torch's own, read row by row: what does not fit into memory goes to a file."""
+"""A torch `Dataset`, read row by row: data that does not fit into memory goes to a file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KINDS = (torch.uint8, torch.float32, torch.float64, torch.int64, torch.int32)
 
 
 def read_examples(dataset: Dataset[Any], folders: Folders, *, workers: int = 0) -> Examples:
-    """Read every row of a map-style `Dataset` of torch once, in its order.
+    """Read every row of a map-style torch `Dataset` once, in its order.
 
-    At no time are more than a few rows held besides the result, which is mapped from a file where
+    Only a few rows at a time are held besides the result, which is mapped from a file if
     it is larger than a quarter of the machine's memory. Workers map the cached rows in the same
-    way, so a data set may be larger than memory. Rows are trained on as often as they are
-    drawn, but read here once: what is random for each epoch belongs in the `augment` of the case.
+    way, so a data set may be larger than memory. Each row is read only once, here: random changes
+    for each epoch belong in the `augment` of the case.
 
     >>> import torch
     >>> from torch.utils.data import TensorDataset
@@ -47,7 +47,7 @@ def read_examples(dataset: Dataset[Any], folders: Folders, *, workers: int = 0) 
 
     Raises:
         DataError: the data set has no length or no rows; a row is not such a pair, has another
-            shape or type than the first, or is another when it is read again.
+            shape or type than the first, or is different when it is read again.
     """
     count = _length(dataset)
     features: Tensor | None = None

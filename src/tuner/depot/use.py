@@ -51,8 +51,8 @@ def files_to_move(root: Path) -> Iterator[None]:
     """
     root.mkdir(parents=True, exist_ok=True)
     refusal = UsageError(
-        f"something is at work with the files of {root}: a study, a training, the dashboard or "
-        "another tuner files. Wait for it or end it, then run the same command again"
+        f"something is using the files of {root}: a study, a training, the dashboard or another "
+        "tuner files. Wait for it or end it, then run the same command again"
     )
     with _held(root, ReadWriteLock.acquire_write, refusal):
         yield

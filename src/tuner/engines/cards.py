@@ -36,8 +36,8 @@ NO_CARD = (
     "processor would compute other numbers. Run the command on a machine with a GPU"
 )
 APPLE = (
-    "This machine's Apple GPU (mps) is not used: it has no 64-bit numbers, in which scores are "
-    "read. The trainings run on the processor's cores."
+    "This machine's Apple GPU (mps) is not used: it has no 64-bit numbers, and scores need them. "
+    "The trainings run on the processor's cores."
 )
 
 
@@ -194,7 +194,7 @@ def cards_in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int)
     listed = ", ".join(f"{name} ({card})" for name, card in zip(facts["names"], cards, strict=True))
     used = min(workers, len(cards))
     if used < len(cards):
-        return f"GPUs: {listed}; {_workers(workers)}, so {len(cards) - used} of them rest."
+        return f"GPUs: {listed}; {_workers(workers)}, so {len(cards) - used} of them are not used."
     fewest, more = divmod(workers, len(cards))
     each = f"{fewest} to {fewest + 1}" if more else str(fewest)
     named = "GPUs" if len(cards) > 1 else "GPU"

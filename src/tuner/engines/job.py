@@ -1,4 +1,4 @@
-"""A fit as an engine sees it: a job goes in, points come back, and then how it ended."""
+"""The contract of engines: a job goes in, points come back, and at the end how it ended."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """A seed, and the rows that are trained on with it.
+    """A seed, and the rows to train on with it.
 
     Attributes:
         seed: of weights, batches, dropout and augmentation.
-        split_seed: of the folds; None: train on all development data, validate on none.
-        fold: the only one to train on; None: the first `folds`, in lockstep.
-        folds: how many; None: all.
-        weights: file for the trained weights (of the first fold); None: they are not kept.
+        split_seed: of the folds; None to train on all development data and validate on none.
+        fold: index of the only fold to train on; None for the first `folds`, in lockstep.
+        folds: how many; None for all.
+        weights: file for the trained weights (of the first fold); None to discard them.
     """
 
     seed: int
@@ -37,16 +37,17 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One fit, described by what a worker can look up for itself.
+    """A fit, described by names that a worker can look up for itself.
 
     Attributes:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
-        source: hash of the case's code, which a worker's copy has to have; None: whatever it is.
+        source: hash that a worker's copy of the case's code must have; None for any.
         data: folder of the cached data set.
-        replicas: one; or several of one fold each, trained together as if each were alone.
-        stop_after: epochs to train, where fewer than the hyperparameters say.
-        metric: that is searched for in place of the case's own; None: the case's own.
+        replicas: one; or several of one fold each, trained together with the results of separate
+            trainings.
+        stop_after: epochs to train, if fewer than the hyperparameters say.
+        metric: name of the metric to use instead of the case's own; None for the case's own.
     """
 
     case: str
@@ -60,23 +61,23 @@ class Job:
 
     @property
     def trainings(self) -> int:
-        """How many models it trains."""
+        """Number of models that it trains."""
         return len(self.replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopJob:
-    """One call of a loop of the user's own, in a process of its own.
+    """One call of a user's own loop, in a process of its own.
 
     Attributes:
         loop: its file and function, `train.py:objective`.
         number: of the trial.
-        preset: values by name for what it asks for; a name that is missing gets the middle of its
-            range. None: it asks the engine.
-        source: hash of the loop's code, which has to be that still; None: whatever it is.
-        folder: for what it writes, kept; None: one that is removed when it has ended.
-        test: whether its test rows are opened.
-        repeats: how often it is called again in the same process, to see what a call leaves there.
+        preset: values, by name, for the hyperparameters that it asks for; a missing name gets the
+            middle of its range. None to ask the engine instead.
+        source: hash that the loop's code must still have; None for any.
+        folder: folder for its files, which is kept; None for one that is removed at the end.
+        test: whether it may open its test rows.
+        repeats: number of further calls in the same process, to see what a call leaves behind.
     """
 
     loop: str
@@ -92,17 +93,17 @@ class LoopJob:
 
     @property
     def trainings(self) -> int:
-        """How many models it trains."""
+        """Number of models that it trains."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A fit ran to its end.
+    """The result of a fit that ran to its end.
 
     Attributes:
-        seconds: it took, without waiting for a worker.
-        outcome: of a loop: its result; None: it gave up by raising TrialPruned.
+        seconds: duration, without the wait for a worker.
+        outcome: of a loop: its result; None if it raised TrialPruned.
     """
 
     seconds: float
@@ -111,17 +112,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A fit raised, or its worker died twice.
+    """The result of a fit that raised, or whose worker died twice.
 
     Attributes:
         reason: one line; it names the line of the user's code that raised, if one did.
-        diverged: a loss or a score was not finite.
-        may_pass: the reason lies in the machine (no memory, a lost worker, a full disk), so the
-            same fit may end well another time; else it fails each time.
-        out_of_memory: its card or the machine had no memory left: alone, it may have enough.
-        crashed: a person's loop raised, exited, or died of a signal, in its training: that is how
-            this call ends, and others may not.
-        traceback: of what was raised; empty for what tuner itself refused.
+        diverged: whether a loss or a score was not finite.
+        may_pass: whether the machine was the reason (no memory, a lost worker, a full disk), so
+            that the same fit may succeed another time; otherwise it fails each time.
+        out_of_memory: whether the GPU or the machine ran out of memory; alone, the fit may have
+            enough.
+        crashed: whether a user's loop raised, exited, or died of a signal during its training: this
+            call ends like that, but others may not.
+        traceback: of the exception; empty if tuner itself refused something.
     """
 
     reason: str
@@ -133,7 +135,7 @@ class Failed:
 
     @property
     def what_to_do(self) -> str:
-        """What a person can do about it, as a sentence."""
+        """Advice for the user, as a sentence."""
         if self.out_of_memory:
             return (
                 "There was too little memory for it. Take fewer workers, a larger machine, or a "
@@ -161,23 +163,23 @@ SomeEvent = TypeVar("SomeEvent")
 
 
 class AnyEngine(Protocol[JobT, EventT]):
-    """Runs fits. A key names a running fit; of those beyond `slots`, the first is begun first."""
+    """Runs fits. A key names a running fit; fits beyond `slots` wait and begin in order."""
 
     @property
     def slots(self) -> int:
-        """How many fits can run at once."""
+        """Number of fits that can run at once."""
 
     def start(self, key: int, job: JobT) -> None:
-        """Begin a fit, or let it wait. Its points are made ahead of `next` as the engine likes."""
+        """Begin a fit, or queue it. The engine may compute its points ahead of `next`."""
 
     def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
-        """Return what the fit reported next, or None when nothing came for `timeout` seconds.
+        """Return the fit's next report, or None if none comes within `timeout` seconds.
 
         After Finished or Failed the key is free.
         """
 
     def stop(self, key: int) -> None:
-        """Give up a fit, if it still runs; nothing more comes from it, and its key is free."""
+        """Stop a fit, if it still runs; it reports nothing more, and its key is free."""
 
     def close(self) -> None:
         """Stop everything and free all resources. Can be called twice."""
@@ -188,7 +190,7 @@ LoopRunner: TypeAlias = AnyEngine[LoopJob, Question | Told]
 
 
 def always() -> bool:
-    """Say that a job may begin."""
+    """Return True: the default of `may_begin`."""
     return True
 
 
@@ -198,14 +200,14 @@ def run_all(
     on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
     may_begin: Callable[[], bool] = always,
 ) -> None:
-    """Run jobs on every slot of an engine, and say how each ended as soon as it is known.
+    """Run jobs on all slots of an engine, and report each end as soon as it is known.
 
     Args:
-        jobs: in the order in which they are begun.
-        on_end: is told a job's key, how it ended, and its points.
-        may_begin: is asked before each job; once it says no, those that run are the last.
+        jobs: in the order in which they begin.
+        on_end: is called with a job's key, its result and its points.
+        may_begin: is called before each job; once it returns False, no more jobs begin.
 
-    On any exception all fits that still run are stopped.
+    On any exception, all running fits are stopped.
     """
     waiting = list(jobs)
     running: dict[int, list[SomeEvent]] = {}

@@ -1,4 +1,4 @@
-"""Is it really better? Candidates race on fresh folds, then new models meet the test split."""
+"""Is it really better? Candidates race on fresh folds, then new models are scored on the test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 
-# Of a confirmation, when it continues between its looks; and what it keeps of its test.
+# Kept from an earlier confirmation: when it continues between its looks; and of its whole test.
 OF_PLAN = ("price", "rivals", "untrained_rivals")
 OF_TEST = (*OF_PLAN, "seeds", "stream", "most", "plan", "untested")
 
@@ -46,17 +46,17 @@ def confirm(
     folder: Path,
     say: Callable[[str], None],
 ) -> bool:
-    """Find out which candidate is best, and what it is worth, unless that is known already.
+    """Find out which candidate is best, and how good it is, unless that is known already.
 
     The candidates of the search, baseline and recipe are trained again on fresh seeds and folds;
-    what wins there is the best from then on. Then new models of baseline, recipe and best, each on
-    seeds of its own that the race did not use, meet the test.
+    the winner is the best from then on. Then new models of baseline, recipe and best are scored on
+    the test, each arm on its own seeds, which the race did not use.
 
     Args:
-        asked: models an arm, which meet the test in one look; None: two looks, the second where the
-            first has proven nothing (`looks.Plan`). A confirmation of these candidates that is
-            enough for that stays as it is; one that was interrupted between its looks continues.
-        folder: keeps the weights of each model that meets the test as soon as it is trained, so an
+        asked: models per arm, tested in one look; None: two looks, the second only if the
+            first has proven nothing (`looks.Plan`). An existing confirmation of these candidates
+            that has as many models is kept; one that was interrupted between its looks continues.
+        folder: keeps the weights of each tested model as soon as it is trained, so an
             interrupted confirmation continues where it was.
 
     Returns:
@@ -112,16 +112,16 @@ def confirm(
 def _prove(
     proof: Proof, race: Race, facts: dict[str, Any], before: Mapping[str, Any], asked: int | None
 ) -> None:
-    """Let the arms meet the test: by the plan of a test that was interrupted, or by a new one.
+    """Test the arms: by the plan of a test that was interrupted, or by a new one.
 
     Args:
         facts: of the race, for the confirmation.
-        before: the confirmation that is there; empty: there is none.
+        before: the existing confirmation; empty: there is none.
     """
     if (begun := _begun(before, proof.chosen, asked)) is not None:
         proof.make(begun, {**facts, **{name: before[name] for name in OF_PLAN if name in before}})
         return
-    # One that was interrupted before its scores were kept is the same test, and is counted.
+    # A test that was interrupted before its scores were stored is this test, and is counted once.
     tests = looks_at(proof.study, facts["rows"]) - is_open(proof.study, proof.test)
     plan, price = _planned(proof.config, race, proof.chosen["baseline"], asked, tests)
     proof.say(price.words)
@@ -129,7 +129,7 @@ def _prove(
 
 
 def _facts_of(race: Race, config: StudyConfig) -> dict[str, Any]:
-    """Return what is kept of a race, and of the rows that its winner is to meet."""
+    """Return what is stored of a race, and of the rows that its winner will be tested on."""
     return {
         "winner": race.winner,
         "validation": {str(number): scores for number, scores in race.scores.items()},
@@ -142,19 +142,19 @@ def _facts_of(race: Race, config: StudyConfig) -> dict[str, Any]:
 
 
 def _is_enough(before: Mapping[str, Any], asked: int | None) -> bool:
-    """Whether a confirmation that is there is as good as the one that is asked for."""
+    """Whether an existing confirmation has as many models as are asked for."""
     if not before:
         return False
     plan, models = Plan.read(before.get("plan")), len(before["seeds"])
     if asked is not None:
         return models >= asked
-    if plan is None:  # of before there were plans
+    if plan is None:  # from a version without plans
         return models >= FEWEST_TO_PROVE
     return plan.is_over and models >= plan.fewest
 
 
 def _test_before(before: Mapping[str, Any], chosen: Mapping[str, int]) -> dict[str, Any] | None:
-    """Return what is kept of a test that all chosen trials have met already; None: not all have."""
+    """Return the stored test if all chosen trials were in it; None: not all were."""
     known = {arm["trial"]: arm for arm in before["arms"].values()}
     if before.get("stream") != Stream.TEST or not set(chosen.values()) <= set(known):
         return None
@@ -163,7 +163,7 @@ def _test_before(before: Mapping[str, Any], chosen: Mapping[str, int]) -> dict[s
 
 
 def _begun(before: Mapping[str, Any], chosen: Mapping[str, int], asked: int | None) -> Plan | None:
-    """Return the plan of an interrupted test, if it is the one asked for; None: it is another."""
+    """Return the plan of an interrupted test, if it is the one asked for; None: it is not."""
     plan = Plan.read(before.get("plan"))
     if plan is None or plan.is_over or asked is not None:
         return None
@@ -177,7 +177,7 @@ def _planned(
     """Return the looks of the coming test, and what they can show.
 
     Args:
-        tests: of the rows so far.
+        tests: how often the rows have been tested so far.
     """
     plan = Plan.of(tests + 1, asked)
     return plan, price_of_test(config, found, baseline, plan, tests + 1)

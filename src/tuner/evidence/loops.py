@@ -176,8 +176,8 @@ def _notice_seed(study: optuna.Study, found: Race, say: Callable[[str], None]) -
         return True
     study.set_user_attr(SEED_MATTERS, "nothing")
     say(
-        "Fresh seeds change nothing: every call of a configuration came to the same score. The "
-        "loop seeds itself, or draws nothing at random. More calls prove nothing then; use "
+        "Fresh seeds change nothing: every call of a configuration gave the same score. The loop "
+        "sets its own seed, or uses no random numbers. So more calls prove nothing; use "
         "tuner.seed() in the loop if its result depends on a seed."
     )
     return False
@@ -263,7 +263,7 @@ def _rounds_with_scores(
             if len(own) <= count:
                 failed |= own.keys()
                 continue
-            told = f"{len(own)} new calls of trial {number} came to no score"
+            told = f"{len(own)} new calls of trial {number} gave no score"
             if number in needed:
                 raise StudyError(
                     f"{told}, more than the {count} that were to be compared. The first one: "

@@ -27,18 +27,18 @@ class CNNHyperparameters(Hyperparameters):
     32
 
     Attributes:
-        depth: blocks, each ended by a 2x2 max pooling.
+        depth: number of blocks, each with a 2x2 max pooling at its end.
         width: channels of the first block; each further block has twice as many.
         convolutions: 3x3 convolutions in a block, each with ReLU.
-        padding: keep the size of a map through a convolution; off: lose its border.
+        padding: a convolution keeps the size of its map; off: it loses the border.
         batch_norm: normalise after each convolution, and in the hidden layer.
-        pool_first: normalise what was pooled, a quarter of the numbers; off: before the pooling.
+        pool_first: normalise after the pooling, on a quarter of the numbers; off: before it.
         head: "flatten" the last maps, "average" each of them (global average pooling), or take the
             average and the largest value of each ("both").
         hidden: units of a fully connected layer before the output; 0 for none.
         dropout: probability, before the output.
         augmentation: strength, 0 to 1.
-        mirror: in use, take the mean over an image and its mirror image.
+        mirror: when predicting, take the mean over an image and its mirror image.
     """
 
     depth: int = 2
@@ -85,8 +85,8 @@ class Mirrored(nn.Module):
 def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
     """Make the untrained network: (N, C, H, W) -> (N, outputs).
 
-    A map too small to lose its border is padded, and one too small to be pooled is left as it is,
-    so every depth works on every size.
+    A map that is too small to lose its border is padded, and one that is too small to be pooled
+    stays as it is, so every depth works with every image size.
 
     >>> import torch
     >>> from tuner import Shape

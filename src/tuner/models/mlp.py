@@ -30,7 +30,7 @@ class MLPHyperparameters(Hyperparameters):
     Attributes:
         depth: hidden layers.
         width: units of the first hidden layer.
-        taper: each further hidden layer has half the units of the one before; off: as many.
+        taper: each further hidden layer has half the units of the one before; off: the same number.
         activation: after each hidden layer: one of ACTIVATIONS.
         batch_norm: normalise before each activation.
         dropout: probability, after each activation.

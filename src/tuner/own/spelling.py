@@ -32,8 +32,8 @@ def check_words(target: str, counts: Mapping[str, int]) -> None:
     for text, other in sorted(one_spelling(counts, _folded).items()):
         if text != other:
             raise DataError(
-                f"target {target!r} has the classes {other!r} and {text!r}, which differ in case "
-                "or spaces alone; write them alike"
+                f"target {target!r} has the classes {other!r} and {text!r}, which differ only in "
+                "case or spaces; write them the same way"
             )
 
 

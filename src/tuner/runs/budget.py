@@ -198,7 +198,7 @@ class Budget:
 
     def _one_look(self, models: int, left: float) -> str:
         """Say why there is one look, and how many models an arm it has."""
-        looks = f"one look at {models} models an arm"
+        looks = f"one look at {models} models per arm"
         planned = f"where two looks at up to {self.planned.models} were planned."
         whole = duration_in_words(self.seconds)
         if left <= 0:
@@ -258,14 +258,14 @@ class Budget:
         kept, used, whole = self.seconds_to_keep(study), self.used, duration_in_words(self.seconds)
         if self.spent + 2 * a_trial + kept > self.seconds:
             self.say(
-                f"The time budget of {whole} may be too short: as far as {done} "
-                f"{'trial tells' if done == 1 else 'trials tell'}, the baseline, the recipe and "
-                f"what follows the search alone take about {duration_in_words(kept + 2 * a_trial)}."
+                f"The time budget of {whole} may be too short: judging by {done} "
+                f"{'trial' if done == 1 else 'trials'}, the baseline, the recipe and the steps "
+                f"after the search alone take about {duration_in_words(kept + 2 * a_trial)}."
             )
             return
         more = max(0, math.floor((self.seconds - used - kept) / a_trial * self.slots))
         after = (
-            f", and what follows the search takes about {duration_in_words(kept)}" if kept else ""
+            f", and the steps after the search take about {duration_in_words(kept)}" if kept else ""
         )
         self.say(
             f"Time budget: {duration_in_words(used)} of {whole} are used. A trial takes about "
@@ -279,7 +279,7 @@ class Budget:
         if not over:
             return ""
         more = duration_in_words(over)
-        return f" If the gain is hard to tell, the confirmation takes up to {more} more."
+        return f" If the gain is unclear, the confirmation takes up to {more} more."
 
 
 def _seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> list[float]:

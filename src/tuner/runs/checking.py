@@ -120,8 +120,8 @@ def _cost(first: _Seen, seconds: float) -> Finding:
         if not reports:
             return Finding(
                 False,
-                f"It reported nothing within {seconds:g} s, so neither its cost nor its repetition "
-                "can be told. Try again with a larger --seconds.",
+                f"It reported nothing within {seconds:g} s, so its cost is not known, nor "
+                "whether it repeats. Try again with a larger --seconds.",
             )
         return Finding(
             True,
@@ -143,7 +143,7 @@ def _repeats(first: _Seen, same: _Seen) -> Finding:
     difference = next(_differences(first, same), None)
     if difference is None:
         if not first.reports and first.outcome is None:
-            return Finding(True, "Whether it repeats cannot be told yet.")
+            return Finding(True, "It is not known yet whether it repeats.")
         return Finding(True, "Two calls with the same seed are equal, bit for bit.")
     return Finding(
         False,
@@ -157,11 +157,11 @@ def _seed_matters(first: _Seen, others: Sequence[_Seen]) -> Finding:
     if any(next(_differences(first, other), None) is not None for other in others):
         return Finding(True, "Another seed gives another result, as it should.")
     if not first.reports and first.outcome is None:
-        return Finding(True, "Whether the seed matters cannot be told yet.")
+        return Finding(True, "It is not known yet whether the seed matters.")
     return Finding(
         False,
-        "Another seed changes nothing: the loop seeds itself, or draws nothing at random. More "
-        "calls prove nothing then. Use tuner.seed() in place of a fixed seed.",
+        "Another seed changes nothing: the loop sets its own seed, or uses no random numbers. So "
+        "more calls prove nothing. Use tuner.seed() instead of a fixed seed.",
     )
 
 
@@ -241,16 +241,16 @@ def _test_rows(loop: LoopFile) -> Iterator[Finding]:
     if loop.other_test:
         yield Finding(
             True,
-            f"The function `test` of the file is not used: {loop.other_test}. To have models meet "
-            "test rows, yield scores, return the model, and have test(model) return a score for "
+            f"The function `test` of the file is not used: {loop.other_test}. To score models on "
+            "test rows, yield scores, return the model, and let test(model) return a score for "
             "each test row.",
         )
         return
     if not loop.has_test:
         yield Finding(
             True,
-            "The file has no function `test`, so a verdict will cover the luck of training, and no "
-            "new rows. Add test(model), which returns a score for each test row.",
+            "The file has no function `test`, so a verdict will cover the luck of training, but "
+            "not new rows. Add test(model), which returns a score for each test row.",
         )
         return
     if both := read_by_both(loop.path, loop.function, "test"):

@@ -1,4 +1,4 @@
-"""A study that is there, as an object for programs and notebooks."""
+"""An existing study, as an object for programs and notebooks."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 
 class Study:
-    """A study of tuner's: what it has found, and what can be done with it.
+    """A study: what it has found, and what can be done with it.
 
-    In a notebook it shows itself: the verdict, the scores of the arms, the search and the curves.
+    A notebook displays it with the verdict, the scores of the arms, the search and the curves.
 
     >>> import tuner
     >>> study = tuner.open_study("tiny")
@@ -46,8 +46,8 @@ class Study:
 
     Attributes:
         name: of the study.
-        case: file of a case of one's own, which code is run from; None: the case ships with tuner.
-        workplace: where it is kept.
+        case: file of your own case, whose code is run; None: the case ships with tuner.
+        workplace: where it is stored.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Study:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that is known of it, as report.json has it."""
+        """Everything known about it, as in report.json."""
         with unaffected():
             return gather(load_study(self.workplace.url, self.name), self.workplace)
 
@@ -76,7 +76,7 @@ class Study:
 
     @property
     def best(self) -> dict[str, Any]:
-        """The best configuration with its scores, as `tuner best --json` has it.
+        """The best configuration with its scores, as `tuner best --json` prints it.
 
         Raises:
             StudyError: no trial is complete.
@@ -84,7 +84,7 @@ class Study:
         return best_in(self.facts)
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write the report again; return report.md, beside which are report.html and .json.
+        """Write the report again; return the path of report.md (report.html and .json are beside).
 
         Args:
             out: folder; None: the study's own.
@@ -107,21 +107,21 @@ class Study:
         models: int = 1,
         out: str | Path | None = None,
     ) -> Path | str:
-        """Train a model to keep; return its bundle's folder, or its URL where bundles are in S3.
+        """Train a model and save it; return the folder of its bundle, or its URL in S3.
 
-        `tuner.load` takes either. What a loop of your own has written, its own code loads.
+        `tuner.load` takes either. Files that your own loop has written must be loaded by its code.
 
         Args:
             arm: baseline, recipe or best.
             trial: number of a trial, in place of an arm.
-            only: names of changes of the best, in place of an arm: the baseline with these.
-            seed: of the training; None: the first of the confirmation.
-            models: that differ in their seeds alone and are kept as one, an ensemble; its answer is
-                the mean of theirs.
+            only: changes of the best, by name, in place of an arm: the baseline with only these.
+            seed: of the training; None: the first seed of the confirmation.
+            models: how many to train, with different seeds; several are saved as one ensemble,
+                whose answer is their mean.
             out: the bundle's folder; None: the study's own.
 
         Raises:
-            TunerError: as `tuner retrain` ends.
+            TunerError: the same errors as `tuner retrain`.
         """
         check_arm(arm)
         check_whole("trial", trial, 0)
@@ -141,14 +141,14 @@ class Study:
             return retrain(settings)
 
     def ablate(self, *, seeds: int = 5, budget: float | None = None) -> Path | None:
-        """Measure which change bought the gain; return the report, or None where it was stopped.
+        """Measure which change made the difference; return the report, or None if it was stopped.
 
         Args:
-            seeds: rounds, each with a seed and a fold of its own.
+            seeds: rounds, each with its own seed and fold.
             budget: seconds after which no training is started; None: no limit.
 
         Raises:
-            TunerError: as `tuner ablate` ends.
+            TunerError: the same errors as `tuner ablate`.
         """
         check_whole("seeds", seeds, 1)
         check_seconds("budget", budget)
@@ -162,11 +162,11 @@ class Study:
         """Train trials again; return whether all are the same, bit for bit; None: it was stopped.
 
         Args:
-            trial: this one alone.
-            sample: how many to draw, where no trial is named; None: all.
+            trial: number of the only trial to check.
+            sample: how many to draw, if no trial is named; None: all.
 
         Raises:
-            TunerError: as `tuner verify` ends.
+            TunerError: the same errors as `tuner verify`.
         """
         check_whole("trial", trial, 0)
         check_whole("sample", sample, 1)

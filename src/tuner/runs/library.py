@@ -1,7 +1,7 @@
 """What the commands do, as functions for programs and notebooks.
 
-None of them prints, changes the number of threads, seeds a generator of the caller's, or leaves a
-signal, a warning or a logger other than it was.
+None of them prints, changes the number of threads, seeds a generator of the caller, or leaves
+signals, warnings or loggers changed.
 """
 
 from __future__ import annotations
@@ -75,36 +75,36 @@ def run_study(
 
     Args:
         case: name of a case, path of a case file, or a loop: "train.py:objective".
-        trials: finished trials that the study ends with; None: as many as are worth it; by default
-            50, or only the `tries` where a study is continued with these.
+        trials: number of finished trials at the end; None: as many as are worth it. The default is
+            50, or only the `tries` if a study is continued with these.
         name: of the study; None: that of its data.
         seed: of the study.
-        seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
-            nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
-            fresh seeds where it is None, or on as many to four times as many.
-        metric: that is searched for; None: that of the case. A loop reports its own score.
+        seeds: models per arm that are scored on the test rows, in one look; None: 4, and 4 more if
+            those prove nothing; 0: confirm nothing and do not use the test rows. A loop is called
+            on this many fresh seeds, or on up to four times as many; None: on 6 to 24.
+        metric: what is searched for; None: the metric of the case. A loop reports its own score.
         fix: hyperparameters that are not searched, with their values.
-        tries: configurations to be trained next; what is not named is as in the baseline.
-        max_parameters: of a model; a configuration over it is not trained.
-        max_latency_ms: of a model for one row, measured here before its training.
-        max_cost: of a training, as a multiple of what the baseline computes.
-        direction: of a loop's score, where its file does not say; so is `score`, its name.
-        baseline: what to beat, by name, for a loop whose file does not say; so is `recipe`.
+        tries: configurations to train next; values that are not named are those of the baseline.
+        max_parameters: the most parameters of a model; larger ones are not trained.
+        max_latency_ms: the most time of a model for one row, measured here before its training.
+        max_cost: the most computation of a training, as a multiple of the baseline's.
+        direction: of a loop's score, if its file does not give it; `score` is the score's name.
+        baseline: values to beat, by name, if a loop's file has none; the same for `recipe`.
         timeout: seconds after which the search ends; None: no limit.
         budget: seconds for all runs of the study together, confirmation included; the search stops
-            asking for trials so that the rest fits, or at `trials`, whichever is first.
-        workers: fits that run at once; None: one a core, or one a GPU.
-        data_dir: folder with the raw data; None: that of the home folder.
-        home: folder for all that studies make; None: "storage".
+            asking for trials so that the rest fits, or at `trials`, whichever comes first.
+        workers: fits that run at once; None: one per core, or one per GPU.
+        data_dir: folder with the raw data; None: the data folder in the home folder.
+        home: folder for everything that studies write; None: "storage".
         storage: URL of the database; None: studies.db in that folder.
-        accept_changes: continue a study with what has changed since it was begun.
-        observer: is told what happens, and may ask the run to stop; None: in a notebook a line
-            shows it, elsewhere nothing does.
+        accept_changes: continue a study although its case, data or tuner's training code changed.
+        observer: gets progress messages, and may ask the run to stop; None: a notebook shows a
+            line, a program nothing.
 
     Raises:
-        TunerError: as `tuner study` ends; the database then holds all that finished.
-        KeyboardInterrupt: it was interrupted; what had finished is kept, and the same call
-            continues it.
+        TunerError: the same errors as `tuner study`; finished work is kept in the database.
+        KeyboardInterrupt: it was interrupted; finished work is kept, and the same call
+            continues.
     """
     refuse_function(case)
     for what, several in (("fix", fix), ("baseline", baseline), ("recipe", recipe)):
@@ -145,7 +145,7 @@ def run_study(
 
 
 def _made(settings: StudySettings, observer: Observer | None) -> Study:
-    """Run a study, with nothing of the caller's changed; return it."""
+    """Run a study without changing anything of the caller; return it."""
     with unaffected(), nullcontext(observer) if observer else observer_here() as watching:
         ended = run(settings, watching)
     file = settings.case if is_file(settings.case) or is_loop(settings.case) else None
@@ -160,17 +160,17 @@ def open_study(
     storage: str | None = None,
     workers: int | None = None,
 ) -> Study:
-    """Return a study that is there.
+    """Return an existing study.
 
     >>> open_study("tiny").verdict.startswith("No ")
     True
 
     Args:
         name: of the study.
-        case: file of a case of one's own; needed to train, not to look.
+        case: file of your own case; needed to train, not to read results.
         home: folder of the studies; None: "storage".
         storage: URL of the database; None: studies.db in that folder.
-        workers: fits that run at once; None: one a core, or one a GPU.
+        workers: fits that run at once; None: one per core, or one per GPU.
 
     Raises:
         UsageError: there is no such study.

@@ -118,8 +118,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> StudyRun:
         if config.made_up:
             observer.tell(
                 Message(
-                    "No baseline was named, so it is made up: the middle of each range. Name what "
-                    "you have now with --baseline NAME=VALUE, or BASELINE = {...} in the file."
+                    "No baseline was given, so it is the middle of each range. Give what you "
+                    "have now with --baseline NAME=VALUE, or BASELINE = {...} in the file."
                 )
             )
         _enqueue(study, {**config.baseline, **config.fixed}, tries)
@@ -195,7 +195,8 @@ def _run(
         elif settings.confirms and "best" not in arms:
             say(
                 "Nothing to confirm yet: every complete trial breaks a constraint of the loop. "
-                "Search on with a larger --trials, or name a configuration that keeps them: --try."
+                "Continue with a larger --trials, or give a configuration that keeps them with "
+                "--try."
             )
         elif settings.confirms:
             observer.tell(Stage("confirming on fresh seeds", confirms=True))

@@ -111,8 +111,8 @@ def why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
     """
     if OVER_LIMITS in stopped:
         return (
-            f"Stopped by the limits of the study {stopped['reason']}. To search on, start a new "
-            "study: with another --name and higher limits, or with --fix for what makes a model "
+            f"Stopped by the limits of the study {stopped['reason']}. To continue, start a new "
+            "study with another --name: set higher limits, or use --fix for what makes a model "
             "too large."
         )
     return f"Stopped by {'--budget' if by_time else '--trials auto'} {stopped['reason']}."

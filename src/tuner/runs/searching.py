@@ -1,4 +1,4 @@
-"""The search of an open study, and what the observer of a run is told meanwhile."""
+"""The search of an open study, and the messages to the observer of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class SearchWatch:
-    """Hands on what a search tells, each traceback once."""
+    """Passes on the messages of a search, each traceback only once."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -48,7 +48,7 @@ class SearchWatch:
 
 
 class CaseWatch(SearchWatch):
-    """Says what the test can show, too, once the baseline is scored."""
+    """Also says what the test can show, once the baseline has a score."""
 
     def __init__(
         self,

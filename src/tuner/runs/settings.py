@@ -1,4 +1,4 @@
-"""What a run is asked to do, as plain values."""
+"""The settings of a run, as plain values."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class StudySettings:
 
     Attributes:
         case: name of a case, or path of a case file.
-        command: that makes the study again, for its record and its report.
-        trials: finished trials that the study ends with; None: as many as are worth it.
-        trials_by_default: nobody has said how many trials: a study that is continued with `tries`
-            then ends with these, or with as many as an earlier run was asked for.
+        command: repeats the study; for its record and its report.
+        trials: number of finished trials at the end; None: as many as are worth it.
+        trials_by_default: the number of trials was not given: a study that is continued with
+            `tries` then ends with these, or with the number that an earlier run was asked for.
         name: of the study; None: that of its data.
         seed: of the study.
-        seeds: models an arm that meet the test in one look; None: 4, and 4 more where those prove
-            nothing; 0: confirm nothing, keep the test split closed. A loop is called on 6 to 24
-            fresh seeds where it is None, or on as many to four times as many.
+        seeds: models per arm that are scored on the test rows, in one look; None: 4, and 4 more if
+            those prove nothing; 0: confirm nothing and do not use the test rows. A loop is called
+            on this many fresh seeds, or on up to four times as many; None: on 6 to 24.
         timeout: seconds after which the search ends; None: no limit.
         budget: seconds that all runs of the study may take together, confirmation included; the
             search stops asking for trials so that the rest fits. None: no limit.
@@ -49,14 +49,14 @@ class StudySettings:
         precision: of a new study; None: chosen by rule.
         data_dir: folder with the raw data; None: the workplace's own.
         fix: NAME=VALUE of hyperparameters that are not searched.
-        accept_changes: continue a study with what has changed since it was begun, and note that.
-        metric: that is searched for; None: that of the case. A loop reports its own score.
+        accept_changes: continue a study although something has changed, and store a note of it.
+        metric: what is searched for; None: the metric of the case. A loop reports its own score.
         limits: of what is trained.
         parent: study whose finished trials a new one begins with, as far as they fit; None: none.
-        tries: configurations to be trained next, each NAME=VALUE,...; what is not named is as in
-            the baseline.
-        direction: of a loop's score, where its file does not say; so is `score`, its name.
-        baseline: NAME=VALUE of what to beat, for a loop; so is `recipe`.
+        tries: configurations to train next, each NAME=VALUE,...; values that are not named are
+            those of the baseline.
+        direction: of a loop's score, if its file does not give it; `score` is the score's name.
+        baseline: NAME=VALUE of values to beat, for a loop; the same for `recipe`.
     """
 
     case: str
@@ -99,7 +99,7 @@ class StudySettings:
         return self.seeds != 0
 
     def check(self) -> None:
-        """Refuse what would not be read, rather than ignore it.
+        """Refuse settings that would otherwise be ignored.
 
         Raises:
             UsageError: the settings do not fit each other, or this kind of study.
@@ -126,7 +126,7 @@ class StudySettings:
             if getattr(self, option):
                 raise UsageError(
                     f"--{option} is for a training loop of your own (FILE.py:FUNCTION); case "
-                    f"{self.case!r} says it itself"
+                    f"{self.case!r} already defines it"
                 )
 
     def _check_loop(self) -> None:
@@ -162,7 +162,7 @@ def direction_of(loop: LoopFile, asked: Direction | None) -> Direction:
         asked: by --direction, if it was.
 
     Raises:
-        UsageError: nobody has said.
+        UsageError: it was not given.
     """
     direction = asked or loop.direction
     if direction is None:
@@ -186,7 +186,7 @@ def refuse_ray_for_loop(compute: Compute) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A study that is there, and where its case and data are now.
+    """An existing study, and where its case and data are now.
 
     Attributes:
         study: its name.
@@ -205,7 +205,7 @@ class AblationSettings:
     """An ablation to measure.
 
     Attributes:
-        seeds: rounds, each with a seed and a fold of its own.
+        seeds: rounds, each with its own seed and fold.
         budget: seconds after which no training is started; None: no limit.
         out: folder of the report; None: the workplace's.
     """
@@ -237,8 +237,8 @@ class VerificationSettings:
     """Trials to train again.
 
     Attributes:
-        trial: this one alone.
-        sample: how many to draw, where no trial is named; None: all.
+        trial: number of the only trial to check.
+        sample: how many to draw, if no trial is named; None: all.
     """
 
     stored: Stored
@@ -254,12 +254,12 @@ class RetrainingSettings:
     Attributes:
         arm: baseline, recipe or best.
         trial: number of a trial, in place of an arm.
-        only: names of changes of the best, in place of an arm: the baseline with these.
+        only: changes of the best, by name, in place of an arm: the baseline with only these.
         seeds: fresh seeds on which `only` is confirmed; None: as many as the study's confirmation
-            has; 0: it is not confirmed, and the test split stays closed.
-        seed: of the training; None: the first of the confirmation.
-        models: that differ in their seeds alone and are kept as one, an ensemble; their seeds are
-            those of the confirmation, and then further ones. With `seed` there can be but one.
+            has; 0: it is not confirmed, and the test rows are not used.
+        seed: of the training; None: the first seed of the confirmation.
+        models: how many to train, with different seeds; several are saved as one ensemble. The
+            seeds are those of the confirmation, then further ones. With `seed`, only one model.
         out: the bundle's folder; None: the workplace's.
     """
 

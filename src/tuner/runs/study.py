@@ -58,8 +58,8 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     """Make a study, or continue it.
 
     Raises:
-        TunerError: as the parts raise it; the database then holds all that finished.
-        KeyboardInterrupt: it was interrupted; what had finished is kept as well.
+        TunerError: as the parts raise it; finished work is kept in the database.
+        KeyboardInterrupt: it was interrupted; finished work is kept too.
     """
     settings.check()
     if is_loop(settings.case):
@@ -109,7 +109,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
 
 
 def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
-    """Read the case and its data, say what was found in it, and return what the study is made of.
+    """Read the case and its data, report what was found there, and return the configuration.
 
     Raises:
         TunerError: as the parts raise it.
@@ -142,12 +142,13 @@ def _config(settings: StudySettings, observer: Observer) -> StudyConfig:
 
 
 def _check_typed(case: Case, settings: StudySettings) -> None:
-    """Refuse names and values that no data can make right, before any is read: it may take minutes.
+    """Refuse wrong names and values before the data is read, which may take minutes.
 
-    Before a case is settled by its data, its space has all that it can have for any.
+    Before the case is scaled to its data, its space has everything that any data allows, so what
+    is refused here is wrong for all data.
 
     Raises:
-        UsageError: --fix or --try names or asks for what cannot be.
+        UsageError: --fix or --try has an unknown name or an impossible value.
     """
     with suppress(CaseError):  # `suggest` may need what `load` sets
         parse_fixed(case, settings.fix)
@@ -156,7 +157,7 @@ def _check_typed(case: Case, settings: StudySettings) -> None:
 
 
 def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) -> Rehearsal:
-    """Try the case out on a few rows, and say what is odd; return what was found.
+    """Try the case on a few rows, and report what looks wrong; return what was found.
 
     Raises:
         CaseError: it cannot be trained.
@@ -170,11 +171,11 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
 
 
 def _parent(config: StudyConfig, settings: StudySettings) -> optuna.Study | None:
-    """Return the study that this one takes trials over from, with --from; None: there is none.
+    """Return the study named with --from, whose trials this one begins with; None: none is named.
 
     Raises:
         UsageError: there is no such study.
-        StudyError: more than the search space is different.
+        StudyError: something besides the search space is different.
     """
     if settings.parent is None:
         return None
@@ -190,26 +191,27 @@ def _begin(
     observer: Observer,
     study: optuna.Study,
 ) -> None:
-    """Have a new study begin with the trials of another."""
+    """Copy the trials of another study into a new one."""
     observer.tell(Message(take_over(study, parent, config)))
     taken = study.user_attrs[PARENT]["taken"]
     if settings.trials is not None and taken >= settings.trials:
         observer.tell(
             Message(
-                f"They count among --trials, which is {settings.trials}: so the search has nothing "
-                f"left to do. To search on, ask for more than {taken} with --trials."
+                f"They count among --trials, which is {settings.trials}: so the search has "
+                f"nothing left to do. To continue the search, ask for more than {taken} with "
+                "--trials."
             )
         )
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
-    """Write what was found in the data, a line each."""
+    """Write what was found in the data, one line for each subject."""
     width = max(len(subject) for subject, _ in pairs)
     return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 
 
 def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
-    """Say and keep what is odd about the data, before anything trains."""
+    """Report and store what looks wrong with the data, before anything trains."""
     remarks = dataset.findings.remarks() if dataset.findings else []
     remarks += reading.remarks(dataset.reading)
     if study.user_attrs.get(REMARKS) != remarks:
@@ -221,9 +223,9 @@ def _remark(study: optuna.Study, dataset: Dataset, observer: Observer) -> None:
 def _name(settings: StudySettings, data: str, fixed: Mapping[str, Any]) -> str:
     """Return the name of a study: the one that was given, or that of its data.
 
-    With --fix the latter says what is fixed, so that it is not taken for the study without. Where
-    a study with that --fix has the name of the data alone, as it had in earlier versions, that is
-    continued.
+    With --fix, the name of the data is followed by the fixed values, to tell it from the study
+    without. Earlier versions used the name of the data alone: if there is such a study with the
+    same --fix, it is continued.
     """
     if settings.name is not None:
         return folder_name(settings.name)
@@ -263,7 +265,7 @@ def _run(
             observer.tell(Stage("confirming on fresh seeds", confirms=True))
             with record.timing("confirmation_seconds"):
                 confirm(study, config, engine, asked, models, say)
-            shutil.rmtree(models, ignore_errors=True)  # scored, and the scores are stored
+            shutil.rmtree(models, ignore_errors=True)  # their scores are stored
         if budget is None or budget.left > 0:
             observer.tell(Stage("training pruned trials to their end, to see what pruning cost"))
             with record.timing("audit_seconds"):

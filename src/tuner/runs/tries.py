@@ -67,7 +67,7 @@ def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
     if unread:
         raise UsageError(
             f"--try {typed}: {', '.join(unread)} would change nothing, because the search space "
-            "does not draw it with these values; name what makes it count as well"
+            "does not draw it with these values; also name the values that make it count"
         )
     return Try(typed, values, dict(trial.params), found)
 

@@ -89,7 +89,7 @@ def run_verification(settings: VerificationSettings, observer: Observer) -> bool
         _CallsAgain(study, settings) if is_of_loop(study) else _FitsAgain(study, settings)
     )
     for difference in check.changed():
-        say(f"Not as it was: {difference}.")
+        say(f"Different from then: {difference}.")
     for difference in other_machine(study.user_attrs.get(SESSIONS, [])):
         say(f"Not the study's machine: {difference}.")
     trials = {trial.number: trial for trial in chosen}

@@ -49,16 +49,16 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.fitting import ReportPoint
 
-FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # how Optuna says so, of one in the queue
+FIXED_ELSEWHERE = "Fixed parameter .* is out of range"  # Optuna's warning about a queued trial
 
 
 class Coordinator(VirtualTimeSearch[RunningTrial]):
     """Runs the search of one study of a case. The only writer of the database.
 
     Args:
-        observer: is told of every point, and of every trial's end.
-        sampler: makes the sampler of a trial, of the study's seed, its number without guesses, and
-            what is fixed; by default tuner's own.
+        observer: gets every point, and the end of every trial.
+        sampler: makes the sampler of a trial from the study's seed, the trial's number without
+            guesses, and the fixed values; by default tuner's own.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         sampler: Callable[[int, int, Mapping[str, Any]], BaseSampler] | None = None,
     ) -> None:
         super().__init__(mirror, engine, config.order, observer)
-        if door_of(config.reference):  # who gave a table or pictures has no file to fix
+        if door_of(config.reference):  # a user of tables or pictures has no case file to fix
             self.what = "the data or the options"
         self.config, self.engine = config, engine
         self._samplers, self._given = Samplers(config.sampler), sampler
@@ -83,7 +83,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return self.study.ask()
 
     def _sampler(self, number: int) -> BaseSampler:
-        """Return the sampler of a trial. What it draws does not depend on guesses at first."""
+        """Return the sampler of a trial. Its first draws do not depend on guesses."""
         place = number - guesses_before(self.study, number)
         if self._given is not None:
             return self._given(self.config.seed, place, self.config.fixed)
@@ -111,14 +111,14 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         """Ask until a model is within the study's limits; baseline and recipe are trained anyway.
 
         Returns:
-            None where a trial that somebody has enqueued has ended as one that cannot be used, and
-            where the search ends because a hundred in a row are over the limits.
+            None if an enqueued trial had values that cannot be used, so it has failed; or if the
+            search ends because a hundred configurations in a row are over the limits.
 
         Raises:
             CaseError: `suggest` or `build` fails.
         """
         config = self.config
-        # What is queued comes first: an arm that was interrupted may stand before all of these.
+        # Queued trials come first: an interrupted arm may be the first of them.
         while self._waiting() or not self._models.are_hopeless:
             trial = self._ask()
             try:
@@ -143,10 +143,10 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return None
 
     def _refuse(self, trial: optuna.Trial, given: Mapping[str, Any], why: Exception) -> None:
-        """End a trial that somebody has enqueued with values that `suggest` cannot use.
+        """End a trial that was enqueued with values that `suggest` cannot use.
 
-        Of one that is out of range Optuna warns, and has it trained; nothing that is stored would
-        say so.
+        If a value is out of range, Optuna only warns and would train the trial; nothing in the
+        database would show it.
         """
         values = ", ".join(f"{name}={value!r}" for name, value in given.items())
         blame = self.config.case.blame(why)
@@ -175,7 +175,7 @@ class Coordinator(VirtualTimeSearch[RunningTrial]):
         return True
 
     def _gives_up(self, running: RunningTrial, point: ReportPoint) -> bool:
-        """Report a point; ask the pruner about it, where nobody has decided on it yet."""
+        """Report a point; ask the pruner about it, unless that is decided already."""
         return (
             running.report(on_search_folds(self.config, point))
             and self.replay.needs_decision(repeated=running.replaying)

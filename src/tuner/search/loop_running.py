@@ -1,4 +1,4 @@
-"""A call of a loop that a trial is, and what it has reported so far."""
+"""A trial of a loop while it runs, and its reports so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LoopHistory:
-    """What a loop has reported so far.
+    """The reports of a loop so far.
 
     Attributes:
         stages: scores by step.
@@ -30,7 +30,7 @@ class LoopHistory:
     stages: dict[int, float] = field(default_factory=dict)
 
     def take(self, report: Reported) -> None:
-        """Take a report."""
+        """Add a report."""
         self.points.append(report)
         self.stages[report.step] = report.value
 
@@ -54,15 +54,15 @@ class LoopHistory:
 
 @dataclass(slots=True)
 class RunningLoop:
-    """A call of a loop that a trial is.
+    """A trial of a loop while it runs.
 
     Attributes:
-        sampler: draws what it asks for.
-        prunable: off for baseline and recipe, which a report has to have, and for guesses.
-        named: values that a person has named for it.
-        answers: that it has got when it asked whether to end.
-        undecided: whether the pruner has to be asked about its last report.
-        begun, clock, started: as `RunningTrial` has them; work is counted in reports.
+        sampler: draws the values it asks for.
+        prunable: false for baseline and recipe, which a report needs, and for guesses.
+        named: values that a person has set for it.
+        answers: the answers it got when it asked whether to end.
+        undecided: whether the pruner has yet to be asked about its last report.
+        begun, clock, started: as in `RunningTrial`; work is counted in reports.
     """
 
     trial: optuna.Trial
@@ -83,7 +83,7 @@ class RunningLoop:
         return self.trial.number
 
     def begin(self, now: float) -> None:
-        """Begin at this virtual time."""
+        """Begin at a virtual time."""
         self.begun = self.clock = now
         self.started = time.perf_counter()
         self.trial.set_user_attr("begun", now)

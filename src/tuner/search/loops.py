@@ -154,8 +154,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             self._refuse(
                 running,
                 f"{asked.name!r} is asked for with other choices, or as another kind of number, "
-                f"than in a trial before ({first_line(error).rstrip('.')}); give each a name of "
-                "its own",
+                f"than in an earlier trial ({first_line(error).rstrip('.')}); give each its own "
+                "name",
             )
         else:
             self.engine.answer(running.number, drawn)
@@ -182,7 +182,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
         if isinstance(one, CategoricalDistribution):
             return trial.suggest_categorical(name, one.choices)
-        raise TypeError(f"no distribution of Optuna's: {one!r}")
+        raise TypeError(f"not a distribution of Optuna: {one!r}")
 
     def _report(self, running: RunningLoop, report: Reported) -> None:
         repeated = report.step in running.replayed

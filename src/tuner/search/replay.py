@@ -1,20 +1,20 @@
-"""What an interrupted search had decided already.
+"""Which decisions an interrupted search had already made.
 
-A trial that was running when a search was interrupted runs again from its start, and reaches each
-stage with the score that it had. Up to where the search was interrupted, decisions must not be made
-again: the pruner would now see trials that had not ended then. They need not be made again either,
-because the trial ran on after them. Only the last one may be missing:
+A trial that was running at an interrupt runs again from its start, and reaches each stage with the
+same score as before. Decisions from before the interrupt must not be made again: the pruner would
+now see trials that had not ended then. Nor do they need to be made again, because the trial ran on
+after them. Only the last decision may be missing:
 
 | stage reached                   | another trial has ended since   | is the pruner asked?         |
 | ------------------------------- | ------------------------------- | ---------------------------- |
-| for the first time              | any                             | yes: nobody has decided      |
-| again, others still to repeat   | any                             | no: the trial ran on         |
-| again, the last to repeat       | yes                             | no: the search went on       |
+| for the first time              | any                             | yes: it is not decided yet   |
+| again, others still to repeat   | any                             | no: the trial continued      |
+| again, the last to repeat       | yes                             | no: the search continued     |
 | again, the last to repeat       | no                              | yes: the interrupt may have  |
 |                                 |                                 | come before the decision; if |
-|                                 |                                 | it came after, it was to run |
-|                                 |                                 | on, and the same trials give |
-|                                 |                                 | the same decision            |
+|                                 |                                 | it came after, the decision  |
+|                                 |                                 | was to continue, and it will |
+|                                 |                                 | be the same again            |
 
 Stages are repeated in the order of virtual time, so the last to repeat is the last that was
 reported.
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """The stages that a search has to repeat before it gets to something new.
+    """The stages that a search has to repeat before it reaches a new one.
 
     Args:
-        trials: of the study, interrupted ones WAITING.
+        trials: all of the study; interrupted ones are WAITING.
     """
 
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
@@ -51,7 +51,7 @@ class Replay:
         )
 
     def needs_decision(self, *, repeated: bool) -> bool:
-        """Take note of a stage that a trial has reached; return whether the pruner is to be asked.
+        """Count a stage that a trial has reached; return whether to ask the pruner.
 
         Args:
             repeated: the trial had reached it before the search was interrupted.
@@ -63,11 +63,11 @@ class Replay:
 
 
 def stages_alongside(others: Mapping[int, int]) -> dict[str, int]:
-    """Return what a trial that ends keeps as `ALONGSIDE`: stages reached, by number of trial."""
+    """Return what a trial stores as `ALONGSIDE` when it ends: stages reached, by trial number."""
     return {str(number): stages for number, stages in others.items()}
 
 
 def _reported_at_end_of(trial: FrozenTrial, others: Sequence[FrozenTrial]) -> int:
-    """How many stages the others had reached together when this trial ended."""
+    """Return how many stages the other trials had reached in total when this trial ended."""
     reached: Mapping[str, int] = trial.user_attrs.get(ALONGSIDE, {})
     return sum(reached.get(str(other.number), 0) for other in others)

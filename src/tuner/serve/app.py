@@ -1,4 +1,4 @@
-"""The web application: routes, the gate before them, and what runs beside them."""
+"""The web application: routes, the gate in front of them, and the background threads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger("tuner.serve")
 
 
 def application(service: Service) -> Starlette:
-    """Return the application of a service; its jobs run while it runs."""
+    """Return the web application of a service; it also starts and stops the service's jobs."""
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
@@ -65,10 +65,10 @@ def application(service: Service) -> Starlette:
 
 
 def _read_all(service: Service, over: threading.Event) -> None:
-    """Read what is there before anybody asks, and later what looks leave."""
+    """Read all studies before the first request, and later those that requests left unread."""
     try:
         service.browser.studies()
         service.counts.look()
-    except Exception:  # a page that looks shows the error, and this thread continues
-        log.exception("what the database has could not be read at the start")
+    except Exception:  # a page that reads shows the error, and this thread continues
+        log.exception("the database could not be read at the start")
     service.browser.summaries.keep(over)

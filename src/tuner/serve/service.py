@@ -1,4 +1,4 @@
-"""A service as one value: where it keeps what, and what it offers."""
+"""A service as one value: its storage and its parts."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from tuner.serve.messages.mailing import Mail
     from tuner.workplace import Workplace
 
-STARTER = "the start of the service"  # who has named those who get mail
+STARTER = "the start of the service"  # stored as the person who added the mail addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What handlers of requests need.
+    """Everything that request handlers need.
 
     Attributes:
-        hosts: names under which the service may be asked for, without a port.
+        hosts: names under which browsers may reach the service, without a port.
         loopback: whether only this machine can reach it.
-        secret: of this start; a form carries what was made with it.
-        ending: set once it is being ended: streams of events are not waited for.
+        secret: of this start; forms carry a key that was made with it.
+        ending: set when the service is ending: it does not wait for event streams.
     """
 
     workplace: Workplace

@@ -28,7 +28,7 @@ STILL_KNOWN = {"sampler": SAMPLERS, "pruner": PRUNERS}
 
 
 def facts_of_case(case: Case, source: Source) -> dict[str, Any]:
-    """Return what a study keeps of its case, besides data and space, to know it by."""
+    """Return what a study stores about its case, besides data and space, to recognise it."""
     return {
         "baseline": asdict(case.baseline),
         "recipe": asdict(case.recipe),
@@ -49,8 +49,8 @@ def changes(
         precision: the one asked for; None: any.
 
     Returns:
-        Only what differs. A study that an older tuner began has fewer facts: then what can be
-        compared, and a note that the rest cannot.
+        Only the differences. A study of an older tuner has fewer facts: then the differences in
+        these, and a note that the rest cannot be compared.
     """
     begun_in = stored["plan"]["precision"]
     found = [
@@ -181,6 +181,6 @@ def _unrecorded(stored: Mapping[str, Any]) -> Change:
         was="not recorded",
         now="recorded",
         said=f"tuner {stored.get('version', 'of an older version')}, which began it, did not "
-        "record the code of its case, so nobody can tell whether it is still the same",
+        "record the code of its case, so it is not known whether it is still the same",
         of_case=False,
     )

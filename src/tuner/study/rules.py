@@ -1,4 +1,4 @@
-"""The rules by which tuner trains, in hashes of its own code."""
+"""The rules by which tuner trains, as hashes of its own code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PACKAGE = Path(__file__).parents[1]
-# What the numbers of a training come from. Docstrings and comments do not count.
+# The files that determine the numbers of a training. Docstrings and comments do not count.
 OF_FITS = (
     "training/*.py",
     "models/*.py",

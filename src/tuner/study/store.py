@@ -100,7 +100,7 @@ def readable(study: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(
-            f"what study {study!r} says of itself was not written by tuner, or altered since: "
+            f"the record of study {study!r} was not written by tuner, or was altered since: "
             f"{error!r}"
         ) from error
 
@@ -109,7 +109,7 @@ def settle(study: optuna.Study) -> int:
     """Put trials that a dead or interrupted coordinator left running back into the queue.
 
     They keep their number, hyperparameters and seed, so running them again from the start gives
-    what they would have given. Left RUNNING they would count as bad in TPE's eyes for ever.
+    the same result. If they stayed RUNNING, TPE would always count them as bad.
 
     Returns:
         How many there were.

@@ -1,8 +1,8 @@
 """Train a case: one generator that yields a point at each validation.
 
-Everything is in memory from the start; images are scaled and augmented by the batch. The folds of a
-fit train in lockstep, and a point is their mean. Whoever consumes the points decides whether to go
-on: nothing here knows what a trial is.
+All data is in memory from the start; images are scaled and augmented batch by batch. The folds of a
+fit train in lockstep, and a point is their mean. The caller, which consumes the points, decides
+whether to continue: nothing here knows what a trial is.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
     from tuner.training.step import Trainer
 
 T = TypeVar("T")
-STEPS_IN_TURN = 8  # that a card is given of one trainer, before it is given some of the next
+STEPS_IN_TURN = 8  # of one trainer that a GPU gets, before it gets some of the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPoint:
-    """One validation on the way.
+    """One validation during a training.
 
     Attributes:
-        step: how many points there have been, this one included.
+        step: number of points so far, this one included.
         epoch: epochs done; a whole number at the end of an epoch.
-        train_loss: mean over the rows since the point before, and over folds.
-        train_metric: the case's metric on those rows, augmented as they were.
-        validation: the case's metric, mean over folds; None where nothing is held out.
+        train_loss: mean over the rows since the previous point, and over folds.
+        train_metric: the case's metric on those rows, which were augmented.
+        validation: the case's metric, mean over folds; None if nothing is held out.
         fold_scores: the metric on each fold's validation part.
-        fold_surrogates: the metric's surrogate there; empty: it has none.
-        work: so far, as `tuner.training.work` counts it from shapes: the same on every machine.
+        fold_surrogates: the metric's surrogate on each fold; empty: it has none.
+        work: work so far, as `tuner.training.work` counts it from shapes: equal on all machines.
     """
 
     step: int
@@ -63,7 +63,7 @@ class ReportPoint:
 
     @property
     def ends_epoch(self) -> bool:
-        """Whether this point is at the end of an epoch, where early stopping may end it."""
+        """Whether this point ends an epoch, where early stopping may end the training."""
         return self.epoch.is_integer()
 
 
@@ -76,24 +76,23 @@ def fit(
     plan: Plan,
     stop_after: int | None = None,
 ) -> Generator[ReportPoint, None, tuple[Fitted, ...]]:
-    """Train one model a fold, in lockstep, and yield a point at each validation.
+    """Train one model per fold, in lockstep, and yield a point at each validation.
 
     Seeds the global generators of torch, NumPy and Python. The same arguments on the same machine
     give the same points and weights, bit for bit.
 
     Args:
-        seed: of all that is drawn; or one a fold, each of which then trains as it would alone,
+        seed: of all random numbers; or one seed per fold: then each fold trains as it would alone,
             within the tolerance of float32.
-        stop_after: epochs to train for, where that is fewer than the hyperparameters say, and no
-            fewer than that: nothing stops it early. A schedule still runs over the epochs of the
-            hyperparameters.
+        stop_after: train for exactly this many epochs, if the hyperparameters have more: early
+            stopping is off. A schedule still runs over the epochs of the hyperparameters.
 
     Returns:
-        The model of each fold with the weights of the last epoch that was trained.
+        The model of each fold with the weights of the last trained epoch.
 
     Raises:
         DivergedError: the training loss or a validation score is not finite.
-        TrainingError: the hyperparameters are not ones that the trainer knows, the model's outputs
+        TrainingError: the trainer does not know these hyperparameters, the model's outputs
             do not fit the task, or a batch does not fit the model.
     """
     running = fit_in_turns(case, hyperparameters, data, folds, seed, plan, stop_after)
@@ -109,11 +108,11 @@ def fit_in_turns(
     plan: Plan,
     stop_after: int | None = None,
 ) -> Generator[ReportPoint | Turn, None, tuple[Fitted, ...]]:
-    """Do what `fit` does, and on a card yield a turn wherever others may use the processor.
+    """Do what `fit` does, and on a GPU also yield a turn whenever others may use the processor.
 
-    Several trainings in a process fill a card so: each has queued some steps when it yields a turn,
-    and has nothing to do until the card has got through those before them. Between two of its
-    turns, a training needs the global random generators as it left them.
+    So several trainings in one process keep a GPU busy: each yields a turn after it has queued some
+    steps, and has nothing to do until the GPU has finished the steps before them. A training needs
+    the global random generators unchanged from the end of one turn to the start of the next.
     """
     check(hyperparameters, case)
     with computing(plan):
@@ -121,7 +120,7 @@ def fit_in_turns(
         trainers = make_trainers(case, hyperparameters, data, learners, plan)
     try:
         yield from _epochs(case, hyperparameters, trainers, plan, stop_after)
-    finally:  # given up by whoever takes the points, too
+    finally:  # also if the caller stops taking points
         for trainer in trainers:
             trainer.lane.finish()
     return _by_place(trainers, [trainer.fitted() for trainer in trainers])
@@ -167,7 +166,7 @@ def _epochs(
 def _train(
     trainers: Sequence[Trainer], batches: Sequence[Sequence[Tensor]], plan: Plan
 ) -> Iterator[Turn]:
-    """Have each trainer take the steps of its batches: one after the other, or side by side."""
+    """Train each trainer on its batches: one after the other, or side by side."""
     longest = max(map(len, batches))
     turn = STEPS_IN_TURN if plan.device == CARD else longest
     before: list[Any] = []
@@ -176,7 +175,7 @@ def _train(
             for trainer, own in zip(trainers, batches, strict=True):
                 trainer.train(own[start : start + turn])
         if marks := _marks(trainers):
-            yield Turn(before)  # the card has these steps to do, when it has done those before
+            yield Turn(before)  # the GPU still has these steps to do after the earlier ones
             before = marks
 
 
@@ -185,7 +184,7 @@ def _marks(trainers: Sequence[Trainer]) -> list[Any]:
 
 
 def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor]]]:
-    """Cut each trainer's batches of an epoch into like parts: at most `points`, as many for all."""
+    """Cut each trainer's batches of an epoch into equal parts, at most `points` for each."""
     count = min(points, *map(len, epochs))
     cuts = []
     for batches in epochs:
@@ -195,14 +194,14 @@ def _parts(epochs: Sequence[list[Tensor]], points: int) -> list[list[list[Tensor
 
 
 def _by_place(trainers: Sequence[Trainer], parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
-    """Put what trainers have of each learner, if anything, into the order of the folds."""
+    """Put the values that trainers have for each learner, if any, into the order of the folds."""
     places = [learner.place for trainer in trainers for learner in trainer.learners]
     found = dict(zip(places, chain.from_iterable(parts), strict=False))
     return tuple(found[place] for place in sorted(found))
 
 
 def _queue_report(trainers: Sequence[Trainer]) -> list[Tensor]:
-    """Return what is told of each trainer's steps and of each fold, still unread.
+    """Return the values of a report, not yet read from the device.
 
     Loss and metric of each trainer's steps, then the score of each fold, then its surrogate.
     """
@@ -237,9 +236,9 @@ def _read(
 
 
 def _numbers(values: Sequence[Tensor]) -> list[float]:
-    """Read values of no dimensions all at once: the only time that a report point waits for a card.
+    """Read all scalar values at once: the only time that a report point waits for a GPU.
 
-    What a metric has computed on the processor waits for nothing.
+    Values that a metric computed on the processor need no wait.
     """
     device = values[0].device
     made = [value.reshape(()).to(device, torch.float64) for value in values]
@@ -248,7 +247,7 @@ def _numbers(values: Sequence[Tensor]) -> list[float]:
 
 
 def _mean_over_folds(means: Sequence[float], folds: Sequence[int]) -> float:
-    """Return the mean over all folds of means over some of them each."""
-    if len(set(folds)) == 1:  # the same; weighted, it would be rounded in another way
+    """Return the mean over all folds, from means over some of them each."""
+    if len(set(folds)) == 1:  # the same number, but a weighted mean would be rounded differently
         return sum(means) / len(means)
     return sum(mean * count for mean, count in zip(means, folds, strict=True)) / sum(folds)

@@ -61,11 +61,11 @@ class Plan:
 
     @classmethod
     def for_machine(cls, *, images: bool) -> Self:
-        """Choose for this machine, by rule: a study must not depend on a stop-watch.
+        """Choose for this machine, by rule: a study must not depend on measured times.
 
-        One thread a fit, because a second one gains little on models this small and every other
-        fit loses by it. bfloat16 only for convolutions, and only where the processor computes in
-        it: elsewhere it is emulated, and the small numbers of regression need float32.
+        One thread per fit: on models this small, a second one gains little and slows every other
+        fit. bfloat16 only for convolutions, and only if the processor computes in
+        it: otherwise it is emulated, and the small numbers of regression need float32.
         """
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(
@@ -77,14 +77,14 @@ class Plan:
 
 
 def computes_in_bfloat16(device: str) -> bool:
-    """Whether the processor behind a torch device computes in bfloat16, rather than emulate it."""
+    """Whether the processor of a torch device computes in bfloat16 instead of emulating it."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return by_torch.computes_in_bfloat16()
 
 
 def common_plan(plans: Iterable[Plan]) -> Plan:
-    """Return what several machines can all do, one plan each; those with a GPU, where one has it.
+    """Return a plan that several machines share, from one plan each; only those with a GPU, if any.
 
     Float32 unless all of them compute in bfloat16: a fit must not depend on where it runs.
     """

@@ -1,4 +1,4 @@
-"""The step: loss, backward, optimizer; for learners that take it together."""
+"""The step: loss, backward, optimizer, for learners that train together."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Trainer:
                 self.work += self.costs.training_row * numbers.numel() + self.costs.step
 
     def _step(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Take a step of the optimizer: -> what the networks said of the rows, and targets."""
+        """Take a step of the optimizer: -> outputs of the networks, and targets."""
         loss, outputs, targets = self.forward.loss(numbers)
         for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
             weights.grad = None
@@ -111,12 +111,12 @@ class Trainer:
             return self.forward.validate(self.recorder)
 
     def end_epoch(self) -> None:
-        """Move an epoch on in the schedule."""
+        """Advance the schedule by one epoch."""
         with self.lane.entered():
             self.schedule.end_epoch()
 
     def fitted(self) -> list[Fitted]:
-        """Return each learner's model with its present weights; the lane has to be finished."""
+        """Return each learner's model with its current weights; the lane has to be finished."""
         return [
             Fitted(
                 network.to(self.device).eval(),
@@ -135,7 +135,7 @@ def make_trainers(
     learners: Sequence[Learner],
     plan: Plan,
 ) -> list[Trainer]:
-    """Have learners that can be stacked trained together, and each other one by itself."""
+    """Make one trainer for all learners that can be stacked, and one for each other learner."""
     return [
         Trainer(case, hyperparameters, data, together, networks, plan)
         for together, networks in gather(learners, data, case)

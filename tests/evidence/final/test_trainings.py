@@ -157,7 +157,7 @@ def test_a_recipe_that_mostly_diverges_is_left_out_of_the_test(
     assert best_against_baseline(study)["verdict"] == "better"
     facts = gather(study, Workplace.at(url=url))
     assert facts["arms"]["recipe"]["test"] == {}
-    words = "The recipe is not compared: 6 new trainings of it came to no score."
+    words = "The recipe is not compared: 6 new trainings of it gave no score."
     assert words in " ".join(document(facts, []).split())
     with speaking("zh"):
         assert "有 6 次新的训练没有得到分数" in document(facts, [])
@@ -216,7 +216,7 @@ def test_so_the_report_says_where_the_baseline_is_best(
     study = with_a_good_trial(url, config)
     confirm(study, config, Diverging(config, range(30), trial=1), None, tmp_path, quiet)
     text = document(gather(study, Workplace.at(url=url)), [])
-    assert "The recipe is not compared: 6 new trainings of it came to no score." in text
+    assert "The recipe is not compared: 6 new trainings of it gave no score." in text
 
 
 @pytest.mark.slow

@@ -123,15 +123,15 @@ def test_a_seed_with_which_nobody_comes_to_a_score_is_left_out(bad: set[int]) ->
     found = race([7, 8, 9], BASELINE, [RECIPE], RaceRules.before(3, 6), "maximize", score)
     assert found.winner == 9
     assert found.scores[BASELINE] == [0.5] * (6 - len(bad))
-    with pytest.raises(StudyError, match="every candidate came to no score"):
+    with pytest.raises(StudyError, match="no candidate has a score"):
         race([7], 0, [], RaceRules.before(1, 2), "maximize", lambda trials, _: [None] * len(trials))
 
 
 @pytest.mark.parametrize(
     ("means", "message"),
     [
-        ({0: None, 1: 0.5, 7: 0.5, 8: 0.6, 9: 0.7}, "the baseline came to no score"),
-        ({0: 0.5, 1: 0.5, 7: None, 8: None, 9: None}, "every candidate came to no score"),
+        ({0: None, 1: 0.5, 7: 0.5, 8: 0.6, 9: 0.7}, "the baseline has no score"),
+        ({0: 0.5, 1: 0.5, 7: None, 8: None, 9: None}, "no candidate has a score"),
     ],
 )
 def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -> None:

@@ -36,7 +36,7 @@ def test_labels_are_counted_over_all_models() -> None:
     assert found["one_class"] is None
     text = errors_section({"mistakes": found}, ())
     assert "Missed most often: `red` 1 times." in text
-    assert "Said in vain most often: `green` 1 times." in text
+    assert "Predicted wrongly most often: `green` 1 times." in text
     assert "| 1 | `red` | 4 | 75.0 % | 3 | 100.0 % |" in text
 
 

@@ -1,10 +1,10 @@
-"""Pictures of your own: a folder a class, a small network, and what to try.
+"""Your own pictures: one folder per class, a small network, and what to try.
 
 It runs as it is, on drawn pictures:
 
     tuner study FILE --trials 10
 
-For your own, name a folder that has one folder of pictures for each class:
+For your own, give a folder that has one folder of pictures for each class:
 
     tuner study FILE --data-dir photos/ --trials 50
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tuner import Dataset, Folders
 
 NAME = "template"
-SHAPE = (3, 24, 24)  # HERE: colours, height and width that every picture is brought to
+SHAPE = (3, 24, 24)  # HERE: colours, height and width to which every picture is resized
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -50,12 +50,12 @@ class Mine(CNNHyperparameters):
     width: int = 8
     batch_size: int = 16
     epochs: int = 6
-    augmentation: float = 0.0  # how much pictures are changed in training: nothing to all of it
+    augmentation: float = 0.0  # how much pictures are changed in training: 0 (not at all) to 1
 
 
-# The search space, in plain Optuna. What is not drawn keeps its default.
+# The search space, in plain Optuna. Fields that are not drawn keep their default.
 def suggest(trial: BaseTrial) -> Mine:
-    """HERE: what may vary, and how far."""
+    """HERE: which hyperparameters vary, and in which ranges."""
     return Mine(
         width=trial.suggest_int("width", 4, 16),
         batch_norm=trial.suggest_categorical("batch_norm", (False, True)),
@@ -71,7 +71,7 @@ def read(path: Path) -> Tensor:
 
 
 def pictures_in(folder: Path) -> tuple[list[str], list[Tensor], list[int]]:
-    """Return the names of the classes, and the pictures with the places of theirs."""
+    """Return the names of the classes, the pictures, and the class number of each picture."""
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
     found = [
         (read(file), place)
@@ -83,7 +83,7 @@ def pictures_in(folder: Path) -> tuple[list[str], list[Tensor], list[int]]:
 
 
 def drawn() -> tuple[list[str], list[Tensor], list[int]]:
-    """Return drawn pictures: bars that lie or stand, in noise."""
+    """Return drawn pictures: horizontal or vertical bars, in noise."""
     random = torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 90, (160, *SHAPE), generator=random, dtype=torch.uint8)
     places = torch.randint(4, 18, (160,), generator=random).tolist()
@@ -93,9 +93,9 @@ def drawn() -> tuple[list[str], list[Tensor], list[int]]:
     return ["standing", "lying"], list(pictures), [number % 2 for number in range(160)]
 
 
-# Development pictures are split into folds for the search; test pictures stay closed until the end.
+# Development pictures are split into folds for the search; test pictures are used at the end only.
 def load(folders: Folders) -> Dataset:
-    """HERE: where the pictures are, and which are for the test."""
+    """HERE: where the pictures are, and which pictures are for the test."""
     classes, pictures, places = pictures_in(folders.given) if folders.given else drawn()
     images, targets = torch.stack(pictures), torch.tensor(places)
     numbers = torch.arange(len(targets))
@@ -111,9 +111,9 @@ def load(folders: Folders) -> Dataset:
     )
 
 
-# A change of each batch in training. Features are (N, C, H, W), scaled.
+# A random change of each batch in training. Features are (N, C, H, W), scaled.
 def augment(images: Tensor, hyperparameters: Mine, random: Generator) -> Tensor:
-    """HERE: how pictures may differ and still be of their class."""
+    """HERE: changes that do not change the class of a picture."""
     strength = hyperparameters.augmentation
     return move(images, strength, random, degrees=10, shift=0.1, scale=0.1)
 

@@ -1,11 +1,11 @@
-"""A training loop of your own, as a plain Optuna objective.
+"""Your own training loop, as a plain Optuna objective.
 
-It runs as it is, by itself or by tuner, which adds a baseline to beat, fresh seeds and a report:
+It runs as it is, by itself or with tuner, which adds a baseline to beat, fresh seeds and a report:
 
     python FILE
     tuner study FILE:objective --trials 20
 
-Nothing in it is tuner's: replace the parts marked HERE with your own code.
+It does not use tuner. Replace the parts marked HERE with your own code.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-# tuner reads these four before it runs the file, so they are written out.
-DIRECTION = "maximize"  # HERE: which way the score is better
-METRIC = "accuracy"  # HERE: what it is called
+# tuner reads these four before it runs the file, so write plain values.
+DIRECTION = "maximize"  # HERE: "maximize" if higher scores are better, else "minimize"
+METRIC = "accuracy"  # HERE: the name of the score
 BASELINE = {"width": 32, "learning_rate": 0.001, "dropout": 0.0}  # HERE: what you use today
 RECIPE = {"width": 32, "learning_rate": 0.003, "dropout": 0.3}  # HERE: what a textbook would do
-# GUESSES = [{"width": 64}, ...] beside them are tried before the search draws any.
+# You can also write GUESSES = [{"width": 64}, ...]: they are tried before the search begins.
 EPOCHS = 15
 
 
 def rows() -> list[torch.Tensor]:
-    """HERE: your data: features and targets to train on, and to validate on."""
+    """HERE: your data: features and targets for training, and for validation."""
     features, classes = make_classification(600, 12, n_informative=6, flip_y=0.1, random_state=0)
     parts = train_test_split(features, classes, test_size=0.3, random_state=0, stratify=classes)
     kinds = (torch.float32, torch.float32, torch.int64, torch.int64)
@@ -34,7 +34,7 @@ def rows() -> list[torch.Tensor]:
 
 
 def objective(trial: optuna.Trial) -> float:
-    """HERE: train once with what the trial suggests, and return the score."""
+    """HERE: train once with the values that the trial suggests, and return the score."""
     width = trial.suggest_int("width", 8, 128, log=True)
     learning_rate = trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
     dropout = trial.suggest_float("dropout", 0.0, 0.5)

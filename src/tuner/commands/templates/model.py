@@ -1,10 +1,10 @@
-"""A model of your own: its data, the model, what it is trained with now, and what to try.
+"""Your own model: its data, the model, its hyperparameters of today, and what to try.
 
-It runs as it is, on made-up data:
+It runs as it is, on generated data:
 
     tuner study FILE --trials 20
 
-Then replace the parts marked HERE with yours. The first line of an error names the line.
+Then replace the parts marked HERE with yours. If something fails, the error names the line.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 NAME = "template"
 
 
-# What can be changed about a training. The defaults are the baseline: what you use today, and what
+# The hyperparameters. The defaults are the baseline: what you use today, and what
 # the search has to beat. tuner's trainer reads learning_rate, weight_decay, batch_size, epochs and
-# others of `tuner.Hyperparameters`; the model reads what you add here.
+# others of `tuner.Hyperparameters`; your model reads the fields that you add here.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mine(Hyperparameters):
     """HERE: the model's own hyperparameters, with today's values."""
@@ -39,9 +39,9 @@ class Mine(Hyperparameters):
     epochs: int = 20
 
 
-# The search space, in plain Optuna. What is not drawn keeps its default.
+# The search space, in plain Optuna. Fields that are not drawn keep their default.
 def suggest(trial: BaseTrial) -> Mine:
-    """HERE: what may vary, and how far."""
+    """HERE: which hyperparameters vary, and in which ranges."""
     return Mine(
         width=trial.suggest_int("width", 8, 128, log=True),
         dropout=trial.suggest_float("dropout", 0.0, 0.5),
@@ -51,10 +51,10 @@ def suggest(trial: BaseTrial) -> Mine:
     )
 
 
-# The data. Development rows are split into folds for the search; test rows stay closed until the
+# The data. Development rows are split into folds for the search; test rows are not used until the
 # end. Leave features unscaled: tuner standardises them, inside each fold.
 def load(folders: Folders) -> Dataset:
-    """HERE: your data. `folders.given` is what --data-dir names."""
+    """HERE: your data. `folders.given` is the folder of --data-dir."""
     del folders
     features, classes = make_classification(600, 12, n_informative=6, flip_y=0.1, random_state=0)
     parts = train_test_split(features, classes, test_size=0.3, random_state=0, stratify=classes)
@@ -67,7 +67,7 @@ def load(folders: Folders) -> Dataset:
         test=Examples(features=test_rows, targets=test_targets),
         validation=KFold(3),
         classes=("no", "yes"),  # leave out for a regression; targets are then (N, 1) float32
-        columns=tuple(f"x{number}" for number in range(12)),  # or raw=True: rows as they are
+        columns=tuple(f"x{number}" for number in range(12)),  # or raw=True: rows unchanged
     )
 
 
@@ -82,11 +82,11 @@ def build(hyperparameters: Mine, shape: Shape) -> nn.Module:
     )
 
 
-# A loss, an optimizer or a step of your own: Case(loss=..., optimizer=..., step=...). Another
-# metric: Case(metrics=("roc_auc",)), or --metric roc_auc. `help(tuner.Case)` says more of each.
+# Your own loss, optimizer or step: Case(loss=..., optimizer=..., step=...). Another
+# metric: Case(metrics=("roc_auc",)), or --metric roc_auc. `help(tuner.Case)` explains each.
 CASE = Case(
     name=NAME,
-    task="classification",  # or "regression", or "multilabel" (several labels a row)
+    task="classification",  # or "regression", or "multilabel" (several labels per row)
     baseline=Mine(),
     recipe=Mine(dropout=0.3, weight_decay=1e-4),  # what a textbook would change by hand
     suggest=suggest,

@@ -1,10 +1,10 @@
-"""A table of your own: a CSV file, a network for it, and what to try.
+"""Your own table: a CSV file, a network for it, and what to try.
 
 It runs as it is, on scikit-learn's diabetes table:
 
     tuner study FILE --trials 20
 
-For your own file, name its folder with --data-dir, and change the parts marked HERE.
+For your own file, give its folder with --data-dir, and change the parts marked HERE.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Mine(MLPHyperparameters):
     epochs: int = 20
 
 
-# The search space, in plain Optuna. What is not drawn keeps its default.
+# The search space, in plain Optuna. Fields that are not drawn keep their default.
 def suggest(trial: BaseTrial) -> Mine:
-    """HERE: what may vary, and how far."""
+    """HERE: which hyperparameters vary, and in which ranges."""
     return Mine(
         depth=trial.suggest_int("depth", 1, 3),
         width=trial.suggest_int("width", 8, 128, log=True),
@@ -63,10 +63,10 @@ def rows_of(file: Path) -> tuple[list[str], list[list[float]], list[float]]:
     return columns, features, [float(row[TARGET]) for row in rows]
 
 
-# Development rows are split into folds for the search; test rows stay closed until the end. Leave
+# Development rows are split into folds for the search; test rows are not used until the end. Leave
 # numbers unscaled: tuner standardises features and targets, inside each fold.
 def load(folders: Folders) -> Dataset:
-    """HERE: how rows are read, and which are for the test."""
+    """HERE: how rows are read, and which rows are for the test."""
     if folders.given:
         columns, features, targets = rows_of(folders.given / FILE)
     else:

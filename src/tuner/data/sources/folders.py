@@ -27,7 +27,7 @@ class Folders:
     True
 
     Attributes:
-        given: what the user named with --data-dir; it has to hold the data.
+        given: the folder that the user gave with --data-dir; it has to hold the data.
         own: where downloads go.
     """
 

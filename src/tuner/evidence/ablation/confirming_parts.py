@@ -41,9 +41,9 @@ def why_not_confirmable(study: optuna.Study) -> str | None:
     """Say why a part cannot be compared with the baseline on the test rows; None: it can."""
     confirmation, arms = study.user_attrs.get(CONFIRMATION), arms_of(study)
     if not confirmation:
-        return "the study has not been confirmed, so its test split stays closed"
+        return "the study has not been confirmed, so its test split is not used"
     if confirmation["fixed"].get("baseline") != arms["baseline"].number:
-        return "the present baseline has not met the test split"
+        return "the current baseline has not been tested"
     return None
 
 
@@ -109,7 +109,11 @@ def confirm_part(
     say(
         f"Training it with {count} fresh seeds, to compare it with the baseline on the test rows. "
         f"They are then used {looks} times, and every interval of this study allows for that."
-        + ("" if count >= plan.fewest else f" To prove a gain there, it takes {plan.fewest} seeds.")
+        + (
+            ""
+            if count >= plan.fewest
+            else f" To prove a gain there, use {plan.fewest} seeds or more."
+        )
     )
     trainings = FinalTrainings(evidence, config, engine, wanted, folder, say)
     tested = score_on_test(study, trainings, count, test=test)

@@ -1,4 +1,4 @@
-"""Baseline, recipe and best meet the test: in one look, or in two that were planned together."""
+"""Baseline, recipe and best are tested: in one look, or in two that were planned together."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What is trained for the test, and where it is kept.
+    """What is trained for the test, and where it is stored.
 
     Attributes:
-        study: to be confirmed.
+        study: the study to confirm.
         evidence: the study of the trainings after its search.
         config: of the study.
-        engine: that trains.
+        engine: runs the trainings.
         configurations: by trial.
         chosen: the trial of each arm.
-        asked: models an arm; None: as many as the plan says.
+        asked: models per arm; None: as many as the plan has.
         folder: keeps the weights of each model until the last look.
-        say: tells a person what happens.
+        say: tells the user what happens.
     """
 
     study: optuna.Study
@@ -57,25 +57,25 @@ class Proof:
 
     @property
     def test(self) -> dict[str, Any]:
-        """What tells this test from others of the study."""
+        """What distinguishes this test from others of the study."""
         return {"chosen": dict(self.chosen), "asked": self.asked}
 
     @property
     def _trainings(self) -> FinalTrainings[int]:
-        """What trains the models of the arms."""
+        """The trainings of the arms' models."""
         wanted = {number: self.configurations[number] for number in self.chosen.values()}
         return FinalTrainings(
             self.evidence, self.config, self.engine, wanted, self.folder, self.say
         )
 
     def make(self, plan: Plan, facts: Mapping[str, Any]) -> None:
-        """Make the looks of a plan that are left, until one proves a gain or there is no other.
+        """Take the remaining looks of a plan, until one proves a gain or none is left.
 
         The result of each look is stored with the plan before the next begins. So a confirmation
-        that is interrupted between its looks continues with the second, by the rules of the first.
+        that is interrupted between its looks continues with the second, by the same plan.
 
         Args:
-            facts: of the confirmation, without what the test tells.
+            facts: of the confirmation, without the results of the test.
 
         Raises:
             StudyError: a training failed.
@@ -89,12 +89,12 @@ class Proof:
             if not plan.is_over:
                 more = plan.models[plan.made] - plan.models[plan.made - 1]
                 self.say(
-                    f"The first look has proven nothing. {more} more models an arm are trained for "
-                    "the second and last look, which was planned before the first."
+                    f"The first look has proven nothing. {more} more models per arm are trained "
+                    "for the second and last look, which was planned before the first."
                 )
 
     def take_look(self, plan: Plan, facts: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
-        """Make a look and store what it has shown; return the plan after it, and what is stored."""
+        """Take a look and store its result; return the plan after it, and what is stored."""
         tested = self._look(plan)
         rivals: Mapping[str, Any] = facts.get("rivals") or {
             name: {**one.facts, "scores": one.tested.scores} for name, one in tested.rivals

@@ -1,7 +1,7 @@
-"""Trains the models that meet the test, the same number of each configuration.
+"""Trains the models for the test, the same number of each configuration.
 
-A training whose loss is no longer finite leaves no model. The next seed takes its place, as a
-person would do, so scores and verdict are those of trainings that ended. How many did not is kept.
+If the loss of a training is no longer finite, there is no model. The next seed takes its place, so
+scores and verdict are those of trainings that ended. The number of diverged trainings is stored.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Block: TypeAlias = tuple[T, range]  # numbers of trainings that are one job
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """What is known of a configuration's trainings for the test that gave no model.
+    """The trainings of a configuration for the test that diverged.
 
     Attributes:
         numbers: of their seeds in its stream.
-        given_up: there were too many, and it does not meet the test.
+        given_up: there were too many, so the configuration is not tested.
     """
 
     numbers: frozenset[int] = frozenset()
@@ -72,7 +72,7 @@ class Diverged:
 
 
 class FinalTrainings(Generic[T]):
-    """What trains the models that meet the test.
+    """Trains the models for the test.
 
     Args:
         evidence: the study of the trainings after the search, which keeps what diverged.
@@ -121,8 +121,8 @@ class FinalTrainings(Generic[T]):
             if (diverged := self._diverged(trial).before(wanted)) > wanted:
                 raise UnreliableError(
                     f"{diverged} new trainings of {configuration.label} diverged, more than the "
-                    f"{wanted} models that were to meet the test, so it cannot be relied on. Start "
-                    "a new study with --name in which it trains, for example with smaller learning "
+                    f"{wanted} models that were to be tested, so it is not reliable. Start a new "
+                    "study with --name in which it trains, for example with smaller learning "
                     "rates",
                     trial,
                 )

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from tuner.study.loops import LoopConfig
     from tuner.study.schema import EvidenceTrial
 
-TESTED = "test"  # attribute of a call: what its model did on the loop's test rows
+TESTED = "test"  # attribute of a call: the result of its model on the loop's test rows
 
 
 class Calls(Rounds[LoopJob, Question | Told]):
     """Scores of configurations of a loop on fresh seeds.
 
     Args:
-        final: whether these are the calls that decide the verdict. They have seeds of a stream of
-            their own, and open the loop's test rows, if it has any.
+        final: whether these calls decide the verdict. They have a stream of seeds of their own, and
+            open the loop's test rows, if it has any.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         self.config, self.stream, self.final = config, stream, final
 
     def trials_of(self, configuration: Configuration, rounds: Iterable[int]) -> list[FrozenTrial]:
-        """Return the stored calls of a configuration in these rounds, where they have ended."""
+        """Return the stored and ended calls of a configuration in these rounds."""
         wanted = {self._key(configuration, index) for index in rounds}
         found = [
             trial
@@ -63,7 +63,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         return sorted(found, key=lambda trial: trial.user_attrs["round"])
 
     def without_score(self, configuration: Configuration) -> dict[int, str]:
-        """Return why stored calls of a configuration have no score, by their rounds."""
+        """Return the reason why a configuration's stored call has no score, by round."""
         return {
             trial.user_attrs["round"]: trial.user_attrs[FAILURE]
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))

@@ -1,4 +1,4 @@
-"""What is best on fresh seeds and folds: a race in which losers are dropped early."""
+"""A race on fresh seeds and folds finds the best candidate, and drops losers early."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     Scoring = Callable[[Sequence[int], int], Scores]
 
 NO_CANDIDATE = (
-    "every candidate came to no score on fresh seeds, so there is nothing to compare; continue the "
+    "no candidate has a score on fresh seeds, so there is nothing to compare; continue the "
     "search (a larger --trials)"
 )
 NO_BASELINE = (
-    "the baseline came to no score in any round on fresh seeds, so there is nothing to compare the "
-    "best with. Start a new study with a baseline that trains, for example with a smaller learning "
-    "rate"
+    "the baseline has no score in any round on fresh seeds, so there is nothing to compare the "
+    "best with. Start a new study with a baseline that trains, for example with a smaller "
+    "learning rate"
 )
 ROUNDS = 6  # of a race, where nobody asks for another number of seeds
 AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
@@ -34,14 +34,13 @@ AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
-    """How a race went.
+    """The result of a race.
 
     Attributes:
         winner: number of the trial.
-        scores: validation by trial, one a round; None where a training diverged. A candidate that
-            was dropped has fewer, and so have baseline and recipe where the last rounds were
-            without them.
-        ranked_by: what they were ranked by in place of these scores, by trial and round; None:
+        scores: validation scores by trial, one per round; None if a training diverged. A dropped
+            candidate has fewer; so do baseline and recipe if they were not in the last rounds.
+        ranked_by: values used for the ranking instead of these scores, by trial and round; None:
             these scores.
     """
 
@@ -52,10 +51,10 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What trials are ranked by where that is not their scores.
+    """Ranks trials by something other than their scores.
 
     Attributes:
-        scoring: gives it for these trials in this round, once they have been scored.
+        scoring: returns it for these trials in this round, once they have been scored.
     """
 
     direction: Direction
@@ -64,10 +63,10 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What a race trains from a round on, unless a training diverges: trials, each with its round.
+    """The next trainings of a race, unless one diverges: trials, each with its round.
 
     Attributes:
-        now: this round, and the next one where nobody is to be dropped before it.
+        now: this round, and the next one if no candidate can be dropped before it.
         later: baseline and others in the rounds after these.
         until: the first of the rounds after these.
     """
@@ -105,13 +104,13 @@ def _entered(
 
 @dataclass(slots=True)
 class _Standings:
-    """What all trials have scored so far, and who is ahead.
+    """All scores so far, and which trial is ahead.
 
     Attributes:
-        direction: of what they are ranked by.
-        searched: of candidates, their folds in the search, where these count.
-        scores: by trial, one a round that counts.
-        ranked_by: what they are ranked by, the same way.
+        direction: in which the ranking value is better.
+        searched: the candidates' scores on the folds of the search, if these count.
+        scores: by trial, one for each round that counts.
+        ranked_by: the values used for the ranking, in the same form.
     """
 
     direction: Direction
@@ -161,22 +160,22 @@ def race(
 ) -> Race:
     """Score candidates, baseline and others round by round, on the same seed and fold each.
 
-    After each round the worst candidates are dropped, as `rules` say, until one is left. A round in
-    which nothing has a score does not count: its seed may crash a loop, for example. The last
+    After each round the worst candidates are dropped, by the rules in `rules`, until one is left. A
+    round without any score does not count: its seed may crash a loop, for example. The last
     candidate is compared with baseline and others, on the rounds that all of them were in. One of
     those wins if it is ahead or level, and none of its trainings has diverged. Scores on the folds
-    of the search do not count there: the candidates were the best of many on these, and baseline
-    and others were not chosen by them. The models of the rounds are chosen by their own validation
-    scores, so none of them meets the test (see `finalists`).
+    of the search do not count there: the candidates were the best of many on these folds, but
+    baseline and others were not chosen by them. The models of the rounds are chosen by their own
+    validation scores, so none of them is tested (see `finalists`).
 
     Args:
         score: trains these trials' configurations in this round; returns their validation scores.
-        ahead: trains what is coming, a round or two, before it is scored; None: each round is
+        ahead: trains the next one or two rounds before they are scored; None: each round is
             trained by itself.
         barred: of baseline and others, those that may not win.
-        searched: scores of candidates on the folds of the search, with which they are ranked; None:
-            by their fresh scores alone.
-        ranking: by what all are ranked in place of their scores; None: by these.
+        searched: scores of candidates on the folds of the search, which count in their ranking;
+            None: only fresh scores count.
+        ranking: ranks all by something other than their scores; None: by their scores.
 
     Raises:
         StudyError: every candidate has diverged, or the baseline in each round.

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class Trainings(Rounds[Job, ReportPoint]):
     """Scores of configurations of a case on fresh folds: the same seed and fold for all.
 
-    Round r holds out fold r mod k of a split that the search has not seen, with another split every
+    Round r holds out fold r mod k of a split that the search has not used, and every k rounds
+    another split begins. So k rounds validate on every development row once, and each costs one
+    training.
     k rounds: k rounds validate on every development row once, at the cost of one training each.
     """
 
@@ -42,12 +44,12 @@ class Trainings(Rounds[Job, ReportPoint]):
     ) -> None:
         super().__init__(study, config.basis, config.case.metric.name, engine, say)
         self.config = config
-        self._stacked: dict[str, bool] = {}  # by hyperparameters: to know it, a model is built
+        self._stacked: dict[str, bool] = {}  # by hyperparameters; cached, because it needs a model
 
     def surrogates(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
         """Return the surrogate scores of configurations that were scored in round `index`.
 
-        None where a training diverged.
+        None if a training diverged.
         """
         kept = {
             trial.user_attrs[KEY]: trial.user_attrs.get(SURROGATE)

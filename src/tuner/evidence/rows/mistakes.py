@@ -188,9 +188,7 @@ def one_class(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str
 
 def one_class_in_words(arm: str, name: str) -> str:
     """Say that an arm predicts nothing but one class."""
-    return (
-        f"The {arm} always answers {name!r}: it has learnt nothing but which class is most common."
-    )
+    return f"The {arm} always answers {name!r}: it has only learnt which class is most common."
 
 
 def residuals(outputs: Tensor, targets: Tensor) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From what a person has to a data set: pictures are found, looked through, read and split."""
+"""Turns a user's pictures into a data set: finds, checks, reads and splits them."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class _Read:
 
 
 def load(given: Given, folders: Folders) -> Dataset:
-    """Find, look through, read and split the pictures.
+    """Find, check, read and split the pictures.
 
     Raises:
-        UsageError: an option does not fit the data.
-        DataError: the data cannot be used; one line says what to do.
+        UsageError: an option does not suit the data.
+        DataError: the data cannot be used; the message says what to do in one line.
     """
     check_place(given.data)
     listing = _listed(given)
@@ -123,20 +123,20 @@ def load(given: Given, folders: Folders) -> Dataset:
         *about_few(classes, marks),
     ]
     findings = made.findings and replace(made.findings, told=notes)
-    if findings and backbone:  # its features are no columns that a person could remove
+    if findings and backbone:  # its features are not columns that a person could remove
         findings = replace(findings, constant=[], suspects={}, numbering=[])
     return replace(made, findings=findings, inspection=inspection)
 
 
 def _name(given: Given) -> str:
-    """Return the name of a study of this data that is given none."""
+    """Return the default name of a study on this data."""
     target = [given.data.stem, str(given.target)]
     parts = target if given.data.is_file() else [given.data.resolve().name or "images"]
     return "-".join([*parts, *filter(None, [given.backbone])])
 
 
 def _backbone(given: Given) -> Backbone | None:
-    """Return the backbone that was asked for, before anything else takes time."""
+    """Return the backbone that the options name; checked first, because the rest takes time."""
     if given.backbone is None:
         return None
     from tuner.own.images.backbone import backbone_of  # imports torchvision
@@ -164,18 +164,18 @@ def _read(given: Given, listing: Listing, pretrained: Backbone | None, folders: 
 def _shape(
     given: Given, looks: Sequence[Look], pretrained: Backbone | None
 ) -> tuple[tuple[int, int, int], str]:
-    """Choose what pictures are read as, (C, H, W), and say why."""
+    """Choose the shape (C, H, W) to which pictures are read, and return the reason."""
     if pretrained is None:
         return choose_shape(looks, given.size)
     if given.unfreeze:
         (_, *sides), _ = choose_shape(looks, pretrained.size)
         why = said("as {network} takes them, to train it further", network=pretrained.identity)
         return (3, sides[0], sides[1]), why
-    return choose_shape(looks, None)  # to compare pictures; its features are made of the files
+    return choose_shape(looks, None)  # only for comparing pictures; the backbone reads the files
 
 
 def _pixels(development: Examples, pretrained: Backbone | None) -> PixelStatistics:
-    """Return how pixels are normalised: as a pretrained network knows them, or by themselves."""
+    """Return the statistics that normalise pixels: a pretrained network's, or the data's own."""
     return IMAGENET if pretrained else statistics_of(development.features)
 
 
@@ -187,7 +187,7 @@ def _listed(given: Given) -> Listing:
 
 
 def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...], Tensor]:
-    """Return the classes, sorted, and a target for each picture; of a regression no classes."""
+    """Return the sorted classes and a target for each picture; no classes for a regression."""
     texts = [one.target for one in pictures]
     if given.task == MULTILABEL:
         return label_targets(given.data, texts)

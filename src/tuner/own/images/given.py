@@ -50,7 +50,7 @@ class Given:
         metavar="COLUMN",
     )
     task: str | None = option(
-        "what the target of a CSV is (default: decided by its values, and said)",
+        "what the target of a CSV is (default: decided by its values; the output says which)",
         default=None,
         choices=("classification", "multilabel", "regression"),
     )
@@ -61,7 +61,7 @@ class Given:
         metavar="PIXELS",
     )
     backbone: str | None = option(
-        "learn on the features of this network, pretrained on ImageNet",
+        "train on the features of this network, pretrained on ImageNet",
         default=None,
         choices=BACKBONES,
     )

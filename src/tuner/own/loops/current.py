@@ -36,19 +36,19 @@ def seed() -> int:
     >>> from tuner import TunerError
     >>> try:
     ...     generator = seed()
-    ... except TunerError:  # the file was started by itself
+    ... except TunerError:  # the file was run directly
     ...     generator = 0
     >>> generator
     0
 
     Raises:
-        UsageError: no loop is running: the file was started by itself.
+        UsageError: no loop is running: the file was run directly.
     """
     return _current("seed").seed
 
 
 def folder() -> Path:
-    """Return a folder of the trial's own, for checkpoints and other files; it exists.
+    """Return the trial's own folder, for checkpoints and other files; it exists already.
 
     It is removed after a trial. `tuner retrain` keeps it.
 
@@ -57,10 +57,10 @@ def folder() -> Path:
     ...     folder()
     ... except TunerError as error:
     ...     print(error)
-    tuner.folder() is of a running trial, and none runs here; ...
+    tuner.folder() needs a running trial, and none is running here; ...
 
     Raises:
-        UsageError: no loop is running: the file was started by itself.
+        UsageError: no loop is running: the file was run directly.
     """
     return _current("folder").folder
 
@@ -68,7 +68,7 @@ def folder() -> Path:
 def _current(name: str) -> Call:
     if not _running:
         raise UsageError(
-            f"tuner.{name}() is of a running trial, and none runs here; start it with `tuner study "
-            "FILE.py:FUNCTION`"
+            f"tuner.{name}() needs a running trial, and none is running here; start the loop "
+            "with `tuner study FILE.py:FUNCTION`"
         )
     return _running[0]

@@ -66,10 +66,10 @@ class LoopFile:
             )
         if self.constraints:
             found.append(
-                f"{self.path.name} gives a sampler of Optuna's its constraints "
-                f"({self.constraints}), and that sampler is not used here, so a configuration that "
-                "breaks them may be the best. Tell them in the loop: "
-                "trial.set_constraint(NAME, VALUE), above 0 where it is broken"
+                f"{self.path.name} gives its constraints to a sampler of Optuna "
+                f"({self.constraints}), which is not used here, so a configuration that breaks "
+                "them may be the best. Set them in the loop: trial.set_constraint(NAME, VALUE), "
+                "with a value above 0 if it is broken"
             )
         return tuple(found)
 

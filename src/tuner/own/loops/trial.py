@@ -198,7 +198,7 @@ def middle(distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
     if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise TypeError(f"no distribution of Optuna's: {distribution!r}")
+        raise TypeError(f"not a distribution of Optuna: {distribution!r}")
     low, high = distribution.low, distribution.high
     found = math.sqrt(low * high) if distribution.log else (low + high) / 2
     if distribution.step is not None and not distribution.log:

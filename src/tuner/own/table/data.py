@@ -102,7 +102,10 @@ def _made(
     )
     if not table.features:
         why = "; ".join(f"{one.name!r}: {one.why}" for one in columns[:5])
-        raise DataError(f"no column is left to learn from ({why}); add one that tells something")
+        raise DataError(
+            f"no column is left to learn from ({why}); add a column with information about "
+            "the target"
+        )
     return _dataset(given, path, sheet, table, target, rows)
 
 

@@ -28,7 +28,7 @@ class Given:
     data: Path = option("the table: a CSV or Parquet file", metavar="FILE")
     target: str = option("name of the column to predict", metavar="COLUMN")
     task: str | None = option(
-        "what the target is (default: decided by its values, and said)",
+        "what the target is (default: decided by its values; the output says which)",
         default=None,
         choices=("classification", "regression"),
     )

@@ -71,7 +71,7 @@ def split_rows(
     held = math.ceil(SHARE * count)
     if labels is not None and (classes := len(np.unique(labels))) > held:
         raise DataError(
-            f"there are {classes} classes, and a fifth of {count} rows is {held}, so not each "
+            f"there are {classes} classes, and a fifth of {count} rows is {held}, so not every "
             "class can be tested; add rows, or leave rare classes out"
         )
     development, test = train_test_split(

@@ -92,8 +92,8 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
         return given.task == "regression"
     if column.numbers_rows:
         raise DataError(
-            f"target {column.name!r} has a different whole number in each row, as an id has; name "
-            "another column, or add --task regression if it is to be predicted all the same"
+            f"target {column.name!r} has a different whole number in each row, as an id has; "
+            "name another column, or add --task regression if you want to predict it anyway"
         )
     if column.kind == "date":
         raise DataError(

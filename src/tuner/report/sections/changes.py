@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-HEADING = said("## Which change made it so? Can I drop some?")
+HEADING = said("## Which change made the difference? Can I drop some?")
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
@@ -164,7 +164,7 @@ def _smallest(metric: Metric, found: Facts) -> str:
         names = listed([code(name) for name in dropped])
         others = (
             phrase(
-                "What the others add to these is too little for these folds to tell: {names}.",
+                "These folds cannot tell whether the others add anything: {names}.",
                 names=names,
             )
             if doubt

@@ -81,7 +81,7 @@ def reason(facts: Facts) -> str:
         )
     if _is_barred(facts, "baseline"):
         return phrase(
-            "Use trial {trial}: it is the best that keeps the limits, which the baseline does not.",
+            "Use trial {trial}: it is the best within the limits, and the baseline is over them.",
             trial=trial,
         )
     return phrase("Use trial {trial}: it is proven better than the baseline.", trial=trial)

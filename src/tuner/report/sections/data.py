@@ -72,8 +72,8 @@ def data_section(facts: Facts) -> str:
     if is_of_loop(facts):
         lines = [
             phrase(
-                "- The loop finds its data by itself, so nothing is known of it here: neither its "
-                "rows nor whether they have changed."
+                "- The loop loads its own data, so tuner does not know its rows, or whether they "
+                "have changed."
             ),
             *(_opened(facts) if facts["test_openings"] else [phrase("- It has no test rows.")]),
         ]
@@ -164,9 +164,7 @@ def _columns(data: Facts) -> str:
             name=code(found["target"]["name"]),
             why=known(found["target"]["why"], DATA),
         ),
-        phrase("It has a long tail, which is straightened in each fold.")
-        if found["skewed"]
-        else "",
+        phrase("It has a long tail, so each fold transforms it.") if found["skewed"] else "",
         phrase("The columns:"),
     )
     return f"\n\n{told}\n\n{table(header, rows, left=3)}" + (f"\n\n{more}" if left else "")
@@ -205,8 +203,8 @@ def _opened(facts: Facts) -> list[str]:
         return [
             phrase("- The test split was opened twice, after the search: {times}.", times=times),
             phrase(
-                "- Both looks were planned before the first, and nothing but how many models meet "
-                "the test hung on what it showed."
+                "- Both looks were planned before the first. Its result decided only whether "
+                "more models were tested."
             ),
         ]
     return [

@@ -184,8 +184,8 @@ def _time(facts: Facts) -> str:
     told = {"times": in_a_row(parts), "sessions": count(wall["sessions"], "session")}
     if later := wall.get("cut_off_after_search"):  # a report of before does not know
         return phrase(
-            "- Time: {times}, in {sessions} (without what was cut off: {count} times the search, "
-            "{later} times what follows it)",
+            "- Time: {times}, in {sessions} (without interrupted work: {count} times in the "
+            "search, {later} times after it)",
             **told,
             count=wall["sessions_without_time"],
             later=later,

@@ -52,14 +52,14 @@ def note_on_ensembles(facts: Facts) -> str:
     told = {"models": best["models"], "gain": _gain(facts, best)}
     if best["standard_error"] is None:
         return phrase(
-            "- *Ensemble*: the mean of what the {models} models say. That of the best gains {gain} "
-            "on what its models have on average.",
+            "- *Ensemble*: the mean of the predictions of the {models} models. For the best, it "
+            "gains {gain} over the average of its models.",
             **told,
         )
     return phrase(
-        "- *Ensemble*: the mean of what the {models} models say. That of the best gains {gain} on "
-        "what its models have on average, ± its standard error over the test rows: it covers new "
-        "rows and these models, not others.",
+        "- *Ensemble*: the mean of the predictions of the {models} models. For the best, it "
+        "gains {gain} over the average of its models (± the standard error over the test rows, "
+        "which covers new rows, but only these models).",
         **told,
     )
 
@@ -91,9 +91,9 @@ def ensemble_in_words(facts: Facts, ensemble: Facts) -> str:
     """Say what an ensemble comes to, and what it takes."""
     metric = metric_in(facts)
     return phrase(
-        "The {models} models that were tested, as an ensemble (the mean of what they say), have a "
-        "test {metric} of {score}: they gain {gain} on what one of them has on average, and take "
-        "{models} times as long to use. This trains and saves them:",
+        "As an ensemble (the mean of their predictions), the {models} tested models have a test "
+        "{metric} of {score}. It gains {gain} over the average of its models, and takes {models} "
+        "times as long to use. This trains and saves it:",
         models=ensemble["models"],
         metric=title_in_words(metric.title),
         score=mean_and_std(metric, _summary(facts, ensemble)),

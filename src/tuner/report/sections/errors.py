@@ -62,7 +62,7 @@ def _one_class(found: Facts) -> str:
     if not name:
         return ""
     return phrase(
-        "**It always answers {name}**: it has learnt nothing but which class is most common.",
+        "**It always answers {name}**: it has only learnt which class is most common.",
         name=code(name),
     )
 
@@ -132,7 +132,7 @@ def _labels(found: Facts) -> str:
     vain = sorted((one["right"] - one["said"], one["label"]) for one in found["labels"])[:3]
     told = joined(
         phrase("Missed most often: {named}.", named=_often(missed)) if missed[0][0] else "",
-        phrase("Said in vain most often: {named}.", named=_often(vain)) if vain[0][0] else "",
+        phrase("Predicted wrongly most often: {named}.", named=_often(vain)) if vain[0][0] else "",
     )
     parts = [told or phrase("It makes no mistake on the test rows.")]
     if len(rows) <= MOST_CLASSES:
@@ -157,8 +157,8 @@ def _suspects(found: Facts) -> str:
         return ""
     if not suspects:
         return phrase(
-            "No label looks wrong: where nearly all models contradict a label, they are not sure "
-            "enough to be believed."
+            "No label looks wrong: nowhere do nearly all models contradict a label with enough "
+            "confidence."
         )
     rows = [
         [
@@ -191,10 +191,10 @@ def _sure(found: Facts) -> str:
     """Say how many sure answers are wrong although the label is right, as far as models tell."""
     sure = found.get("sure")
     if not sure:
-        return phrase("Models that are so sure are wrong now and then, too.")
+        return phrase("Even such confident models are sometimes wrong.")
     return phrase(
-        "Models that are so sure are wrong now and then, too: by their own probabilities, {wrong} "
-        "of their {answers:,} sure answers are.",
+        "Even such confident models are sometimes wrong: by their own probabilities, {wrong} of "
+        "their {answers:,} confident answers are.",
         wrong=significant(sure["wrong"], 2),
         answers=sure["answers"],
     )

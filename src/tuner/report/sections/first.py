@@ -84,17 +84,16 @@ def _remarks(facts: Facts) -> str:
     if facts.get("made_up"):
         told.append(
             phrase(
-                "> **About the baseline:** nobody named one, so it is made up: the middle of each "
-                "range. To compare with what you have, add `--baseline NAME=VALUE` and a new "
-                "`--name`."
+                "> **About the baseline:** none was given, so it is the middle of each range. To "
+                "compare with what you have, add `--baseline NAME=VALUE` and a new `--name`."
             )
         )
     if accepted := facts.get("changes_accepted"):
         several = accepted if isinstance(accepted, list) else [accepted]
         told.append(
             phrase(
-                "> **This study was continued after a change** (`--accept-changes`), so its trials "
-                "may not be alike: {changes}.",
+                "> **This study was continued after a change** (`--accept-changes`), so its "
+                "trials may not be comparable: {changes}.",
                 changes=in_turn([*map(_in_words, several)]),
             )
         )
@@ -153,7 +152,7 @@ def _what_changed(facts: Facts) -> str:
             "**What changed:** trial {trial} differs from the baseline in {hyperparameters}.",
             **told,
         ),
-        phrase("It was tried before the search, which found nothing that was ranked above it.")
+        phrase("It was tried before the search, and nothing in the search ranked above it.")
         if best_is_guess(facts)
         else "",
         most_of_it(facts),

@@ -86,7 +86,7 @@ def notes_on_limits(facts: Facts) -> list[str]:
                 count=count,
             )
             if count
-            else phrase("No configuration was left out for that."),
+            else phrase("No configuration was left out for this reason."),
         )
     ]
     if over := [arm_word(name) for name, arm in found["arms"].items() if arm["breaks"]]:

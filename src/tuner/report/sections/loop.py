@@ -45,10 +45,9 @@ def new_trainings(facts: Facts) -> str:
 def overwritten(names: Sequence[str]) -> str:
     """Say what comes of files that several calls use, and what to do."""
     return phrase(
-        "Several calls use the same files: {files}. Calls run at once, so one may read what "
-        "another has written, and report a score that is not its own. Write them to "
-        "`tuner.folder()`, which each call has for itself. Data that the first call has made may "
-        "stay",
+        "Several calls use the same files: {files}. Calls run at the same time, so one may read "
+        "what another has written, and report a score that is not its own. Write such files to "
+        "`tuner.folder()`: each call has its own. Data that the first call has made may stay",
         files=_first_of(names),
     )
 
@@ -65,8 +64,8 @@ def remarks_on_loop(facts: Facts) -> list[str]:
     """Say first what a loop has told that decides what its scores are worth."""
     told = [
         phrase(
-            "> **About the constraints:** the {arm} breaks {names}, which the loop has told to be "
-            "above 0. It is compared, but it cannot be the best.",
+            "> **About the constraints:** the {arm} breaks {names}: the loop gave a value above "
+            "0. It is compared, but it cannot be the best.",
             arm=arm_word(arm),
             names=listed([code(name) for name in broken]),
         )

@@ -70,15 +70,15 @@ def _notes(found: Facts) -> str:
     shadow = found["final"]["shadow"]
     notes = [
         phrase(
-            "- *Importance*: a random forest learns the ranks of {trials}. Of all that single "
-            "hyperparameters explain in it, this is the share of each (fANOVA). Noise gets a "
-            "share, too; the fewer trials, the more.",
+            "- *Importance*: a random forest learns the ranks of {trials}. The importance of a "
+            "hyperparameter is its share of all that single ones explain there (fANOVA). Noise "
+            "gets a share too: the fewer trials, the larger.",
             trials=count(found["final"]["trials"], "complete trial"),
         ),
         phrase(
-            "- *Drawn again*: 95 of 100 such shares are in this range when the trials are drawn "
-            "again from these. It shows how much hangs on single trials. The share that endless "
-            "trials would show may be outside."
+            "- *Drawn again*: when the trials are resampled, 95 of 100 such shares are in this "
+            "range. It shows how much depends on single trials. With endless trials, the share "
+            "may be outside the range."
         ),
         phrase(
             "- A column of pure noise scored {noise} (at most {most}). *Evidence* means: above "
@@ -91,7 +91,7 @@ def _notes(found: Facts) -> str:
     if missing := found["final"].get("missing"):
         notes.append(
             phrase(
-                "- Only some of these trials asked for {names}, so nothing is known of them here.",
+                "- Only some of these trials asked for {names}, so their importance is not known.",
                 names=listed([code(name) for name in missing]),
             )
         )

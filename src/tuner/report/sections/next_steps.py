@@ -47,7 +47,7 @@ def _steps(facts: Facts) -> list[str]:
 def _nothing(facts: Facts) -> str:
     if facts.get("shuffled"):
         return phrase(
-            "Nothing here. The report of the study that it was made of says what it shows."
+            "Nothing here. The report of the original study says what this placebo shows."
         )
     return phrase("Nothing is left to fix in this search. Use the model, or try it on new data.")
 
@@ -66,9 +66,9 @@ def _measure(facts: Facts) -> list[str]:
     if not pair or pair["same_trial"] or (ablation and ablation["complete"]):
         return []
     told = (
-        phrase("Continue to measure which change made it so.")
+        phrase("Continue to measure which change made the difference.")
         if ablation
-        else phrase("Measure which change made it so.")
+        else phrase("Measure which change made the difference.")
     )
     return [_with_command(told, ablate_command(facts))]
 
@@ -109,7 +109,9 @@ def _surer(facts: Facts) -> list[str]:
     told = pair.get("certainty")
     if told:
         return [sentence(recalled(one)) for one in ([told] if isinstance(told, str) else told)]
-    return [phrase("Make the comparison surer: run the study command again with more `--seeds`.")]
+    return [
+        phrase("Make the comparison more certain: run the study command again with more `--seeds`.")
+    ]
 
 
 def _wider_ranges(facts: Facts) -> list[str]:
@@ -121,7 +123,7 @@ def _search(facts: Facts) -> list[str]:
     if found["more_trials"] == "limited":
         return [
             phrase(
-                "Search on in a new study: with another `--name` and higher limits, or with "
+                "Continue in a new study with another `--name`: set higher limits, or use "
                 "`--fix` for what makes a model too large."
             )
         ]

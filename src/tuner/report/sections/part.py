@@ -96,7 +96,9 @@ def _rest_in_words(metric: Metric, rest: Facts) -> str:
             **told,
         )
     return phrase(
-        "The best, with all changes, is not proven better than it: by {gain} ({sure}).", **told
+        "The best, with all changes, is not proven better than it: the difference is {gain} "
+        "({sure}).",
+        **told,
     )
 
 

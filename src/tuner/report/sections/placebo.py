@@ -26,8 +26,8 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
     chance = next(shown) if found["chance"] is not None else phrase("unknown")
     text = phrase(
         "**On shuffled targets, where there is nothing to find,** the best of {trials} has "
-        "{metric} {score} in the search and {fresh} on fresh folds; always giving the same answer "
-        "has {chance}.",
+        "{metric} {score} in the search and {fresh} on fresh folds; a model that always gives "
+        "the same answer has {chance}.",
         trials=count(found["trials"], "trial"),
         metric=title_in_words(metric.title),
         score=score,
@@ -38,11 +38,13 @@ def placebo_in_words(facts: Mapping[str, Any]) -> str:
         return text
     luck = (
         phrase(
-            "So about {luck} of a search score are luck there.",
+            "So about {luck} of a search score is luck there.",
             luck=difference(metric, found["optimism"]),
         )
         if found["optimism"] > 0
-        else phrase("The score in the search is not better than that, so it shows no luck there.")
+        else phrase(
+            "The score in the search is not better than on fresh folds, so no luck is seen there."
+        )
     )
     if found["gain"] is None:
         return joined(text, luck)

@@ -20,8 +20,9 @@ def pruning_cost(facts: Facts) -> str:
     if not found:
         return ""
     how = nphrase(
-        "{audited} of the {pruned} was drawn by lot, and trained to its end after the search.",
-        "{audited} of the {pruned} were drawn by lot, and trained to their end after the search.",
+        "{audited} of the {pruned} was drawn at random, and trained to its end after the search.",
+        "{audited} of the {pruned} were drawn at random, and trained to their end after the "
+        "search.",
         found["audited"],
         audited=found["audited"],
         pruned=count(found["pruned"], "pruned trial"),
@@ -33,10 +34,10 @@ def _cost(facts: Facts, found: Facts) -> str:
     if better := found["best"]["trials"]:
         top = better[0]
         return phrase(
-            "**Pruning cost this search a better score.** Trial {trial} was pruned. Trained to its "
-            "end, it is better than the best of the search by {by}. It took part in no choice. To "
-            "train it again as a new trial, run the same command with {option}; it may be pruned "
-            "again.",
+            "**Pruning cost this search a better score.** Trial {trial} was pruned. Trained to "
+            "its end, it is better than the best of the search by {by}. This training was not "
+            "used to choose the best. To train it again as a new trial, run the same command "
+            "with {option}; it may be pruned again.",
             trial=top["trial"],
             by=difference(metric_in(facts), abs(top["score"] - found["best_of_search"])),
             option=code("--try " + assignments(top["values"])),
@@ -78,8 +79,8 @@ def _of_all(found: Facts) -> str:
         high=high,
     )
     closely = nphrase(
-        "{count:,} training cannot tell it more closely.",
-        "{count:,} trainings cannot tell it more closely.",
+        "{count:,} training cannot show this more precisely.",
+        "{count:,} trainings cannot show this more precisely.",
         n,
         count=n,
     )

@@ -92,16 +92,17 @@ def _ranked_by(facts: Facts) -> str:
     """Say by what the candidates were ranked, where that is not their score on new folds alone."""
     if title := _title_of_rank(facts):
         return phrase(
-            "They were ranked by the {surrogate} on the new folds, where less is better: it counts "
-            "how sure a model was, so the same rows tell more. Their scores in the search did not "
-            "count, because the luckiest of many trials are the best there.",
+            "They were ranked by the {surrogate} on the new folds (less is better). It also "
+            "measures how sure a model was, so it tells more from the same rows. Their scores in "
+            "the search did not count, because the best of many trials there are also the "
+            "luckiest.",
             surrogate=title_in_words(title),
         )
     if not facts["confirmation"].get("with_search"):
         return ""
     return phrase(
         "They were ranked by the mean of their folds in the search and the new ones; the winner "
-        "was compared with {arms} on new folds alone.",
+        "was compared with {arms} on new folds only.",
         arms=listed(_fixed(facts)),
     )
 

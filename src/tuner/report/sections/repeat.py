@@ -40,8 +40,8 @@ def _again(facts: Facts) -> list[str]:
     if facts.get("shuffled"):
         return [
             phrase(
-                "A placebo is made again with its study: make that again, then run `tuner placebo` "
-                "for it, with as many `--trials`."
+                "To repeat a placebo, repeat its original study first. Then run `tuner placebo` "
+                "for it, with the same `--trials`."
             )
         ]
     return [_only_similar(facts) or _the_same(facts), shell(repeat_command(facts))]
@@ -51,13 +51,13 @@ def _the_same(facts: Facts) -> str:
     if parent := facts.get("parent"):
         return phrase(
             "This command makes the same study again, under another name and beside study "
-            "{parent}, with whose trials it begins. While that study has the trials that it had, "
-            "it gives the same scores, on a machine and versions like these: bit for bit.",
+            "{parent}, because it begins with the trials of that study. If these have not "
+            "changed, it gives the same scores bit for bit on a machine and versions like these.",
             parent=code(parent["study"]),
         )
     return phrase(
-        "This command makes the same study again, in a folder of its own. On a machine and "
-        "versions like these it gives the same scores, bit for bit."
+        "This command makes the same study again, in its own folder. On a machine and versions "
+        "like these it gives the same scores, bit for bit."
     )
 
 
@@ -72,29 +72,30 @@ def _only_similar(facts: Facts) -> str:
     if len(numbers := facts.get("search_workers", [])) > 1:
         return phrase(
             "This command makes a similar study, not the same one: the number of workers changed "
-            "while it searched ({numbers}), and a trial is drawn and pruned by what those that "
-            "run beside it have shown by then.",
+            "while it searched ({numbers}). How a trial is drawn and pruned depends on how many "
+            "run at once.",
             numbers=_several([str(number) for number in numbers]),
         )
     if facts.get("continued_after_its_end"):
         return phrase(
-            "This command makes a similar study, not the same one: this search had come to its end "
-            "and was continued, as with more `--trials`. What came then began when all before it "
-            "had ended, and a trial is drawn and pruned by what has ended by then."
+            "This command makes a similar study, not the same one: this search had ended and was "
+            "then continued, for example with more `--trials`. The added trials began after all "
+            "earlier ones had ended, so they were drawn and pruned with more results than in a "
+            "single search."
         )
     if models := _planned_for_later_test(facts):
         return phrase(
-            "This command makes a similar study, not the same one: the test rows had been tested "
-            "before, so {models} models per arm were planned for them. A new folder knows of no "
-            "earlier test; there, {usual} are planned.",
+            "This command makes a similar study, not the same one: the test rows had been used "
+            "before, so {models} models per arm were planned. A new folder does not know of "
+            "that, and plans {usual}.",
             models=_several([str(count) for count in models]),
             usual=_several([str(count) for count in Plan.of(1).models]),
         )
     if _was_raced_again(facts):
         return phrase(
-            "This command makes a similar study, not the same one: the models that met the test "
-            "are those of an earlier run with another `--seeds` or `--budget`, and the race before "
-            "the test has been held again since."
+            "This command makes a similar study, not the same one: the tested models are those "
+            "of an earlier run with another `--seeds` or `--budget`, and the race was run again "
+            "after that."
         )
     if facts["limits"] and facts["limits"]["limits"].get("latency_ms") is not None:
         return phrase(
@@ -103,13 +104,13 @@ def _only_similar(facts: Facts) -> str:
         )
     if facts.get("changes_accepted"):
         return phrase(
-            "This command makes a similar study, not the same one: this study was continued after "
-            "a change (`--accept-changes`), and a new one begins with it."
+            "This command makes a similar study, not the same one: this study was continued "
+            "after a change (`--accept-changes`), and a new study has the change from the start."
         )
     if _was_told_later(facts):
         return phrase(
-            "This command makes a similar study, not the same one: this study was told to `--try` "
-            "a configuration when it had begun, and a new one begins with it."
+            "This command makes a similar study, not the same one: a configuration was added "
+            "with `--try` after this study had begun, and a new study begins with it."
         )
     return ""
 

@@ -33,18 +33,18 @@ HEADING = said("## Is a network the right model for this table?")
 JUDGED = {"worse": said("proven worse"), "no proven gain": said("no difference is proven")}
 NAMES = {"linear model": said("linear model"), "gradient boosting": said("gradient boosting")}
 OF_ONE = said(
-    "- A rival of scikit-learn gets the same rows, and the same folds to choose its setting by. A "
-    "few settings were tried; the network was searched."
+    "- A rival from scikit-learn gets the same rows, and its setting is chosen on the same "
+    "folds. Only a few settings were tried; the network was searched."
 )
 NOTES = (
     said(
-        "- The linear model and gradient boosting are scikit-learn's. They get the same rows, and "
-        "the same folds to choose their setting by. A few settings were tried; the network was "
-        "searched."
+        "- The linear model and gradient boosting are scikit-learn's. They get the same rows, "
+        "and their settings are chosen on the same folds. Only a few settings were tried; the "
+        "network was searched."
     ),
     said(
-        "- All models were trained on all development rows, and met the same test rows: the rivals "
-        "at the first look."
+        "- All models were trained on all development rows and scored on the same test rows, the "
+        "rivals at the first look."
     ),
     said(
         "- *Gain over the best network*: above zero, the rival is better. Intervals cover new "

@@ -112,12 +112,12 @@ def _of_validation(facts: Facts) -> str:
     shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
     if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
         return phrase(
-            "- *Validation*: the mean over the tenth of the training that ends with the epoch that "
-            "was kept. These scores picked the best, so **they are optimistic**."
+            "- *Validation*: the mean over a tenth of the training, up to the epoch that was "
+            "kept. These scores picked the best, so **they are optimistic**."
         )
     return phrase(
-        "- *Validation*: the mean over the tenth of the training that ends with the epoch that was "
-        "kept, on {folds}, {rows:,} rows, ± its standard error. These scores picked the best, so "
+        "- *Validation*: the mean over a tenth of the training, up to the epoch that was kept, "
+        "on {folds}, {rows:,} rows, ± its standard error. These scores picked the best, so "
         "**they are optimistic**.",
         folds=folds_of_search(facts),
         rows=shown["rows"],
@@ -127,10 +127,10 @@ def _of_validation(facts: Facts) -> str:
 def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
     notes = [
         phrase("- Scores are mean ± standard deviation, as the loop gives them."),
-        phrase("- *Reports*: how many scores the loop has reported on the way."),
+        phrase("- *Reports*: how many scores the loop reported during the training."),
         phrase(
-            "- *Validation*: what the call of the search came to. These scores picked the best, so "
-            "**they are optimistic**."
+            "- *Validation*: the score of the call in the search. These scores picked the best, "
+            "so **they are optimistic**."
         ),
     ]
     if tested:
@@ -142,13 +142,13 @@ def _notes_on_loop(facts: Facts, *, tested: bool) -> str:
         )
         notes.append(
             phrase(
-                "- *Test*: calls on further seeds, whose scores picked nothing, on the loop's test "
-                "rows."
+                "- *Test*: calls on further seeds, scored on the loop's test rows. Nothing was "
+                "chosen by these scores."
             )
             if has_test(facts)
             else phrase(
-                "- *Final*: calls on further seeds, whose scores picked nothing, on the loop's "
-                "validation rows."
+                "- *Final*: calls on further seeds, scored on the loop's validation rows. "
+                "Nothing was chosen by these scores."
             )
         )
     return "\n".join(notes)

@@ -64,8 +64,8 @@ def notes_on_steps(metric: Metric, found: Facts) -> str:
             folds=count(found["rounds"], "fresh fold"),
         ),
         phrase(
-            "At each step the {at_once} changes were tried that promised most by the trials of the "
-            "search, and the next ones where none of these brought its share of what was left.",
+            "At each step the {at_once} changes were tried that looked best in the trials of the "
+            "search, and the next ones if none of these brought its share of the remaining gain.",
             at_once=found["at_once"],
         )
         if found["at_once"]
@@ -84,8 +84,9 @@ def notes_on_steps(metric: Metric, found: Facts) -> str:
     if found["rest"]:
         notes.append(
             phrase(
-                "- The path ends where the other changes together are not worth a step: they bring "
-                "under 5 % of the gain, or under 25 % and the folds cannot tell it from nothing."
+                "- The path ends where the other changes together are not worth a step: they "
+                "bring under 5 % of the gain, or under 25 % if the folds cannot tell that from "
+                "zero."
             )
         )
     return f"{told}\n\n" + "\n".join(notes)

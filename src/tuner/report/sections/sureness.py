@@ -117,18 +117,18 @@ def _left_out(facts: Facts) -> Iterator[str]:
             )
     for name, diverged in confirmation.get("untested", {}).items():
         yield nphrase(
-            "The {arm} is not compared: {count} new training of it came to no score.",
-            "The {arm} is not compared: {count} new trainings of it came to no score.",
+            "The {arm} is not compared: {count} new training of it gave no score.",
+            "The {arm} is not compared: {count} new trainings of it gave no score.",
             diverged,
             count=diverged,
             arm=arm_word(name),
         )
     if rounds := confirmation.get("left_out", 0):
         yield nphrase(
-            "{count} round of calls was left out, as a call in it came to no score. Another took "
-            "its place, so this holds for calls that come to one.",
-            "{count} rounds of calls were left out, as a call in each came to no score. Others "
-            "took their place, so this holds for calls that come to one.",
+            "{count} round of calls was left out, because a call in it gave no score. Another "
+            "took its place, so this holds for calls that give a score.",
+            "{count} rounds of calls were left out, because a call in each gave no score. Others "
+            "took their place, so this holds for calls that give a score.",
             rounds,
             count=rounds,
         )
@@ -178,9 +178,9 @@ def _covered_by_rows(facts: Facts, pair: Facts) -> str:
     if pair.get("knows_groups", True) or not door or "group" not in options_of(facts["reference"]):
         return text
     counted = phrase(
-        "**But each row counts by itself**, though rows of one `--group` may be alike: where they "
-        "are, the interval is too narrow. Studies made now count a group as one; make this one "
-        "anew, with `--name`."
+        "**But each row counts by itself**, though rows of one `--group` may be alike: if they "
+        "are, the interval is too narrow. New studies count a group as one: run this study again "
+        "with another `--name`."
     )
     return joined(text, counted)
 
@@ -213,12 +213,14 @@ def _why_not_proven(facts: Facts, pair: Facts) -> str:
     if pair.get("seed_matters", "weights") != "weights":
         if is_of_loop(facts):
             return phrase(
-                "Fresh seeds change nothing: every call of a configuration came to the same score, "
-                "so more calls prove nothing. If the loop seeds itself, use `tuner.seed()` there."
+                "Fresh seeds change nothing: every call of a configuration gave the same score, "
+                "so more calls prove nothing. If the loop sets its own seed, use `tuner.seed()` "
+                "instead."
             )
         return phrase(
-            "The case fixes the seed of its weights, so all models of a configuration begin alike, "
-            "and more trainings prove nothing. Remove the fixed seed from `build`."
+            "The case fixes the seed of its weights, so all models of a configuration start with "
+            "the same weights, and more trainings prove nothing. Remove the fixed seed from "
+            "`build`."
         )
     fewest = fewest_seeds(pair)
     if pair["n"] < fewest:
@@ -238,7 +240,7 @@ def _why_unsure(facts: Facts) -> str:
     arms, unfinished = facts["arms"], facts["trials"]["unfinished"]
     if facts.get("shuffled"):
         return phrase(
-            "what it finds is luck. Its test split stays closed, and there is nothing to confirm."
+            "what it finds is luck. Its test split is not opened, and there is nothing to confirm."
         )
     if "baseline" not in arms:
         more = phrase("Run the same command again to continue.") if unfinished else ""

@@ -44,12 +44,12 @@ def in_target_units(facts: Facts) -> str:
     )
     if facts["constant"] is None:  # the test rows were not kept, as they were not at first
         trivial = phrase(
-            "always giving the median has {trivial} on the development rows.",
+            "a model that always gives the median has {trivial} on the development rows.",
             trivial=significant(target["trivial_mae"], 3),
         )
     else:
         trivial = phrase(
-            "always giving the median of these rows has {trivial}.",
+            "a model that always gives the median of these rows has {trivial}.",
             trivial=significant(facts["constant"] * target["std"], 3),
         )
     return in_turn([errors_are, trivial])

@@ -73,8 +73,8 @@ def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: 
     record = Record.of(root)
     if record.leaving is not None and wanted != record.place:
         raise UsageError(
-            f"files are on their way from {record.leaving or root} to {record.place or root}; "
-            f"finish that first: tuner files {record.place or root}"
+            f"files are still being moved from {record.leaving or root} to "
+            f"{record.place or root}; finish that first: tuner files {record.place or root}"
         )
     target = depot_at(wanted, root)
     if wanted is not None:
@@ -99,7 +99,7 @@ def _empty(old: Depot, target: Depot, own: str, tell: Callable[[str], object]) -
         if copied:
             tell(
                 f"{old.url} keeps its copies: another storage folder uses it, or this one was "
-                "copied or moved by hand. Where nothing else needs them, remove them yourself"
+                "copied or moved by hand. If nothing else needs them, remove them yourself"
             )
     else:
         for one in copied:

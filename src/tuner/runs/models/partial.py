@@ -109,9 +109,9 @@ def confirm_partial(
     workplace = settings.stored.workplace
     why_not = why_not_confirmable(study)
     if partial.is_best:
-        why_not = "nothing of the best is left out; the report compares the best"
+        why_not = "--only names all changes of the best, and the report already compares the best"
     elif settings.seeds == 0:
-        why_not = "--seeds 0 leaves the test split closed"
+        why_not = "--seeds 0 does not use the test split"
     elif why_not is None and is_read_only(workplace.url):
         why_not = "the database may only be read"
     if why_not:

@@ -78,9 +78,9 @@ def retrain(
 def _wrong_number(settings: RetrainingSettings) -> str | None:
     """Say what is wrong with the number of models that is asked for; None: nothing is."""
     if not 1 <= settings.models <= MOST_MODELS:
-        return f"{settings.models} models cannot be one; name 1 to {MOST_MODELS}"
+        return f"got {settings.models} models; an ensemble takes 1 to {MOST_MODELS}"
     if settings.models > 1 and settings.seed is not None:
-        return "a seed makes one model; leave the seed out to have an ensemble of several"
+        return "a seed trains one model; leave the seed out to train an ensemble of several"
     return None
 
 
@@ -96,8 +96,8 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
         return _retrain_case(study, chosen, settings, depot, label, tell)
     if settings.models > 1:
         raise UsageError(
-            "a loop of your own keeps what files it likes, so several cannot be made one; leave "
-            "--models out"
+            "a loop of your own decides which files it keeps, so several models cannot be "
+            "combined; leave --models out"
         )
     return retrain_loop(study, chosen, settings, depot, label)
 

@@ -161,6 +161,6 @@ def prioritise(service: Service, person: Person, name: str, priority: object) ->
     if priority not in PRIORITIES:
         raise unknown_name("priority", "priorities", str(priority), PRIORITIES)
     if priority == "high" and not person.may("admin"):
-        raise UsageError(said("only an admin gives the priority high; ask one, or choose normal"))
+        raise UsageError(said("only an admin can set the priority high; ask one, or choose normal"))
     job = service.queue.prioritise(job_of(service, name).id, PRIORITIES[str(priority)])
     return noted(service, person.name, f"priority {priority}", job)

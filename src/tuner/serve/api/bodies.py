@@ -49,8 +49,8 @@ class StudyWish(TypedDict):
         Annotated[
             Text,
             Field(
-                description="an earlier study: what is not given here is as it was there, the case "
-                "too; its trials are not taken over. Give the new study a name"
+                description="an earlier study: what is not given here is taken from it, the case "
+                "too. Its trials are not copied. Give the new study a name"
             ),
         ]
     ]

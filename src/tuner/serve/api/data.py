@@ -28,7 +28,9 @@ NAME = Parameter(
     "of the file: a table (.csv, .parquet), or pictures in a folder for each class (.zip)",
     required=True,
 )
-LISTING = Operation(words="List data, and how large more may be", group=GROUP, answer=answers.Data)
+LISTING = Operation(
+    words="List data, and how large an upload may be", group=GROUP, answer=answers.Data
+)
 SENDING = Operation(
     words="Send a table, or a ZIP file of pictures: the body is the file itself",
     group=GROUP,

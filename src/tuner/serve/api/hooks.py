@@ -109,7 +109,8 @@ def delivery_facts(one: Delivery) -> dict[str, Any]:
 
 LISTING = Operation(words="List webhooks", group=GROUP, answer=answers.Hooks)
 ADDING = Operation(
-    words="Add a webhook: it is told when a study ends, signed as Standard Webhooks has it",
+    words="Add a webhook: it gets a message when a study ends, signed by the rules of Standard "
+    "Webhooks",
     group=GROUP,
     body=bodies.HookWish,
     answer=answers.NewHook,

@@ -34,7 +34,7 @@ def _readyz(asked: Asked) -> Response:
     asked.service.queue.states()  # raises where the database cannot be read
     if not (asked.service.supervisor.is_well and asked.service.messenger.is_well):
         raise HTTPException(
-            503, said("a part of the service has ended or hangs; start the service again")
+            503, said("a part of the service has ended or hangs; restart the service")
         )
     return PlainTextResponse("ready\n")
 
@@ -77,7 +77,7 @@ def _acts(asked: Asked) -> Response:
 
 HEALTH = Operation(words="Whether the service answers", group=GROUP, media=PLAIN)
 READY = Operation(
-    words="Whether the database answers, too, and jobs and messages are looked after",
+    words="Whether the database answers too, and jobs and messages are processed",
     group=GROUP,
     media=PLAIN,
 )

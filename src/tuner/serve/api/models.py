@@ -124,7 +124,7 @@ LISTING = Operation(words="List models", group=GROUP, answer=answers.Models)
 SHOWING = Operation(
     words="Show a model, and whether its gain is proven", group=GROUP, answer=answers.ModelDetails
 )
-TAKING = Operation(words="Take a model away, as a ZIP file", group=GROUP, media={ZIP: BINARY})
+TAKING = Operation(words="Download a model as a ZIP file", group=GROUP, media={ZIP: BINARY})
 PREDICTING = Operation(
     words="Try a model on an image, or on the rows of a CSV: the body is the file itself",
     group=GROUP,
@@ -132,14 +132,14 @@ PREDICTING = Operation(
     answer=answers.Predictions,
 )
 PROMOTING = Operation(
-    words="Have an alias of the case mean this model",
+    words="Point an alias of the case to this model",
     group=GROUP,
     body=bodies.PromotionWish,
     answer=answers.Promotion,
     status=201,
 )
 ROLLING_BACK = Operation(
-    words="Have the model be current again that was so before",
+    words="Make the previous model current again",
     group=GROUP,
     body=bodies.RollBackWish,
     answer=answers.Promotion,
@@ -148,7 +148,7 @@ ROLLING_BACK = Operation(
 WHEN = Parameter("at", TEXT, "a date, or a date and a time, ISO 8601; default: now")
 CASE = Parameter("case", TEXT, "only of this case")
 CURRENT = Operation(
-    words="Tell which model of a case is current, or was",
+    words="Show which model of a case is current, or was",
     group=GROUP,
     answer=answers.Promotion,
     parameters=(WHEN,),

@@ -14,9 +14,9 @@ USUAL, MOST = 100, 1000  # rows of an answer
 LIMIT = Parameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
-    "rows of the answer at most",
+    "most rows in one answer",
 )
-CURSOR = Parameter("cursor", TEXT, "`next` of the answer before: what comes after that")
+CURSOR = Parameter("cursor", TEXT, "`next` of the previous answer, to get the rows after it")
 
 
 def limit_of(asked: Asked) -> int:

@@ -172,7 +172,7 @@ SUBMITTING = Operation(
     parameters=(KEY,),
 )
 WATCHING = Operation(
-    words="Watch a study: server-sent events, each the whole study as it is then",
+    words="Watch a study: server-sent events, each with the whole study at that time",
     group=GROUP,
     media={"text/event-stream": TEXT},
     parameters=(LAST,),
@@ -205,7 +205,7 @@ def routes(top: str) -> list[RoleRoute]:
     showing = _said("Show a study as it is now", answer=answers.Study)
     trials = _said("List the trials of a study", answer=answers.Trials)
     table = _said("List the trials of a study as a table", media={"text/csv": TEXT})
-    total = _said("Change with how many trials a study ends", body=bodies.Total, answer=answers.Job)
+    total = _said("Change the number of trials of a study", body=bodies.Total, answer=answers.Job)
     trying = _said("Add a configuration as the next trial", body=bodies.Try, answer=answers.Job)
     beginning = _said(
         "Begin another study with the finished trials that fit; this one is cancelled if at work",

@@ -106,36 +106,36 @@ def _set_upkeep(asked: Asked) -> Response:
 
 
 TAGGING = Operation(
-    words="Give a study tags, in place of those it has",
+    words="Replace the tags of a study",
     group=STUDIES,
     body=bodies.TagsWish,
     answer=answers.Tags,
 )
 ARCHIVING = Operation(
-    words="Put a study out of the way: out of the list, unless archived studies are asked for",
+    words="Archive a study: lists leave it out, unless they ask for archived studies",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Archived,
 )
 BRINGING_BACK = Operation(
-    words="Have an archived study in the list again",
+    words="Take a study out of the archive",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Archived,
 )
 PRIORITY = Operation(
-    words="Have a study start before those of a lower priority; only an admin gives high",
+    words="Set the priority of a study: a higher one starts first; only an admin can set high",
     group=STUDIES,
     body=bodies.PriorityWish,
     answer=answers.Job,
 )
 PLANNING = Operation(
-    words="Tell what the deletion of a study would take away and free; nothing is deleted",
+    words="Show what deleting a study would remove and free; nothing is deleted",
     group=STUDIES,
     answer=answers.Deletion,
 )
 DELETING = Operation(
-    words="Delete a study with all that belongs to it, as a job",
+    words="Delete a study with everything that belongs to it, as a job",
     group=STUDIES,
     body=bodies.Nothing,
     answer=answers.Job,
@@ -147,13 +147,13 @@ AGE = Parameter(
     "only what has not changed for so many days; default 0",
 )
 LOOKING = Operation(
-    words=f"Tell what serves nothing and may go, the {MOST_NAMED} largest; nothing is removed",
+    words=f"Show what can be removed, the {MOST_NAMED} largest; nothing is removed",
     group=GROUP,
     answer=answers.WasteFound,
     parameters=(AGE,),
 )
 CLEANING = Operation(
-    words="Remove what may go, all of it or what is named, as a job",
+    words="Remove files that are not needed, all or only the named ones, as a job",
     group=GROUP,
     body=bodies.CleanWish,
     answer=answers.Job,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEAST_FREE = 0.05  # of the disk: below that nothing that trains is started
 SECONDS_FRESH = 30.0  # for which what was measured is shown again
 LARGEST = 20  # studies that are shown
-FULL = said("less than 5 % of the disk is free, so nothing is taken in")
+FULL = said("less than 5 % of the disk is free, so nothing can be added")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Room:
             raise UsageError(
                 said(
                     "{size} MiB do not fit on the disk: {left} MiB are left above the 5 % that "
-                    "stay free; send less, or have something removed",
+                    "stay free; send less, or ask an admin to remove something",
                     size=-(-size // 2**20),
                     left=left // 2**20,
                 )

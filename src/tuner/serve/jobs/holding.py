@@ -27,7 +27,7 @@ def job_in(session: Session, number: int) -> Job:
     job = session.get(Job, number)
     if job is None:
         raise UsageError(
-            said("no job {number}; the list of studies shows those there are", number=number)
+            said("no job {number}; the list of studies shows the existing ones", number=number)
         )
     return job
 

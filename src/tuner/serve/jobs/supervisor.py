@@ -46,8 +46,8 @@ FULL = (
     "continues by itself once there is room."
 )
 KILLED = (
-    "The process of this job was killed. Often it is the system that does so, for lack of memory: "
-    "give the study fewer workers, or the machine more memory."
+    "The process of this job was killed. Often the system does this for lack of memory: give the "
+    "study fewer workers, or the machine more memory."
 )
 log = logging.getLogger("tuner.serve")
 

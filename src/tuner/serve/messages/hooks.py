@@ -92,7 +92,7 @@ class Hooks:
             found = session.get(Hook, number)
         if found is None:
             raise UsageError(
-                said("no hook {number}; the list of hooks shows those there are", number=number)
+                said("no hook {number}; the list of hooks shows the existing ones", number=number)
             )
         return found
 

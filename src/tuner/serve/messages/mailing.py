@@ -74,8 +74,8 @@ class Mail:
             raise OSError(_reason(error)) from None
         except UnicodeError:
             raise UsageError(
-                "the name and the password for the mail server take ASCII letters alone, as "
-                "Python's smtplib sends no others; give the service others at its start"
+                "the name and the password for the mail server have to be ASCII, because "
+                "Python's smtplib sends nothing else; start the service with others"
             ) from None
         return "the mail server has taken it"
 
@@ -173,7 +173,7 @@ def mail_of(
     needed = {"--mail-server": server, "--mail-from": sender, "--mail-to": recipients}
     missing = [name for name, value in needed.items() if not value]
     if missing or not (server and sender):
-        raise UsageError(f"mail needs {' and '.join(missing)} besides; give all three")
+        raise UsageError(f"mail needs {' and '.join(missing)} too; give all three")
     if bool(user) != (password_file is not None):
         raise UsageError("mail takes --mail-user and --mail-password-file together, or neither")
     for one in (sender, *recipients):

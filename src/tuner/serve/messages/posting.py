@@ -49,7 +49,7 @@ def target_of(url: str) -> Target:
     if len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()) or " " in url:
         raise UsageError(
             said(
-                "the address has a character that no address has, or is too long; {hint}", hint=hint
+                "the address is too long, or has a character that is not allowed; {hint}", hint=hint
             )
         )
     try:
@@ -64,9 +64,7 @@ def target_of(url: str) -> Target:
             said("the address does not begin with https:// and a host; {hint}", hint=hint)
         )
     if "@" in parts.netloc or parts.fragment:
-        raise UsageError(
-            said("the address takes no password before the host, and no #; {hint}", hint=hint)
-        )
+        raise UsageError(said("the address must have no password and no #; {hint}", hint=hint))
     query = f"?{parts.query}" if parts.query else ""
     return Target(host, port or 443, (parts.path or "/") + query)
 
@@ -91,7 +89,7 @@ def address_of(target: Target, allowed: Set[str]) -> str:
         raise UsageError(
             said(
                 "the host {host} leads into a private network, so nothing is sent there; the "
-                "owner of this machine can allow it with --hook-host at the service's start",
+                "owner of this machine can allow it with --hook-host when starting the service",
                 host=target.host,
             )
         )

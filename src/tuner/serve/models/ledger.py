@@ -149,8 +149,8 @@ class Ledger:
         if alias == CURRENT and not proof.proven and not reason.strip():
             raise UsageError(
                 said(
-                    "{sentence} To promote this model nevertheless, write a reason; it is kept in "
-                    "the ledger",
+                    "{sentence} To promote this model anyway, write a reason; it is kept in the "
+                    "ledger",
                     sentence=proof.sentence,
                 )
             )
@@ -183,8 +183,8 @@ class Ledger:
         if model.manifest["weights_sha256"] != earlier.weights:
             raise UsageError(
                 said(
-                    "{study}/{bundle} has other weights now than when it was current; look at it, "
-                    "and promote it yourself",
+                    "{study}/{bundle} has different weights now than when it was current; check "
+                    "it, and promote it yourself",
                     study=earlier.study,
                     bundle=earlier.bundle,
                 )
@@ -230,7 +230,8 @@ class Ledger:
         if len(stack) < 2:
             raise UsageError(
                 said(
-                    "no model of {case!r} was current before; there is nothing to go to", case=case
+                    "no model of {case!r} was current before, so there is nothing to roll back to",
+                    case=case,
                 )
             )
         return stack[-2]
@@ -270,7 +271,7 @@ def _check_reason(reason: str) -> None:
     if len(reason) > LONGEST_REASON:
         raise UsageError(
             said(
-                "the reason has {count} letters; it takes {longest_reason} at most",
+                "the reason has {count} characters; it may have {longest_reason} at most",
                 count=len(reason),
                 longest_reason=LONGEST_REASON,
             )

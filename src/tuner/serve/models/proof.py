@@ -137,11 +137,11 @@ def paired(
     told = (first, second)
     each = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
     if not (kept[0] and kept[1] and each[0] and each[1]):
-        why = said("not both have kept what their models said of each test row")
+        why = said("not both have kept their predictions for each test row")
         return Pair(None, why=why)
     rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
     if rows[0] != rows[1]:
-        return Pair(None, why=said("they met different test rows"))
+        return Pair(None, why=said("they were tested on different rows"))
     study = kept[1][0]
     metric = metric_of(study.user_attrs[FACTS])
     names = [one[0].study_name for one in kept if one]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.serve.shelf.cases import Shelf
 
 SECONDS = 120  # for a prediction; most of it goes into importing
-BUSY = said("other predictions are at work; try again in a moment")
+BUSY = said("other predictions are running; try again in a moment")
 
 
 def packed(model: Model, depot: Depot) -> Path:

@@ -60,7 +60,7 @@ def clean_request(workplace: Workplace, age: int, names: Sequence[str] | None) -
     if names is not None:
         found = [one for one in found if one.what in set(names)]
     if not found:
-        raise UsageError(said("there is nothing to remove; look again at what may go"))
+        raise UsageError(said("there is nothing to remove; look again at what can be removed"))
     if names is not None and len(found) > MOST_NAMED:
         raise UsageError(
             said(

@@ -26,7 +26,7 @@ def taken(job: Job, kind: str = "study") -> UsageError:
     if not job.study:
         return UsageError(
             said(
-                "job {id} is {state} and cleans up; wait for its end",
+                "job {id} is {state} and cleans up; wait until it ends",
                 id=job.id,
                 state=word(job.state),
             )
@@ -65,7 +65,7 @@ def refuse_deleted(job: Job) -> None:
     """
     if job.options.get(DELETED):
         raise UsageError(
-            said("study {study!r} was deleted; submit it anew to search again", study=job.study)
+            said("study {study!r} was deleted; submit it again to search again", study=job.study)
         )
 
 

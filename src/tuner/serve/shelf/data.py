@@ -73,7 +73,7 @@ class DataShelf:
         """
         if not name.startswith(f"{UPLOADS}/"):
             raise UsageError(
-                said("{name} is not an upload; only the machine's owner removes it", name=name)
+                said("{name} is not an upload; only the machine's owner can remove it", name=name)
             )
         path = self.path(name)
         if path.is_dir():

@@ -76,8 +76,8 @@ function watch(place) {
   source.addEventListener("open", () => { connection.textContent = ""; });
   source.addEventListener("error", () => {
     connection.textContent = source.readyState === EventSource.CLOSED
-      ? _("What is shown is not kept up to date any more. Load the page again.")
-      : _("The service does not answer, so what is shown may be old. The page tries again.");
+      ? _("This page is no longer kept up to date. Load it again.")
+      : _("The service does not answer, so this page may be out of date. It will try again.");
   });
   addEventListener("pagehide", () => source.close());
 }

@@ -1,7 +1,7 @@
-"""The gate before all routes: from where a request comes, who asks, and how much they may send.
+"""The gate in front of all routes: where a request comes from, who sends it, and how large it is.
 
 Any page in a browser can send requests to this machine, so the Host, Origin and Sec-Fetch-Site of
-each are looked at, whoever asks (OWASP, "Cross-Site Request Forgery Prevention").
+every request are checked (OWASP, "Cross-Site Request Forgery Prevention").
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )
-OWNER = Person("owner", "admin")  # who asks on a machine without tokens
+OWNER = Person("owner", "admin")  # the sender of requests if there are no tokens
 
 
 class BodyError(Exception):
-    """A body is larger than what its route takes, or comes too slowly.
+    """A body is larger than its route allows, or arrives too slowly.
 
     Attributes:
         status: of HTTP.
@@ -147,7 +147,8 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
         return Refusal(
             421,
             said(
-                "this service is not known as {name!r}; name it with --allow-host at its start",
+                "this service does not answer under the name {name!r}; allow it with "
+                "--allow-host when starting the service",
                 name=name,
             ),
         )
@@ -205,7 +206,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
         with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):
             message = await receive()
         if message is None:
-            raise BodyError(said("the body comes too slowly; send it again"), 408)
+            raise BodyError(said("the body arrives too slowly; send it again"), 408)
         seen += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         if max(seen, declared) > most:

@@ -79,7 +79,7 @@ def on_vanished(request: Request, error: Exception) -> Response:
     name = next((request.path_params[one] for one in NAMES if one in request.path_params), None)
     if name is None or is_there(request.app.state.service.storage, name):
         raise error
-    return answer(request, 404, said("study {name!r} was deleted meanwhile", name=name))
+    return answer(request, 404, said("study {name!r} has been deleted in the meantime", name=name))
 
 
 def on_leaving(request: Request, error: Exception) -> Response:

@@ -99,7 +99,7 @@ def _name(service: Service, typed: str) -> str:
     if any(kept.casefold() == one.partition("/")[2].casefold() for one in there):
         raise UsageError(said("there is already data named {kept!r}; rename the file", kept=kept))
     if len(there) >= MOST_UPLOADS:
-        raise UsageError(said("there are too many uploads; have some removed"))
+        raise UsageError(said("there are too many uploads; ask an admin to remove some"))
     if service.room.disk().is_full:
         raise UsageError(FULL)
     return name
@@ -110,7 +110,7 @@ def _beside(service: Service) -> Iterator[Path]:
     """Yield a file beside the uploads; it is gone afterwards."""
     folder = service.shelf.data.uploads
     if folder is None:
-        raise UsageError(said("this service takes no uploads"))
+        raise UsageError(said("this service accepts no uploads"))
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".upload.", dir=folder)
     os.close(handle)

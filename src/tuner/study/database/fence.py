@@ -110,9 +110,9 @@ def refuse_if_lost(connection: Connection) -> None:
             is_held = hold in _HELD  # another thread may have let go of it meanwhile
         if is_lost and is_held:
             raise StoreError(
-                f"the server has dropped the connection by which this process held study "
-                f"{hold.study!r}, so another may be at work on it. Finished work is kept. Run the "
-                "same command again"
+                "the server has dropped the connection by which this process held study "
+                f"{hold.study!r}, so another process may be working on it. Finished work is "
+                "kept. Run the same command again"
             )
 
 

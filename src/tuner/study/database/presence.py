@@ -55,7 +55,8 @@ def kept(study: str) -> Iterator[None]:
 
 def _gone(study: str | None) -> str:
     return (
-        f"study {study!r}, or a trial of it, was deleted from the database while it was at work, "
-        "so nothing more can be stored in it. The same command starts it anew. optuna-dashboard "
-        "renames by copying and deleting: a study that it has renamed continues with --name"
+        f"study {study!r}, or a trial of it, was deleted from the database while it was running, "
+        "so nothing more can be stored in it. The same command starts it from the beginning. "
+        "optuna-dashboard renames by copying and deleting: a study that it has renamed "
+        "continues with --name"
     )

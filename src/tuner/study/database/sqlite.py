@@ -82,10 +82,10 @@ class Opener:
             happened = "deleted"
         if happened:
             raise StoreError(
-                f"the database {self.path} was {happened} while it was in use, so nothing more can "
-                f"be stored in it. Put it back, from a copy or with tuner restore ({self.path}-wal "
-                "must be gone before), and run the same command again to continue; without it, the "
-                "same command starts anew"
+                f"the database {self.path} was {happened} while it was in use, so nothing more "
+                "can be stored in it. Put it back, from a copy or with tuner restore (remove "
+                f"{self.path}-wal first), and run the same command again to continue; without "
+                "it, the same command starts from the beginning"
             )
 
 
@@ -239,7 +239,7 @@ def _patiently(do: Callable[[], T]) -> T:
                 told = True
                 for tell in _told:
                     tell(
-                        "Another process is writing to the database; this waits for it, "
+                        "Another process is writing to the database; waiting for it, "
                         f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s at most."
                     )
             let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C

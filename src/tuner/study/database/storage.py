@@ -197,8 +197,7 @@ def _explain(url: str, context: ExceptionContext) -> None:
     reason = without_secrets(first_line(context.original_exception), url)
     if is_busy(context.original_exception):
         reason = (
-            f"{reason}: another process has been writing to it for "
-            f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s, and this has waited for it"
+            f"{reason}: another process has been writing to it for {SECONDS_TO_WAIT_FOR_A_LOCK:g} s"
         )
     elif lacks_room(context.original_exception):
         reason = f"its disk is full ({reason})"
