@@ -12,7 +12,7 @@ from PIL import Image
 
 import tuner
 from tests.making import STAMPS, TINY, retrained
-from tests.runs.test_metrics import NUMBERS, run
+from tests.runs.running import NUMBERS, run
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import predict, predict_files, predict_tables

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -8,20 +7,21 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from PIL import Image
 from sqlalchemy.engine import make_url
 
 from tests.report.studies import (
+    ablated,
     add_session,
     add_trial,
+    audited,
     confirm,
+    erring,
     facts_of,
     fill,
     make_study,
@@ -38,7 +38,6 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
-from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_evidence
 from tuner.workplace import Workplace
@@ -542,31 +541,6 @@ def test_help_imports_nothing_slow() -> None:
     assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}
 
 
-def ablated(study: optuna.Study, *, complete: bool = True) -> None:
-    """Store an ablation of the present best: two changes, the first of which did most."""
-    changes = {
-        "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
-        "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
-    }
-    study.set_user_attr(
-        "ablation",
-        {
-            "baseline": 0,
-            "best": arms_of(study)["best"].number,
-            "rounds": 2,
-            "complete": complete,
-            "changes": changes,
-            "path": ["learning_rate", "dropout"],
-            "path_scores": [[0.60, 0.62], [0.84, 0.86], [0.90, 0.92]],
-            "without": {"learning_rate": [0.65, 0.67], "dropout": [0.84, 0.86]},
-            "whole": [0.90, 0.92],
-            "smallest": ["dropout", "learning_rate"] if complete else None,
-            "smallest_scores": [0.90, 0.92] if complete else None,
-            "subsets_measured": 4,
-        },
-    )
-
-
 def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     ablated(study)
@@ -710,29 +684,6 @@ def test_changes_whose_gain_is_not_told_from_nothing_are_not_named(tmp_path: Pat
     assert "| 1 | `learning_rate` 0.001 → 0.003 |" in text, "what was measured is shown"
 
 
-def erring(study: optuna.Study) -> None:
-    """Store what the present best gets wrong: one image of a flower."""
-    file = BytesIO()
-    Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
-    mistake = {
-        "row": 3,
-        "true": "rose",
-        "predicted": "tulip",
-        "probability": 0.9,
-        "png": base64.b64encode(file.getvalue()).decode("ascii"),
-    }
-    study.set_user_attr(
-        "mistakes",
-        {
-            "trial": arms_of(study)["best"].number,
-            "classes": ["rose", "tulip"],
-            "models": 6,
-            "confusion": [[50, 10], [0, 60]],
-            "mistakes": [mistake],
-        },
-    )
-
-
 def test_what_the_best_gets_wrong_in_classes(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     erring(study)
@@ -807,16 +758,6 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     for name, arm in ours["arms"].items():
         assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream", "ensemble", "diverged"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
-
-
-def audited(study: optuna.Study, *scores: float | None, pruned: int = 30) -> None:
-    """Store an audit of the first pruned trials, with these scores at their end."""
-    numbers = [trial.number for trial in study.trials if trial.state == TrialState.PRUNED]
-    trials = [
-        {"trial": number, "score": score, "differs": None, "failure": None}
-        for number, score in zip(numbers, scores, strict=False)
-    ]
-    study.set_user_attr("audit", {"pruned": pruned, "trials": trials})
 
 
 def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
