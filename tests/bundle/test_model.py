@@ -150,6 +150,7 @@ def test_of_a_data_frame_columns_are_taken_by_their_names(bundles: Any) -> None:
         ("classes", np.zeros((0, 2)), "there are no rows"),
         ("classes", "rows.csv", "rows is 'rows.csv'; give a list of files"),
         ("classes", ["rows.csv"], "the model's files are tables"),
+        ("classes", np.array(["rows.csv"], dtype=object), "the model's files are tables"),
         ("images", np.zeros((1, 3, 6, 8)), r"rows are torch.float64 .* takes torch.uint8"),
         ("images", np.zeros((1, 3, 8, 6), dtype=np.uint8), r"\(N, 3, 6, 8\)"),
     ],

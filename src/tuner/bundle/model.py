@@ -127,6 +127,12 @@ class Model(nn.Module):
         finally:
             self.network.to(device).train(was_training)
 
+    def _takes(self) -> str:
+        """Say which rows a person gives the model."""
+        if self._bundle.interface.table is not None:
+            return "a data frame with the columns of its file (of one row: frame.iloc[[0]])"
+        return "a list of files, or rows of numbers"
+
     def _features(self, rows: object) -> Tensor:
         """Return rows as a tensor for the model, unscaled.
 
@@ -135,12 +141,13 @@ class Model(nn.Module):
         """
         shape, kinds = self._bundle.interface.row, self._bundle.interface.kinds
         if isinstance(rows, str | Path):
-            raise UsageError(f"rows is {str(rows)!r}; give a list of files, or rows of numbers")
+            raise UsageError(f"rows is {str(rows)!r}; give {self._takes()}")
+        if getattr(getattr(rows, "dtype", None), "kind", "") in {"O", "U", "T"}:
+            rows = list(rows)  # type: ignore[call-overload]  # texts of NumPy or pandas
         if isinstance(rows, Sequence) and rows and all(isinstance(one, str | Path) for one in rows):
             if (read := reader_of(self._bundle)) is None:
                 raise UsageError(
-                    "the model's files are tables; give their rows, as numbers, or use tuner "
-                    "predict"
+                    f"the model's files are tables; give {self._takes()}, or use tuner predict"
                 )
             return torch.stack([read(Path(one)) for one in rows])
         names, table = getattr(rows, "columns", None), self._bundle.interface.table
@@ -154,9 +161,10 @@ class Model(nn.Module):
                 raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
             rows = np.asarray(rows[list(self.columns)])  # type: ignore[index]  # a data frame
         try:
-            found = torch.as_tensor(rows if isinstance(rows, Tensor) else np.asarray(rows)).cpu()
+            found = (rows if isinstance(rows, Tensor) else _as_tensor(rows)).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
-            raise UsageError(f"rows cannot be read as numbers: {error}") from error
+            why = f"{error}. Give {self._takes()}" if table is not None else str(error)
+            raise UsageError(f"rows cannot be read as numbers: {why}") from error
         if self.columns and found.dtype not in kinds:
             found = found.double()
         if found.dtype not in kinds or tuple(found.shape[1:]) != shape or found.dim() == 0:
@@ -169,6 +177,12 @@ class Model(nn.Module):
         if found.is_floating_point() and table is None and not found.isfinite().all():
             raise UsageError("a number in the rows is missing or not finite")
         return found
+
+
+def _as_tensor(rows: object) -> Tensor:
+    """Return rows of numbers as a tensor; torch warns of an array that may only be read."""
+    array = np.asarray(rows)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:

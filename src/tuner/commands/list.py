@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     screen = console()
     if not entries:
-        screen.print("There are no studies yet. Begin one: tuner study housing")
+        screen.print("There are no studies of tuner yet. Begin one: tuner study housing")
         return 0
     rows = []
     for one in entries:

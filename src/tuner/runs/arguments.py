@@ -6,6 +6,7 @@ A notebook does not check types, and a wrong value would fail far from where it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tuner.case.assignments import is_number, is_whole
 from tuner.errors import UsageError
@@ -82,16 +83,22 @@ def check_tries(tries: Sequence[object]) -> None:
         check_by_name("one of tries", one)
 
 
-def refuse_function(case: object) -> None:
-    """Refuse a function as a case: it cannot be sent to other processes.
+def check_case(case: object) -> None:
+    """Check that a case is named: a function or rows cannot be handed to other processes.
 
     Raises:
-        UsageError: it is one.
+        UsageError: it is one of these.
     """
     if callable(case):
         raise UsageError(
             f"{case!r} is a function, and its calls are made in other processes; write it into a "
             "file, and name both: run_study('train.py:train')"
+        )
+    if not isinstance(case, str | Path):
+        raise UsageError(
+            f"case is of type {type(case).__name__}; it takes a name, or the path of a file. Write "
+            "rows into a file, and name it with the column to predict: "
+            "run_study('table --data rows.csv --target price')"
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import literal, split_pairs
+from tuner.case.reference import as_words
 from tuner.naming import option_words
 from tuner.runs.settings import StudySettings
 
@@ -33,7 +34,7 @@ def _typed(value: object) -> str:
 def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:
     """Return the command that makes the same study, for its record and its report."""
     default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
-    words = ["tuner", "study", settings.case]
+    words = ["tuner", "study", *as_words(settings.case)]
     plain = ("trials", "name", "seed", "seeds", "metric", "direction", "score", "timeout")
     for name in (*plain, "data_dir"):
         value = getattr(settings, name)

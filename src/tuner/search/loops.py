@@ -225,6 +225,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if beside:
             told = {str(one.number): one.answers.as_kept() for one in beside}
             running.trial.set_user_attr(ANSWERED, told)
+        for name, value in running.history.others.items():
+            self._note(running, Noted(name, value))
         running.trial.set_user_attr("hyperparameters", running.trial.params)
         running.trial.set_user_attr(PLACE, finished(self.study))
         if isinstance(event, Failed):

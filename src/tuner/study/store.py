@@ -81,7 +81,9 @@ def facts_of(study: optuna.Study) -> dict[str, Any]:
         )
     if facts is None:
         raise StoreError(
-            f"study {study.study_name!r} was not made by tuner; choose another with --name"
+            f"study {study.study_name!r} was not made by tuner; name another. If it is a search of "
+            "Optuna's, search its objective here (tuner study FILE.py:FUNCTION --name NEW), with "
+            "its best values as --try NAME=VALUE,...: they are confirmed like all others"
         )
     return facts
 

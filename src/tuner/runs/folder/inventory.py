@@ -205,6 +205,7 @@ def _state(catalogue: Catalogue, name: str, trials: Overview, *, confirmed: bool
     begun = trials.states[TrialState.RUNNING]
     if begun and is_held(catalogue.storage, name):
         return "running"
-    if begun or trials.states[TrialState.WAITING]:  # begun by a process that was killed
+    waits = trials.states[TrialState.WAITING] or not trials.finished
+    if begun or waits:  # begun by a process that was killed
         return "interrupted"
     return "confirmed" if confirmed else "searched"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError, unknown_name
-from tuner.evidence.ablation.changes import Change, Mixture
+from tuner.evidence.ablation.changes import Change, LoopMixture, Mixture
 from tuner.evidence.ablation.confirming_parts import confirm_part, name_of_part, why_not_confirmable
 from tuner.evidence.ablation.parts import judge_part
 from tuner.evidence.jobs import configuration_of
@@ -56,16 +56,22 @@ class Partial:
     def manifest(self, confirmed: Confirmed) -> dict[str, Any]:
         """Return what a bundle's manifest says about it, instead of about a trial."""
         return {
-            "trial": None,
+            **self.facts(),
             "epochs": self.configuration.epochs,
             "hyperparameters": self.configuration.hyperparameters,
+            "confirmed": confirmed.facts is not None,
+            "comparison": confirmed.facts,
+            "evidence": " ".join((self._evidence(), confirmed.words)),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is: no trial, but some changes."""
+        return {
+            "trial": None,
             "only": {
                 name: {"was": one.was, "now": one.now, "with_it": dict(one.follows)}
                 for name, one in self.changes.items()
             },
-            "confirmed": confirmed.facts is not None,
-            "comparison": confirmed.facts,
-            "evidence": " ".join((self._evidence(), confirmed.words)),
         }
 
     def _evidence(self) -> str:
@@ -142,8 +148,11 @@ def confirm_partial(
     return Confirmed(facts, words, found["seeds"], found["scores"])
 
 
-def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial:
+def partial_of(study: optuna.Study, case: Case | None, names: Sequence[str]) -> Partial:
     """Return the baseline with only these changes of the best.
+
+    Args:
+        case: of the study; None: it is of a loop.
 
     Raises:
         StudyError: there is no baseline, or the best changes nothing.
@@ -155,8 +164,12 @@ def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial
             f"study {study.study_name!r} has no changes to choose from: {why}; continue the search "
             "(a larger --trials)"
         )
-    best = configuration_of(arms["best"])
-    mixture = Mixture(case, configuration_of(arms["baseline"]), best)
+    baseline, best = (configuration_of(arms[name]) for name in ("baseline", "best"))
+    mixture = (
+        Mixture(case, baseline, best)
+        if case
+        else LoopMixture(baseline, best, study.get_trials(deepcopy=False))
+    )
     for name in names:
         _check(mixture, name)
     taken = frozenset(names)
@@ -168,7 +181,7 @@ def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial
     )
 
 
-def _check(mixture: Mixture, name: str) -> None:
+def _check(mixture: Mixture | LoopMixture, name: str) -> None:
     if name in mixture.changes:
         return
     leaders = [other for other, one in mixture.changes.items() if name in one.follows]

@@ -99,7 +99,7 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
             "a loop of your own decides which files it keeps, so several models cannot be "
             "combined; leave --models out"
         )
-    return retrain_loop(study, chosen, settings, depot, label)
+    return retrain_loop(study, chosen, settings, depot, label, tell)
 
 
 def _retrain_case(
