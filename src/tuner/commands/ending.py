@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from tuner.errors import TunerError, UsageError, lacks_room
+from tuner.errors import TunerError, UsageError
 from tuner.interrupts import come_again
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ REFUSED = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
-def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> NoReturn:
+def run(
+    main: Callable[[Sequence[str] | None], int],
+    status_of: Callable[[Exception], int] = lambda _: REFUSED,
+) -> NoReturn:
     """Run a command to its exit status: an error of tuner's is one line on stderr, and 2.
 
     Args:
-        no_room: exit status where the error is that of a full disk.
+        status_of: exit status where an error of tuner's or of the system ends it.
     """
     atexit.register(_list_no_leaks)  # the first of them, so it is called last
     # Imports make a million objects, all of which stay: half a second would go into collecting.
@@ -35,7 +38,7 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     sys.unraisablehook = come_again
     try:
-        status = _status_of(main, no_room)
+        status = _ended(main, status_of)
         _insist_from_now_on()
     except KeyboardInterrupt:  # the second one, which came before the first one was dealt with
         _insist_from_now_on()
@@ -45,7 +48,9 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     sys.exit(status)
 
 
-def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int:
+def _ended(
+    main: Callable[[Sequence[str] | None], int], status_of: Callable[[Exception], int]
+) -> int:
     """Run a command; return its exit status, and say in a line what went wrong."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -56,7 +61,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
-        return no_room if lacks_room(error) else REFUSED
+        return status_of(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output has left
@@ -66,7 +71,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
         _give_up_output()
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
-        return no_room if lacks_room(error) else REFUSED
+        return status_of(error)
     return status
 
 
