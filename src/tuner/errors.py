@@ -36,6 +36,9 @@ NO_SPACE_IN_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 class TunerError(Exception):
     """Base of all errors that `tuner` raises on purpose.
 
+    Attributes:
+        may_pass: what is in the way may be gone in a moment, so the same may end well then.
+
     >>> import tuner
     >>> try:
     ...     tuner.open_study("nothing")
@@ -43,6 +46,10 @@ class TunerError(Exception):
     ...     print(error)
     no study 'nothing'...
     """
+
+    def __init__(self, reason: str = "", *, may_pass: bool = False) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 class UsageError(TunerError):

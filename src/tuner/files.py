@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
+def unused_beside(path: Path) -> Path:
+    """Return a hidden path beside another, for what is not finished.
+
+    It is made there as any other file is, so who may read it is what the system says (umask);
+    `tempfile` makes what its owner alone can read.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` for writing; on success it replaces `path`.
@@ -29,14 +39,12 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be made or written (a full disk); `path` is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
+    beside = unused_beside(path)
+    beside.touch(exist_ok=False)
     try:
         yield beside
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
-        beside.chmod(0o644)  # mkstemp makes files that only their owner can read
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -46,14 +54,14 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` for filling; on success it replaces `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    beside = unused_beside(path)
+    beside.mkdir()
     try:
         yield beside
         for written in beside.rglob("*"):
             if written.is_file() and not written.is_symlink():
                 with written.open("rb") as file:
                     os.fsync(file.fileno())
-        beside.chmod(0o755)
         _move_over(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from tuner.errors import TunerError, UsageError, lacks_room
+from tuner.errors import TunerError, UsageError
 from tuner.interrupts import come_again
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ REFUSED = 2
 INTERRUPTED = 130  # the shell's status for a program ended by Ctrl-C
 
 
-def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> NoReturn:
+def run(
+    main: Callable[[Sequence[str] | None], int],
+    status_of: Callable[[Exception], int] = lambda _: REFUSED,
+) -> NoReturn:
     """Run a command and exit: an error of tuner's is one line on stderr, with status 2.
 
     Args:
-        no_room: exit status for an error because the disk is full.
+        status_of: exit status for an error of tuner's or of the system that ends it.
     """
     atexit.register(_list_no_leaks)  # registered first, so it is called last
     # Imports make a million objects that all stay: collecting garbage would take half a second.
@@ -35,7 +38,7 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     sys.unraisablehook = come_again
     try:
-        status = _status_of(main, no_room)
+        status = _ended(main, status_of)
         _insist_from_now_on()
     except KeyboardInterrupt:  # a second one, before the first was handled
         _insist_from_now_on()
@@ -45,7 +48,9 @@ def run(main: Callable[[Sequence[str] | None], int], no_room: int = REFUSED) -> 
     sys.exit(status)
 
 
-def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int:
+def _ended(
+    main: Callable[[Sequence[str] | None], int], status_of: Callable[[Exception], int]
+) -> int:
     """Run a command; return its exit status, and print one line for an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have bytes that are not text
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -56,7 +61,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
-        return no_room if lacks_room(error) else REFUSED
+        return status_of(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output has ended
@@ -66,7 +71,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], no_room: int) -> int
         _give_up_output()
         reason = f"{error}. Finished work is kept. Fix the problem and run the same command again."
         print(f"tuner: {reason}", file=sys.stderr)
-        return no_room if lacks_room(error) else REFUSED
+        return status_of(error)
     return status
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last run")
+HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last run (UTC)")
 
 
 def parser() -> argparse.ArgumentParser:

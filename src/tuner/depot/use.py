@@ -36,7 +36,8 @@ def files_in_use(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
     refusal = DepotError(
         f"the files of {root} are being moved by tuner files; wait for it to end, then run the "
-        "same command again"
+        "same command again",
+        may_pass=True,
     )
     with _held(root, ReadWriteLock.acquire_read, refusal):
         yield

@@ -113,7 +113,8 @@ def refuse_if_lost(connection: Connection) -> None:
             raise StoreError(
                 "the server has dropped the connection by which this process held study "
                 f"{hold.study!r}, so another process may be working on it. Finished work is "
-                "kept. Run the same command again"
+                "kept. Run the same command again",
+                may_pass=True,
             )
 
 

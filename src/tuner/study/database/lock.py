@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 from filelock import FileLock, Timeout
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
@@ -118,7 +118,9 @@ def _on_the_server(url: URL, name: str, patience: float) -> Iterator[None]:
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
         reason = why_not(error, url.render_as_string(hide_password=False))
-        raise StoreError(f"the storage cannot be opened: {reason}") from error
+        raise StoreError(
+            f"the storage cannot be opened: {reason}", may_pass=isinstance(error, OperationalError)
+        ) from error
     connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     with connection, held(connection, name, patience) as taken:
         if not taken:
@@ -135,5 +137,6 @@ def _kept_alive(url: URL) -> dict[str, int]:
 def _busy(name: str, holder: str) -> StudyError:
     return StudyError(
         f"{holder} is at work on study {name!r}; wait for it or stop it, or start another study "
-        "with --name"
+        "with --name",
+        may_pass=True,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.storages import RDBStorage
 from sqlalchemy import NullPool, create_engine, event, func, inspect, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from tuner.errors import StoreError, first_line, lacks_room
 from tuner.study.database.fence import refuse_if_lost
@@ -65,7 +65,8 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
             storage = _rdb(url, options, WholeStorage if file else RDBStorage)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
         raise StoreError(
-            f"the storage {shown(url)} cannot be opened: {why_not(error, url)}"
+            f"the storage {shown(url)} cannot be opened: {why_not(error, url)}",
+            may_pass=isinstance(error, OperationalError),
         ) from error
     # On Ctrl-C during a query, the pool logs an error, drops the connection and raises it again.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
@@ -203,7 +204,8 @@ def _explain(url: str, context: ExceptionContext) -> None:
         reason = f"its disk is full ({reason})"
     raise StoreError(
         f"the storage {shown(url)} failed: {reason}. Finished work is kept. Fix the problem and "
-        "run the same command again"
+        "run the same command again",
+        may_pass=context.is_disconnect or is_busy(context.original_exception),
     ) from context.original_exception
 
 
