@@ -26,8 +26,26 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
         beside.write_text("after", encoding="utf-8")
         assert not path.exists()
     assert path.read_text(encoding="utf-8") == "after"
-    assert path.stat().st_mode & 0o777 == 0o644
     assert names(path.parent) == ["file.txt"]
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"),
+    [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)],
+    ids=["everybody", "me alone", "my group"],
+)
+def test_who_may_read_is_what_the_umask_says(
+    tmp_path: Path, umask: int, file: int, folder: int
+) -> None:
+    """A backup has all tokens' hashes and all data; a team may want to write a model anew."""
+    before = os.umask(umask)
+    try:
+        with files.replacing(tmp_path / "file"), files.replacing_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("file", "folder")]
+    assert modes == [file, folder]
 
 
 def test_a_file_stays_as_it_was_when_writing_fails(tmp_path: Path) -> None:

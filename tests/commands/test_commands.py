@@ -19,10 +19,14 @@ from tests.making import TINY, history
 from tests.sampling import one_in
 from tests.waiting import SECONDS_TO_HANG
 from tuner import __main__ as tuner_main
+from tuner.commands.ending import REFUSED
 from tuner.commands.study import main as study_main
+from tuner.depot.use import files_in_use, files_to_move
 from tuner.errors import DepotError
 from tuner.machine import most_workers
 from tuner.revision import full_version
+from tuner.serve.jobs.child import LATER, NO_ROOM, _status_of
+from tuner.study.database.lock import only_writer
 from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 
@@ -377,23 +381,52 @@ def refuse(_folder: Path) -> None:
     raise DepotError("the model cannot be kept")
 
 
+def take_a_study_twice(folder: Path) -> None:
+    url = f"sqlite:///{folder}/studies.db"
+    with only_writer(url, "tiny"), only_writer(url, "tiny"):
+        pass
+
+
+def use_files_that_move(folder: Path) -> None:
+    with files_to_move(folder), files_in_use(folder):
+        pass
+
+
+def wait_for_a_database(folder: Path) -> None:
+    engine = open_storage(f"sqlite:///{folder}/studies.db", create=True).engine
+    with engine.begin() as one, engine.begin() as other:
+        for connection in (one, other):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 @pytest.mark.parametrize(
-    ("fail", "status"), [(fill_a_database, 75), (fill_a_disk, 75), (refuse, 2)]
+    ("fail", "status"),
+    [
+        (fill_a_database, NO_ROOM),
+        (fill_a_disk, NO_ROOM),
+        (take_a_study_twice, LATER),
+        (use_files_that_move, LATER),
+        (wait_for_a_database, LATER),
+        (refuse, REFUSED),
+    ],
 )
-def test_a_full_disk_may_have_a_status_of_its_own(
+def test_what_may_pass_has_a_status_of_its_own_for_the_service(
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     fail: Callable[[Path], None],
     status: int,
 ) -> None:
     from tuner.commands.ending import run
 
+    monkeypatch.setattr("tuner.study.database.sqlite.SECONDS_TO_WAIT_FOR_A_LOCK", 0.0)
+
     def main(_: object) -> int:
         fail(tmp_path)
         return 0
 
     with pytest.raises(SystemExit) as end:
-        run(main, no_room=75)
+        run(main, _status_of)
     assert end.value.code == status
     with pytest.raises(SystemExit) as end:
         run(main)

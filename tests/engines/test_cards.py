@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tests.engines.test_contract import drain, first_point, kill_worker_of
-from tests.engines.test_contract import job as job
+from tests.engines.driving import drain, first_point, kill_worker_of
 from tuner.engines import cards, compute, hosting, processes
 from tuner.engines.cards import (
     VISIBLE,

@@ -17,7 +17,7 @@ from tuner.evidence.statistics.looks import Plan, Share
 from tuner.evidence.statistics.resampling import compare_scores
 from tuner.evidence.statistics.scores import macro_f1, unit_of_macro_f1
 from tuner.seeds import derive
-from tuner.study import design as design_of
+from tuner.study.design import RaceRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,7 +185,7 @@ def _raced(draw: Generator, world: World, levels: dict[int, float], validation: 
             for trial in trials
         ]
 
-    rules = design_of.Race.before(len(CANDIDATES), ROUNDS)
+    rules = RaceRules.before(len(CANDIDATES), ROUNDS)
     return race(CANDIDATES, BASELINE, [RECIPE], rules, "minimize", score).winner
 
 

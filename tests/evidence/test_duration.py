@@ -16,7 +16,7 @@ from tuner.evidence.duration import Expected, Lengths, lengths_of
 from tuner.evidence.rounds.race import ROUNDS
 from tuner.runs.observer import FitEnded, Silent, Stage
 from tuner.study.arms import arms_of
-from tuner.study.design import Race
+from tuner.study.design import RaceRules
 from tuner.study.store import facts_of, load_study
 from tuner.study.trials import complete_trials
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Event
 
-RACE = Race(entered=(3, 1), arms=2)
+RACE = RaceRules(entered=(3, 1), arms=2)
 
 
 def lengths(study: optuna.Study, **told: Any) -> Lengths:

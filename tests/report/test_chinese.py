@@ -11,22 +11,24 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.report.studies import (
+    ablated,
     add_session,
     add_trial,
+    audited,
     confirm,
+    erring,
+    facts_of,
     keep_ensembles,
     make_study,
     url_in,
     usual_study,
 )
-from tests.report.test_report import ablated, audited, erring
 from tests.sampling import one_in
 from tuner.case.metric import METRICS
 from tuner.commands.report import main
 from tuner.errors import UsageError
 from tuner.language import speaking
 from tuner.report.document import document
-from tuner.report.facts import gather
 from tuner.report.page import fragment
 from tuner.report.recalling import recalled
 from tuner.report.retelling import retold
@@ -35,7 +37,6 @@ from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKE
 from tuner.runs.folder.inventory import best_in
 from tuner.study.design import PRUNERS
 from tuner.study.samplers import SAMPLERS
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +85,6 @@ NAMES = {
     *(word for one in METRICS.values() for word in one.title.split()),
 }
 LINKS = r"\]\([^)]*\)|\d{4}-\d\d-\d\dT[\d:+]+|report\.json|channels last|scikit-learn"
-
-
-def facts_of(study: optuna.Study, folder: Path) -> Facts:
-    return gather(study, Workplace.at(url=url_in(folder)))
 
 
 def english(text: str) -> list[str]:

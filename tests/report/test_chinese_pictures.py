@@ -10,8 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
-from tests.report.studies import add_trial, make_study, usual_study
-from tests.report.test_chinese import english, facts_of, regression, with_everything
+from tests.report.studies import add_trial, facts_of, make_study, usual_study
+from tests.report.test_chinese import english, regression, with_everything
 from tuner.data.reading import UNKNOWN, remarks
 from tuner.data.remarks import Findings
 from tuner.language import speaking

@@ -4,14 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.report.studies import add_trial, confirm, keep_ensembles, make_study, url_in
+from tests.report.studies import add_trial, confirm, facts_of, keep_ensembles, make_study
 from tuner.report.document import document
-from tuner.report.facts import gather
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
     import optuna
 
@@ -25,14 +22,10 @@ def studied(folder: Path) -> optuna.Study:
     return study
 
 
-def gathered(study: optuna.Study, folder: Path) -> dict[str, Any]:
-    return gather(study, Workplace.at(url=url_in(folder)))
-
-
 def test_an_ensemble_that_is_surely_better_is_told_with_its_command(tmp_path: Path) -> None:
     study = studied(tmp_path)
     keep_ensembles(study, 0.02, 0.004)
-    facts = gathered(study, tmp_path)
+    facts = facts_of(study, tmp_path)
     assert facts["arms"]["best"]["ensemble"]["models"] == 6
     text = document(facts, [])
     assert "| test accuracy (all 6 as an ensemble) | 63.0 % | 92.5 % | 72.0 % |" in text
@@ -51,7 +44,7 @@ def test_one_that_may_be_no_better_is_in_the_table_alone(
 ) -> None:
     study = studied(tmp_path)
     keep_ensembles(study, gain, error)
-    text = document(gathered(study, tmp_path), [])
+    text = document(facts_of(study, tmp_path), [])
     assert "(all 6 as an ensemble)" in text
     assert "--models" not in text
 
@@ -60,13 +53,13 @@ def test_of_a_trial_that_is_best_no_more_it_is_not_told(tmp_path: Path) -> None:
     study = studied(tmp_path)
     keep_ensembles(study, 0.02, 0.004)
     add_trial(study, value=0.95)
-    facts = gathered(study, tmp_path)
+    facts = facts_of(study, tmp_path)
     assert facts["arms"]["best"]["ensemble"] is None
     assert "--models" not in document(facts, [])
 
 
 def test_a_study_of_before_has_none(tmp_path: Path) -> None:
-    text = document(gathered(studied(tmp_path), tmp_path), [])
+    text = document(facts_of(studied(tmp_path), tmp_path), [])
     assert "nsemble" not in text
 
 
@@ -80,7 +73,7 @@ def test_numbers_are_written_as_fine_as_their_error(tmp_path: Path) -> None:
     confirmation = study.user_attrs["confirmation"]
     confirmation["arms"]["best"]["ensemble"]["gain"] = 0.0277
     study.set_user_attr("confirmation", confirmation)
-    text = document(gathered(study, tmp_path), [])
+    text = document(facts_of(study, tmp_path), [])
     assert "It gains 0.028 ± 0.002 over the average" in text
 
 
@@ -98,7 +91,7 @@ def test_one_that_is_larger_or_slower_than_allowed_is_not_recommended(
 ) -> None:
     study = studied(tmp_path)
     keep_ensembles(study, 0.02, 0.004)
-    facts = gathered(study, tmp_path)
+    facts = facts_of(study, tmp_path)
     facts["limits"] = {
         "in_words": "some",
         "limits": limits,

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.report.studies import add_session, add_trial, make_study, url_in, usual_study
-from tests.report.test_report import ablated, erring
+from tests.report.studies import (
+    ablated,
+    add_session,
+    add_trial,
+    erring,
+    facts_of,
+    make_study,
+    usual_study,
+)
 from tuner.report.document import document, first_screen
-from tuner.report.facts import gather
 from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKES, WATERFALL
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +77,7 @@ def regression(folder: Path) -> optuna.Study:
 
 def written(study: optuna.Study, folder: Path) -> str:
     """The text, with all its captions, but without the pictures, which take most of the time."""
-    return document(gather(study, Workplace.at(url=url_in(folder))), PICTURES)
+    return document(facts_of(study, folder), PICTURES)
 
 
 @pytest.mark.slow

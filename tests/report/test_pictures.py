@@ -3,17 +3,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.report.studies import add_trial, confirm, make_study, url_in, usual_study
-from tests.report.test_report import ablated, erring
+from tests.report.studies import (
+    ablated,
+    add_trial,
+    confirm,
+    erring,
+    facts_of,
+    make_study,
+    url_in,
+    usual_study,
+)
 from tuner.report.charts.errors import draw_confusion
 from tuner.report.charts.history import draw_history
 from tuner.report.charts.look import INK
 from tuner.report.charts.names import drawable
-from tuner.report.facts import gather
 from tuner.report.facts.importances import importance_facts
 from tuner.report.writing import write_report
 from tuner.workplace import Workplace
@@ -21,14 +28,8 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import optuna
-
 
 pytestmark = pytest.mark.pictures
-
-
-def gathered(study: optuna.Study, folder: Path) -> dict[str, Any]:
-    return gather(study, Workplace.at(url=url_in(folder)))
 
 
 def test_the_ring_is_at_the_score_of_the_best_itself(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_the_ring_is_at_the_score_of_the_best_itself(tmp_path: Path) -> None:
     confirm(study, baseline=[0.6] * 6, best=[0.8] * 6)
     stored = study.user_attrs["confirmation"]
     study.set_user_attr("confirmation", {**stored, "winner": 2})
-    figure = draw_history(gathered(study, tmp_path), study.get_trials())
+    figure = draw_history(facts_of(study, tmp_path), study.get_trials())
     assert figure is not None
     texts = [one.get_text() for one in figure.axes[0].texts]
     assert "best, trial 2\n20%" in [text.replace(" %", "%") for text in texts]
@@ -61,7 +62,7 @@ def test_pictures_do_not_ask_the_environment(backend: str) -> None:
 def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     erring(study)
-    facts = gathered(study, tmp_path)
+    facts = facts_of(study, tmp_path)
     facts["mistakes"]["classes"] = ["$10-$20", "a_b^c"]
     figure = draw_confusion(facts)
     assert figure is not None

@@ -9,13 +9,11 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tests.making import TINY, InterruptsAt, make_brief, make_engine, search
-from tests.report.studies import add_session, url_in, usual_study
-from tuner.report.facts import gather
+from tests.report.studies import add_session, facts_of, url_in, usual_study
 from tuner.report.facts.sessions import was_continued_after_its_end
 from tuner.report.sections.enough import enough_section
 from tuner.report.sections.repeat import repeat_command, repeat_section
 from tuner.study.schema import ALONGSIDE, BEGUN, ENDED, SECONDS, TAKEN
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +25,7 @@ TRIED = [{"trial": 7, "values": {"lr": 0.02, "name": "a b"}, "state": "complete"
 
 @pytest.fixture
 def facts(tmp_path: Path) -> dict[str, Any]:
-    return gather(usual_study(tmp_path, trials=12), Workplace.at(url=url_in(tmp_path)))
+    return facts_of(usual_study(tmp_path, trials=12), tmp_path)
 
 
 def said(facts: dict[str, Any]) -> str:
@@ -171,7 +169,7 @@ def test_a_study_that_began_with_trials_of_another_is_made_beside_it(tmp_path: P
     study = usual_study(tmp_path, trials=12)
     study.set_user_attr("parent", {"study": "old", "identity": "1", "taken": 8, "left": 2})
     add_session(study, "tuner study flowers --home elsewhere --from old --name flowers")
-    facts = gather(study, Workplace.at(url=url_in(tmp_path)))
+    facts = facts_of(study, tmp_path)
     text = said(facts)
     assert (
         "under another name and beside study `old`, because it begins with the trials of that "

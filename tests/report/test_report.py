@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -8,20 +7,22 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from PIL import Image
 from sqlalchemy.engine import make_url
 
 from tests.report.studies import (
+    ablated,
     add_session,
     add_trial,
+    audited,
     confirm,
+    erring,
+    facts_of,
     fill,
     make_study,
     url_in,
@@ -37,7 +38,6 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
-from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_evidence
 from tuner.workplace import Workplace
@@ -63,7 +63,7 @@ def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
 
 def worded(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
     """The report's text and facts, without its pictures, which take most of its time."""
-    facts = gather(study, Workplace.at(url=url_in(folder)))
+    facts = facts_of(study, folder)
     return document(facts, ()), facts
 
 
@@ -97,7 +97,7 @@ def test_it_says_what_the_models_that_met_the_test_were_trained_on(
 def test_what_predict_takes_is_said(
     tmp_path: Path, reference: str, data: dict[str, Any], said: str
 ) -> None:
-    facts = gather(usual_study(tmp_path), Workplace.at(url=url_in(tmp_path)))
+    facts = facts_of(usual_study(tmp_path), tmp_path)
     plain = {**facts["data"], "pixels": None, "reading": "columns", **data}
     text = document({**facts, "reference": reference, "data": plain}, ())
     assert f"Each FILE is {said}." in text
@@ -479,7 +479,7 @@ def test_a_clock_that_was_set_back_hides_no_change_of_workers(tmp_path: Path) ->
     add_session(study, started="2999-01-03T00:00:00+00:00", workers=1, trials_before=0)
     add_session(study, started="2999-01-01T00:00:00+00:00", workers=3, trials_before=4)
     add_session(study, started="2999-01-02T00:00:00+00:00", workers=8, trials_before=6)
-    assert gather(study, Workplace.at(url=url_in(tmp_path)))["search_workers"] == [1, 3]
+    assert facts_of(study, tmp_path)["search_workers"] == [1, 3]
 
 
 def test_a_cluster_is_named_with_its_processors(tmp_path: Path) -> None:
@@ -539,31 +539,6 @@ def test_help_imports_nothing_slow() -> None:
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}
-
-
-def ablated(study: optuna.Study, *, complete: bool = True) -> None:
-    """Store an ablation of the present best: two changes, the first of which did most."""
-    changes = {
-        "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
-        "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
-    }
-    study.set_user_attr(
-        "ablation",
-        {
-            "baseline": 0,
-            "best": arms_of(study)["best"].number,
-            "rounds": 2,
-            "complete": complete,
-            "changes": changes,
-            "path": ["learning_rate", "dropout"],
-            "path_scores": [[0.60, 0.62], [0.84, 0.86], [0.90, 0.92]],
-            "without": {"learning_rate": [0.65, 0.67], "dropout": [0.84, 0.86]},
-            "whole": [0.90, 0.92],
-            "smallest": ["dropout", "learning_rate"] if complete else None,
-            "smallest_scores": [0.90, 0.92] if complete else None,
-            "subsets_measured": 4,
-        },
-    )
 
 
 def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
@@ -709,29 +684,6 @@ def test_changes_whose_gain_is_not_told_from_nothing_are_not_named(tmp_path: Pat
     assert "| 1 | `learning_rate` 0.001 → 0.003 |" in text, "what was measured is shown"
 
 
-def erring(study: optuna.Study) -> None:
-    """Store what the present best gets wrong: one image of a flower."""
-    file = BytesIO()
-    Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
-    mistake = {
-        "row": 3,
-        "true": "rose",
-        "predicted": "tulip",
-        "probability": 0.9,
-        "png": base64.b64encode(file.getvalue()).decode("ascii"),
-    }
-    study.set_user_attr(
-        "mistakes",
-        {
-            "trial": arms_of(study)["best"].number,
-            "classes": ["rose", "tulip"],
-            "models": 6,
-            "confusion": [[50, 10], [0, 60]],
-            "mistakes": [mistake],
-        },
-    )
-
-
 def test_what_the_best_gets_wrong_in_classes(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     erring(study)
@@ -806,16 +758,6 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     for name, arm in ours["arms"].items():
         assert real["arms"][name].keys() - arm.keys() == {"seeds", "stream", "ensemble", "diverged"}
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
-
-
-def audited(study: optuna.Study, *scores: float | None, pruned: int = 30) -> None:
-    """Store an audit of the first pruned trials, with these scores at their end."""
-    numbers = [trial.number for trial in study.trials if trial.state == TrialState.PRUNED]
-    trials = [
-        {"trial": number, "score": score, "differs": None, "failure": None}
-        for number, score in zip(numbers, scores, strict=False)
-    ]
-    study.set_user_attr("audit", {"pruned": pruned, "trials": trials})
 
 
 def test_what_pruning_cost_is_told(tmp_path: Path) -> None:

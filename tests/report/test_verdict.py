@@ -6,14 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.making import HERE
-from tests.report.studies import (
-    add_session,
-    add_trial,
-    confirm,
-    make_study,
-    url_in,
-    usual_study,
-)
+from tests.report.studies import add_session, add_trial, confirm, facts_of, make_study, usual_study
 from tuner.case.metric import ACCURACY
 from tuner.report.document import document
 from tuner.report.facts import gather
@@ -22,7 +15,6 @@ from tuner.report.sections.repeat import study_command
 from tuner.report.sections.sureness import how_sure, looks_taken
 from tuner.report.sections.verdict import recipe_verdict, verdict
 from tuner.report.wording import listed
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def said(study: optuna.Study, folder: Path) -> str:
-    return verdict(gather(study, Workplace.at(url=url_in(folder))))
+    return verdict(facts_of(study, folder))
 
 
 def sure(study: optuna.Study) -> str:
@@ -161,7 +153,7 @@ def test_the_best_is_the_recipe(tmp_path: Path) -> None:
 def test_nothing_confirmed(tmp_path: Path) -> None:
     study = arms(tmp_path)
     add_session(study, "python -m tuner.study flowers --seeds 0 --trials 9")
-    text = document(gather(study, Workplace.at(url=url_in(tmp_path))), [])
+    text = document(facts_of(study, tmp_path), [])
     assert "**Not confirmed yet: in the search, tuning took the validation error" in text
     assert "from 40.0 % to 20.0 %" in text
     assert "```sh\ntuner study flowers --trials 9\n```" in text
@@ -190,7 +182,7 @@ def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:
     study = arms(tmp_path)
     confirm(study, baseline=[0.6] * 6, recipe=[0.6] * 6, best=[0.9] * 6)
     add_trial(study, value=0.95)
-    facts = gather(study, Workplace.at(url=url_in(tmp_path)))
+    facts = facts_of(study, tmp_path)
     assert facts["arms"]["best"]["test"] == {}
     assert facts["arms"]["baseline"]["test"]["accuracy"]["mean"] == 0.6
     assert facts["confirmation"]["outdated"] == {"best": 2}

@@ -23,12 +23,12 @@ from tuner.runs.observer import Silent
 from tuner.runs.record import seconds_spent
 from tuner.runs.search_end import enough_by, forget_the_end
 from tuner.runs.settings import DEFAULT_TRIALS, MOST_TRIALS, StudySettings
-from tuner.study.design import Race
+from tuner.study.design import RaceRules
 from tuner.study.schema import BUDGET, STOPPED
 from tuner.study.store import facts_of, load_study, open_evidence
 from tuner.workplace import Workplace
 
-RACE = Race(entered=(6, 5, 4, 3, 2), arms=5)
+RACE = RaceRules(entered=(6, 5, 4, 3, 2), arms=5)
 
 
 class Clock:

@@ -223,7 +223,7 @@ def test_a_certificate_that_nobody_trusts_is_refused(
 def test_a_password_is_not_sent_in_the_clear(
     monkeypatch: pytest.MonkeyPatch, empty: Service, box: Box, mail: Mail, now: list[float]
 ) -> None:
-    monkeypatch.setattr("tuner.serve.messages.mailing._is_this_machine", lambda _: False)
+    monkeypatch.setattr("tuner.serve.messages.mailing.is_this_machine", lambda _: False)
     sent = hooks_of(empty, replace(mail, user="tuner", password=SECRET), now).try_out(1, "ann")
     assert (sent.state, "offers no TLS" in sent.answer) == ("failed", True)
     assert (box.got, box.logins) == ([], [])

@@ -18,9 +18,7 @@ from sqlalchemy.orm import Session
 
 from tests.making import TINY, make_brief, retrained, search
 from tests.own.pictures import photos, weights
-from tests.serve.making import client_of, form_key, listening, make_service
-from tests.serve.test_new_study import TABLE
-from tests.serve.test_server import served
+from tests.serve.making import TABLE, client_of, form_key, listening, make_service, served
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.bundle.manifest import read_manifest
 from tuner.case.reference import to_door

@@ -9,11 +9,10 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from tests.making import TINY
 from tests.sampling import one_in
-from tests.serve.making import client_of, form_key
+from tests.serve.making import PICTURE, TABLE, client_of, form_key
 from tests.waiting import wait_until
 from tuner.commands.doors import reference_of
 from tuner.commands.study import parser as study_parser
@@ -38,18 +37,6 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 NEW, UPLOAD, API = "/tuner/new", "/tuner/uploads", "/api/v1/data"
-TABLE = "size,town,price\n" + "".join(
-    f"{n % 37 + n % 7 / 10},{'ab'[n % 2]},{3 * (n % 37) + n % 5 + 0.5}\n" for n in range(120)
-)
-
-
-def picture() -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", (8, 8), (200, 10, 10)).save(made, "PNG")
-    return made.getvalue()
-
-
-PICTURE = picture()
 
 
 def zipped(*names: str, **modes: int) -> bytes:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from tests.disks import leave
 from tests.disturbing import SLOW
 from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
+from tuner.depot.use import files_to_move
 from tuner.errors import StoreError
 from tuner.runs.folder.deletion import delete_study
 from tuner.serve.disk.room import Disk, Room
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 SHELF = Shelf(Path(TINY).parent)
+DROP_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 TRIALS = 6
 
 
@@ -141,6 +147,36 @@ def test_a_command_that_says_what_is_wrong_is_not_started_again(
     job = until(Supervisor(queue, workplace, SHELF, 1), number, ended)
     assert job.state == "failed"
     assert "step_size would change nothing" in job.last_words
+
+
+def test_what_is_in_the_way_for_a_moment_is_waited_for(
+    queue: Queue, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.serve.jobs.supervisor.SECONDS_UNTIL_LATER", 0.0)
+    number = submit(queue, seeds=0, trials=2)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    with files_to_move(workplace.root):
+        job = until(supervisor, number, lambda job: "are being moved" in job.last_words)
+        assert (job.state, job.starts) in {("queued", 0), ("running", 1)}
+    assert until(supervisor, number, ended).state == "done"
+
+
+def test_a_study_outlives_a_server_that_drops_its_connections(
+    postgres: str, workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.serve.jobs.supervisor.SECONDS_UNTIL_LATER", 0.0)
+    workplace = Workplace(workplace.root, postgres)
+    engine = open_storage(workplace.url, create=True).engine
+    prepare(engine)
+    supervisor = Supervisor(Queue(engine), workplace, SHELF, 1)
+    number = submit(supervisor.queue, case="slow", name="tiny")
+    until(supervisor, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
+    with create_engine(postgres, poolclass=NullPool).connect() as connection:
+        connection.execute(text(DROP_ALL))
+    job = until(supervisor, number, ended)
+    assert job.state == "done", job.last_words
+    assert "starts again in a moment" in log_of(workplace, number).read_text(encoding="utf-8")
+    assert list(history(load_study(workplace.url, "tiny"))) == reference(tmp_path / "other", SLOW)
 
 
 def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplace) -> None:

@@ -30,7 +30,7 @@ from tuner.runs.verification import run_verification
 from tuner.search.jobs import search_job
 from tuner.search.pruner import pruner_named
 from tuner.study.arms import arms_of, candidates_of
-from tuner.study.design import SQUARE, Design, Race, folds_trained, rows_validated
+from tuner.study.design import SQUARE, Design, RaceRules, folds_trained, rows_validated
 from tuner.study.designing import design_for
 from tuner.study.schema import CONFIRMATION, FACTS
 from tuner.study.store import facts_of, load_study
@@ -196,7 +196,7 @@ def test_the_first_guess_races_where_the_rules_say_so() -> None:
         for number in numbers
     ]
     for with_guess, entered in ((True, [8, 7, 6, 5, 4, 2]), (False, [8, 7, 6, 5, 4, 3])):
-        race = Race(entered=(6, 4), arms=2, with_guess=with_guess)
+        race = RaceRules(entered=(6, 4), arms=2, with_guess=with_guess)
         study = optuna.create_study(direction="maximize")
         study.set_user_attr(FACTS, Design(race=race).facts())
         study.add_trials(trials)

@@ -1,1 +1,1 @@
-"""A model to take away, and its use."""
+"""Saved models (bundles), and predictions with them."""

@@ -1,4 +1,4 @@
-"""Files to rows of features, read for a model in use as they were read for its training."""
+"""Reads files into rows of features for predictions, as they were read for training."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def reader_of(bundle: Bundle) -> Callable[[Path], Tensor] | None:
-    """Return what makes a row of features of one file; None: the model's files are tables.
+    """Return a function that reads one file into a row; None if the model's files are tables.
 
     Raises:
-        BundleError: it is not known how the case reads its files.
+        BundleError: it is unknown how the case reads its files.
     """
     interface, case = bundle.interface, bundle.case
     if case.read is not None:
@@ -47,12 +47,12 @@ def reader_of(bundle: Bundle) -> Callable[[Path], Tensor] | None:
 
 
 def _read_by_case(bundle: Bundle, read: Callable[[Path], Tensor], path: Path) -> Tensor:
-    """Read a file by the case's own `read`.
+    """Read a file with the case's own `read`.
 
     Raises:
-        DataError: the file is not there.
-        CaseError: `read` breaks, or returns what is not a row for the model.
-        TunerError: whatever `read` raises of them.
+        DataError: the file does not exist.
+        CaseError: `read` fails, or does not return a row for the model.
+        TunerError: any of them that `read` raises.
     """
     case, shape = bundle.case, bundle.interface.shape.inputs
     if not path.exists():
@@ -74,4 +74,4 @@ def _read_by_case(bundle: Bundle, read: Callable[[Path], Tensor], path: Path) ->
             f"case {case.name!r}: read returned {got} for {path}; the model takes "
             f"{' or '.join(map(str, kinds))} of shape {shape}"
         )
-    return found.double() if bundle.interface.columns else found  # as numbers of a CSV file
+    return found.double() if bundle.interface.columns else found  # like numbers from a CSV file

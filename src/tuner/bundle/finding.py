@@ -1,4 +1,4 @@
-"""Bundles wherever they are: their manifests read, and their files brought to this machine."""
+"""Finds bundles in any place: reads their manifests, and fetches their files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def manifest_of(depot: Depot, bundle: Kept) -> dict[str, Any]:
     """Return the checked manifest of a bundle.
 
-    Weights in S3 are not brought here for it; whoever uses them has them checked then.
+    Weights in S3 are not downloaded for it; they are checked when they are used.
 
     Raises:
         BundleError: it is damaged.
@@ -38,13 +38,13 @@ def manifest_of(depot: Depot, bundle: Kept) -> dict[str, Any]:
 
 @contextmanager
 def at_hand(bundle: str | Path) -> Iterator[Path]:
-    """Lend the folder of a bundle that is one, a packed one (.zip), or in S3.
+    """Yield the folder of a bundle that is a folder, a packed one (.zip), or in S3.
 
-    What is not a folder is unpacked into a temporary one. Nothing in it is run or unpickled.
+    The latter two are unpacked into a temporary folder. Nothing in it is run or unpickled.
 
     Raises:
-        UsageError: its URL is not one.
-        BundleError: it is not there, or damaged.
+        UsageError: its URL is invalid.
+        BundleError: it does not exist, or is damaged.
         DepotError: its place cannot be reached, or the extra for S3 is not installed.
     """
     named = str(bundle)

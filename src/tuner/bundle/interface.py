@@ -1,4 +1,4 @@
-"""What a saved model takes and gives, as its manifest says."""
+"""The inputs and outputs of a saved model, as its manifest describes them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Task
 
-MOST_PIXELS = 2**24  # of an image that a model takes
+MOST_PIXELS = 2**24  # of an image for a model
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What a model takes and gives.
+    """The inputs and outputs of a model.
 
     Attributes:
         shape: of a row, and the number of outputs.
         columns: names of a table's features; empty for images.
         classes: names of the outputs; empty for a regression.
-        reading: how input files were read for training, as `tuner.data.reading` names it.
-        kinds: types of a row that the model takes.
-        table: what the columns of the file are that the model was trained on; None: the features
-            are numbers, or images.
+        reading: how input files were read for training, as named in `tuner.data.reading`.
+        kinds: types of a row that the model accepts.
+        table: definition of the columns of the training file; None if the features are numbers, or
+            images.
         several: whether a row may have several of the classes, or none.
-        models: that are applied as one.
+        models: number of models that are applied as one.
     """
 
     shape: Shape
@@ -49,12 +49,12 @@ class Interface:
 
     @property
     def row(self) -> tuple[int, ...]:
-        """Shape of a row of features, before it is prepared."""
+        """Shape of a row of features, before its preparation."""
         return self.shape.inputs if self.table is None else (len(self.columns),)
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any]) -> Self:
-        """Read it from a manifest.
+        """Read the interface from a manifest.
 
         Raises:
             ValueError, TypeError, KeyError: it does not describe a model.
@@ -84,7 +84,7 @@ class Interface:
             raise ValueError(f"images of {inputs[1]} by {inputs[2]} pixels")
         for names in (columns, classes):
             _check_names(names)
-        # Bundles of before say nothing: their images were read by `read_image`.
+        # Older bundles do not say it: their images were read by `read_image`.
         by_itself = UNKNOWN if raw else READ_IMAGE if images else BY_COLUMNS
         reading = prepared.get("read", by_itself)
         if reading not in {by_itself, BY_CASE, UNKNOWN}:
@@ -100,7 +100,7 @@ class Interface:
 
     @property
     def task(self) -> Task:
-        """What the model was trained for."""
+        """Task that the model was trained for."""
         if not self.classes:
             return "regression"
         return "multilabel" if self.several else "classification"
@@ -112,10 +112,10 @@ def _check_table(
     columns: tuple[Any, ...],
     categories: tuple[Any, ...],
 ) -> None:
-    """Check that what a manifest says of a table's columns fits together.
+    """Check that a manifest's facts about a table's columns fit together.
 
     Raises:
-        ValueError: it does not, or there are categories and no table.
+        ValueError: they do not, or there are categories and no table.
     """
     if table is None:
         if categories:
@@ -128,7 +128,7 @@ def _check_table(
 
 
 def _check_names(names: tuple[Any, ...]) -> None:
-    """Check that names of columns or classes are texts that can be written, each another.
+    """Check that names of columns or classes are distinct texts without lone surrogates.
 
     Raises:
         ValueError: one is not.
@@ -139,4 +139,4 @@ def _check_names(names: tuple[Any, ...]) -> None:
 
 
 def _is_text(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)  # halves of letters
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)  # halves of surrogate pairs

@@ -1,8 +1,8 @@
-"""What a saved model is kept as: weights as safetensors, everything else as JSON, nothing pickled.
+"""Writes and reads saved models: weights as safetensors, the rest as JSON, nothing pickled.
 
-A bundle is a folder of two files. `manifest.json` tells all that is needed to use the model and to
-make it again, and carries the SHA-256 of the weights and of itself: an altered bundle is refused.
-Nothing here imports torch: a service lists models without building one.
+A bundle is a folder with two files. `manifest.json` has everything needed to use the model and to
+train it again, and carries the SHA-256 of the weights and of itself: a changed bundle is refused.
+This module does not import torch: a service lists models without building one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ WEIGHTS = "weights.safetensors"
 
 
 def refuse_to_replace(folder: Path) -> None:
-    """Refuse a place for a bundle where anything is but an empty folder or another bundle.
+    """Refuse a folder for a bundle unless it is empty, new, or another bundle.
 
     Raises:
-        UsageError: there is something that would be lost.
+        UsageError: something would be lost.
     """
     if folder.is_dir() and {path.name for path in folder.iterdir()} in (set(), {WEIGHTS, MANIFEST}):
         return
@@ -42,7 +42,7 @@ def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
     """Write a bundle, whole or not at all; `weights` is moved into it.
 
     Raises:
-        UsageError: there is something else than a bundle in its place.
+        UsageError: its place holds something other than a bundle.
         OSError: the folder cannot be written.
     """
     refuse_to_replace(folder)
@@ -54,7 +54,7 @@ def write_bundle(folder: Path, weights: Path, facts: Mapping[str, Any]) -> None:
 
 
 def rename_study_in(manifest: Path, study: str) -> None:
-    """Write the new name of a study into a manifest; an altered manifest is left as it is.
+    """Write the new name of a study into a manifest; a changed manifest is left alone.
 
     Raises:
         OSError: the file cannot be written.
@@ -66,10 +66,10 @@ def rename_study_in(manifest: Path, study: str) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check a bundle's manifest, and that the weights are the ones it was written with.
+    """Read and check a bundle's manifest, and that its weights match it.
 
     Raises:
-        BundleError: a file is missing, cut short, altered, or of a newer format.
+        BundleError: a file is missing, cut short, changed, or of a newer format.
     """
     try:
         for path in (folder / MANIFEST, folder / WEIGHTS):
@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _of_loop(folder: Path) -> str:
-    """Say that a folder holds what a loop wrote, which its own code loads; empty: it does not."""
+    """Return a message if a folder holds a loop's own files, which its code loads; else empty."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         loop, files = str(manifest["loop"]), ", ".join(map(str, manifest["files"])) or "none"
@@ -100,14 +100,14 @@ def _of_loop(folder: Path) -> str:
 
 
 def checked_manifest(text: bytes, where: str, weights: str | None) -> dict[str, Any]:
-    """Read and check what a manifest says.
+    """Check the text of a manifest, and return its content.
 
     Args:
         where: the bundle, for messages.
-        weights: SHA-256 of its weights; None: they are not at hand, and are checked when they are.
+        weights: SHA-256 of its weights; None if they are elsewhere, and will be checked later.
 
     Raises:
-        BundleError: it is altered, or of a newer format.
+        BundleError: it was changed, or has a newer format.
     """
     try:
         manifest = json.loads(text.decode("utf-8"))

@@ -1,4 +1,4 @@
-"""Files in, predictions out, as text for people or JSON for machines."""
+"""Predicts for files, and writes the predictions as text for people or JSON for machines."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from tuner.bundle.bundle import Bundle
 
 ADDED, PROBABILITY = "prediction", "probability"
-OURS = "tuner"  # before them, where the model has a column of that name
-BETWEEN = "|"  # labels
-SHOWN = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})  # in a name: a line is a file
-ROWS = 5000  # that are in memory at a time, about; fewer of large pictures
+OURS = "tuner"  # prefix of the added names, if the model has a column of that name
+BETWEEN = "|"  # separates labels
+SHOWN = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})  # in a name: a file is one line
+ROWS = 5000  # in memory at a time, approximately; fewer large pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one row.
+    """The prediction of a model for one row.
 
     Attributes:
-        value: the most probable class; the labels, with | between them; or the number in the
-            target's own units.
+        value: the most probable class; the labels, separated by |; or the number in the target's
+            own units.
         probabilities: of each class or label; empty for regression.
-        labels: that are said of the row, where it may have several; None: it may not.
+        labels: predicted labels, if a row may have several; None if it may not.
     """
 
     value: str | float
@@ -47,7 +47,7 @@ class Prediction:
 
     @property
     def probability(self) -> float | None:
-        """Of the predicted class; None for labels and for a number."""
+        """Probability of the predicted class; None for labels and for a number."""
         if not self.probabilities or self.labels is not None:
             return None
         return self.probabilities[str(self.value)]
@@ -75,7 +75,7 @@ def predict(bundle: Bundle, features: Tensor, names: Sequence[str]) -> list[Pred
     """Apply the model to unscaled features: (N, C, H, W) uint8 or (N, F) floating point.
 
     Args:
-        names: what each row is called in an error.
+        names: name of each row in error messages.
 
     Raises:
         DataError: the model's output for a row is not finite.
@@ -102,7 +102,7 @@ def _labelled(classes: Sequence[str], shares: Sequence[float]) -> Prediction:
 
 
 def finite_outputs(bundle: Bundle, features: Tensor, names: Sequence[str]) -> Tensor:
-    """Return the model's outputs (N, outputs) on the processor; arguments are those of `predict`.
+    """Return the model's outputs (N, outputs) on the processor; arguments as in `predict`.
 
     Raises:
         DataError: an output is not finite.
@@ -121,13 +121,13 @@ def finite_outputs(bundle: Bundle, features: Tensor, names: Sequence[str]) -> Te
 def predict_files(
     bundle: Bundle, read: Callable[[Path], Tensor], paths: Sequence[Path], *, as_json: bool
 ) -> str:
-    """Predict a file at a time, a line each: file, class and probability, separated by tabs.
+    """Predict one file after the other, a line each: file, class, probability, tab-separated.
 
     Args:
-        read: makes a row of features of one file.
+        read: reads one file into a row of features.
 
     Raises:
-        DataError: a file cannot be read; it is named, and nothing is predicted.
+        DataError: a file cannot be read; the message names it, and nothing is predicted.
     """
     predictions: list[Prediction] = []
     at_a_time = _rows_at_a_time(bundle)
@@ -148,15 +148,15 @@ def predict_files(
 
 
 def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> str:
-    """Predict the rows of CSV files, and return them with the prediction added.
+    """Predict the rows of CSV files, and return the files with added predictions.
 
     A column `prediction` is added, and for classes a column `probability`, that of the predicted
-    class; each is called `tuner prediction` and so on where the model's own table has a column of
-    that name. JSON has the probabilities of all classes. Several files have to have the same
-    header; their rows come out under one.
+    class. They are called `tuner prediction` and so on if the model's own table has such a column.
+    JSON has the probabilities of all classes. Several files need the same header; their rows are
+    written under one.
 
     Raises:
-        UsageError: a file is not such a table; file, line and column are named.
+        UsageError: a file is not such a table; the message names file, line and column.
     """
     added = _added(bundle)
     tables = [_opened(bundle, path, added) for path in paths]
@@ -184,7 +184,7 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
 
 
 def _added(bundle: Bundle) -> tuple[str, ...]:
-    """Return the names of the columns that are added, which no column of the model has."""
+    """Return the names of the added columns, which no column of the model has."""
     interface = bundle.interface
     one_class = interface.classes and not interface.several
     needed = set(interface.columns)
@@ -197,7 +197,7 @@ def _added(bundle: Bundle) -> tuple[str, ...]:
 
 
 def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheets:
-    """Open a table, as the model's own was: of numbers alone, or as the file it was trained on."""
+    """Open a table like the model's own: numbers only, or like the file it was trained on."""
     interface = bundle.interface
     if interface.table is not None:
         return Sheets(path, interface.table, added)
@@ -205,7 +205,7 @@ def _opened(bundle: Bundle, path: Path, added: tuple[str, ...]) -> Table | Sheet
 
 
 def _rows_at_a_time(bundle: Bundle) -> int:
-    """Return a number of whole batches: where a part ends changes no other row's last bit."""
+    """Return a multiple of whole batches, so that results do not depend on where parts end."""
     batch = bundle.plan.evaluation_batch
     return max(1, rows_at_a_time(bundle.interface.row, ROWS) // batch) * batch
 

@@ -1,8 +1,8 @@
-"""New rows in the format of the file that a model was trained on: CSV, Parquet, or a data frame.
+"""Reads new rows in the format of a model's training file, from CSV, Parquet or a data frame.
 
-A library of data frames has read the cells of a file already: the cell 7 may have been 7, 007 or
-7.0 there. Each cell of a frame is written again as the column is written in the file, so that a
-frame gives what its file gives. A cell whose text cannot be known is refused.
+A library of data frames has already parsed the cells of a file: the cell 7 may have been 7, 007 or
+7.0 there. So each cell of a frame is written again in the notation of the column in the file, and a
+frame gives the same rows as its file. A cell whose text cannot be known is refused.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 
 class Sheets:
-    """A file of new rows; it may have the target, and columns that the model does not use.
+    """A file of new rows, which may also have the target and further columns.
 
     Attributes:
         header: names of its columns.
     """
 
     def __init__(self, path: Path, table: Table, added: Sequence[str]) -> None:
-        """Read it.
+        """Read the file.
 
         Args:
-            table: of the file that the model was trained on.
-            added: names that the file must not have, as they are added to it.
+            table: definition of the file that the model was trained on.
+            added: names of the added columns, which the file must not have.
 
         Raises:
             DataError: the file is not a table.
-            UsageError: it lacks columns that the model needs, or has those that are added.
+            UsageError: it lacks columns that the model needs, or has one of the added ones.
         """
         self.path, self._table = path, table
         used = [column.name for column in _used(table)]
@@ -69,10 +69,10 @@ class Sheets:
                 )
 
     def parts(self, rows: int) -> Iterator[tuple[list[list[str]], Tensor]]:
-        """Yield up to so many rows at a time: all their cells, and the model's features (N, F).
+        """Yield up to `rows` rows at a time: all their cells, and the model's features (N, F).
 
         Raises:
-            DataError: a cell does not fit its column; file, row and column are named.
+            DataError: a cell does not fit its column; the message names file, row and column.
         """
         bare = dict(zip(self.header, map(trimmed, self._sheet.cells), strict=True))
         for column in _used(self._table):
@@ -93,10 +93,10 @@ class Sheets:
             yield cells[start : start + rows], features[start : start + rows]
 
     def _as_text(self, column: Column, cells: Any) -> Any:
-        """Return numbers and truths of Parquet, in a column of texts, as that column has them.
+        """Return Parquet's numbers and booleans, in a column of texts, in that column's notation.
 
         Raises:
-            DataError: that cannot be known of one.
+            DataError: the notation of one cannot be known.
         """
         kind = self._sheet.typed[column.name]
         if column.kind not in {"category", "yes or no"} or pa.types.is_temporal(kind):
@@ -108,10 +108,11 @@ class Sheets:
         return pa.array(texts, pa.string())
 
     def _as_written(self, cells_of: Callable[[str], Any]) -> Iterator[Column]:
-        """Yield the model's columns as this file writes them.
+        """Yield the model's columns with the notation of this file.
 
-        Numbers and dates of Parquet are what they are. Where commas separate the cells and none is
-        in a number, there are no decimal commas, so a point stands for one and not in thousands.
+        Numbers and dates of Parquet need none. If commas separate the cells, and no number contains
+        one, there are no decimal commas, so a point is a decimal point and does not separate
+        thousands.
         """
         columns, typed = self._table.columns, self._sheet.typed
         commas = [one.name for one in columns if one.kind == "number" and one.form == ","]
@@ -128,20 +129,20 @@ class Sheets:
 
 
 def features_of_frame(table: Table, frame: Any) -> Tensor:
-    """Return the model's features (N, F) of a data frame, as a file with these rows has them.
+    """Return the model's features (N, F) of a data frame, the same as from a file with these rows.
 
-    Text is read as in the file: in a column with decimal commas, "1.234" is 1234. A number is what
-    it is: there 1.234 is 1,234 of the file.
+    Text is read as in the file: in a column with decimal commas, "1.234" is 1234. A number stays
+    what it is: there, the number 1.234 corresponds to 1,234 in the file.
 
     Args:
-        table: of the file that the model was trained on.
-        frame: of pandas, polars or another library: it has `columns`, and gives the cells of one by
-            its name. It may have the target, and columns that the model does not use.
+        table: definition of the file that the model was trained on.
+        frame: of pandas, polars or another library: it has `columns`, and returns the cells of one
+            by its name. It may have the target, and columns that the model does not use.
 
     Raises:
         UsageError: it lacks a column that the model needs, or has it twice; or it has no rows.
-        DataError: a cell does not fit its column, or its text in the file cannot be known; row and
-            column are named.
+        DataError: a cell does not fit its column, or its text in the file cannot be known; the
+            message names row and column.
     """
     columns = {column.name: column for column in _used(table)}
     keys = _keys_of(frame, list(columns))
@@ -159,10 +160,10 @@ def _used(table: Table) -> list[Column]:
 
 
 def _keys_of(frame: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return what the frame calls columns that are known by their names in the file."""
+    """Return the frame's own names of columns, by their names in the file."""
     keys: dict[str, Any] = {}
     for place, key in enumerate(frame.columns):
-        if str(key) == f"Unnamed: {place}":  # pandas, where the header has no name
+        if str(key) == f"Unnamed: {place}":  # pandas' name for a column without one
             keys[f"column {place + 1}"] = key
     keys |= {name_of(str(key)): key for key in frame.columns}
     if missing := [name for name in names if name not in keys]:

@@ -1,8 +1,8 @@
-"""CSV files to numbers, by a strict grammar: what is not surely a number is refused by its place.
+"""Reads CSV files of numbers with a strict grammar, and refuses doubtful cells by position.
 
-A table is UTF-8 text (a byte order mark is taken off), with commas between cells and a header. A
+A table is UTF-8 text (a byte order mark is removed), with commas between cells and a header. A
 number is ASCII digits with at most one decimal point, an optional sign and an optional exponent;
-spaces around it do not count. So `1_000`, `1,5`, `0x10`, `nan` and digits of other scripts are
+surrounding spaces are ignored. So `1_000`, `1,5`, `0x10`, `nan` and digits of other scripts are
 refused, though Python would read some of them.
 """
 
@@ -32,7 +32,7 @@ LARGEST = torch.finfo(torch.float32).max
 
 
 class Table:
-    """A CSV file, of which a part is in memory at a time.
+    """A CSV file, of which one part is in memory at a time.
 
     Attributes:
         header: names of its columns.
@@ -43,7 +43,7 @@ class Table:
 
         Args:
             columns: that the model needs, in its order.
-            added: names that the file must not have, as they are added to it.
+            added: names of the added columns, which the file must not have.
 
         Raises:
             UsageError: the file cannot be read, or its header does not fit.
@@ -56,16 +56,17 @@ class Table:
         self._places = [places[column] for column in columns]
 
     def parts(self, rows: int) -> Iterator[tuple[list[list[str]], Tensor]]:
-        """Yield up to so many rows at a time: all their cells, and the model's features (N, F).
+        """Yield up to `rows` rows at a time: all their cells, and the model's features (N, F).
 
         Raises:
-            UsageError: a row has another length, or a cell is not a number; its line is named.
+            UsageError: a row has another length, or a cell is not a number; the message names its
+                line.
         """
         cells: list[list[str]] = []
         numbers: list[list[float]] = []
         count = 0
         with self._opened() as reader:
-            lines = filter(None, reader)  # an empty line is passed over, one before the header too
+            lines = filter(None, reader)  # empty lines are skipped, even before the header
             next(lines, [])
             for row in lines:
                 cells.append(row)
@@ -147,7 +148,7 @@ class Table:
 
 
 def _split_by_comma(row: list[str], header: list[str]) -> str:
-    """Say so where decimal commas have cut numbers in two."""
+    """Return a remark if decimal commas have cut numbers in two; else an empty text."""
     digits = sum(cell.strip().lstrip("+-").isdigit() for cell in row)
     if len(header) < len(row) <= 2 * len(header) and digits == len(row):
         return "; are there decimal commas? Write numbers with a decimal point"

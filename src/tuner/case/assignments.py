@@ -1,4 +1,4 @@
-"""NAME=VALUE as a person types it, read as values of a search space. Imports no Optuna."""
+"""Reads NAME=VALUE as a person types it into values of a search space. Imports no Optuna."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tuner.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TOLERANCE = 1e-8  # of a step between floats, as Optuna has it
+TOLERANCE = 1e-8  # of a step between floats, as in Optuna
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number; to Python, True and False are numbers as well."""
+    """Whether a value is a number, and not True or False, which Python counts as numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_whole(value: object, least: int, most: int | None = None) -> TypeGuard[int]:
-    """Whether a value is a whole number in a range, and neither True nor False."""
+    """Whether a value is an integer in a range, and not True or False."""
     if isinstance(value, bool) or not isinstance(value, int):
         return False
     return least <= value and (most is None or value <= most)
@@ -29,12 +29,12 @@ def is_whole(value: object, least: int, most: int | None = None) -> TypeGuard[in
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a hyperparameter can be: one of its choices, or a number in a range.
+    """The values that a hyperparameter can have: some choices, or the numbers in a range.
 
     Attributes:
-        choices: None: it is a number.
-        whole: whether it is a whole number.
-        step: None: any number in the range.
+        choices: None for a number.
+        whole: whether it is an integer.
+        step: None for any number in the range.
     """
 
     choices: tuple[Any, ...] | None = None
@@ -44,7 +44,7 @@ class Drawn:
     whole: bool = False
 
     def contains(self, value: float) -> bool:
-        """Whether a number is in the range, and on one of its steps."""
+        """Whether a number is in the range and on one of its steps."""
         steps = (value - self.low) / self.step if self.step else 0.0
         return self.low <= value <= self.high and abs(steps - round(steps)) < TOLERANCE
 
@@ -55,11 +55,11 @@ def parse_assignments(
     """Read NAME=VALUE pairs as values of a search space.
 
     Args:
-        drawn: what each hyperparameter can be; None: not known, so any literal is taken.
-        option: by which they were typed, for the message.
+        drawn: what each hyperparameter can be; None if unknown, so that any literal is accepted.
+        option: the option that they were typed for, for messages.
 
     Raises:
-        UsageError: no such hyperparameter, or a value that it cannot take.
+        UsageError: there is no such hyperparameter, or it cannot have such a value.
     """
     values: dict[str, Any] = {}
     for assignment in _one_by_one(assignments):
@@ -76,7 +76,7 @@ def parse_assignments(
 
 
 def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | None:
-    """Read NAME=VALUE pairs of a loop: what it asks for is known only when it runs.
+    """Read NAME=VALUE pairs of a loop; the names that it asks for are known only when it runs.
 
     Raises:
         UsageError: a pair has no value, or a name comes twice.
@@ -93,7 +93,7 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, Any] | Non
 
 
 def _one_by_one(assignments: Sequence[str]) -> list[str]:
-    """Divide NAME=VALUE,NAME=VALUE; what has another kind of comma in it stays as it is."""
+    """Divide NAME=VALUE,NAME=VALUE; an item with another kind of comma in it stays whole."""
     found = list[str]()
     for typed in assignments:
         pairs = split_pairs(typed)
@@ -102,7 +102,7 @@ def _one_by_one(assignments: Sequence[str]) -> list[str]:
 
 
 def split_pairs(typed: str) -> list[str]:
-    """Return the pairs of NAME=VALUE,NAME=VALUE; a comma in brackets or quotes is of a value.
+    """Return the pairs of NAME=VALUE,NAME=VALUE; a comma in brackets or quotes is part of a value.
 
     >>> split_pairs("betas=(0.9, 0.99),name='a,b'")
     ['betas=(0.9, 0.99)', "name='a,b'"]
@@ -120,11 +120,11 @@ def split_pairs(typed: str) -> list[str]:
             pairs.append("")
         else:
             pairs[-1] += letter
-    return typed.split(",") if depth or quote else pairs  # one alone is part of a text
+    return typed.split(",") if depth or quote else pairs  # an unpaired one is part of a text
 
 
 def written_out(value: Any) -> Any:
-    """Return a tuple, list or dictionary as its text: so a loop's choices of that kind are named.
+    """Return a tuple, list or dictionary as its text, which names such a choice of a loop.
 
     >>> written_out((0.9,  0.99)), written_out(3)
     ('(0.9, 0.99)', 3)
@@ -133,13 +133,13 @@ def written_out(value: Any) -> Any:
 
 
 def taken(typed: str, drawn: Drawn) -> Any:
-    """Return the value that NAME=VALUE gives a hyperparameter.
+    """Return the value that NAME=VALUE sets for a hyperparameter.
 
     Args:
-        typed: with the option before it, for the message.
+        typed: NAME=VALUE with its option, for messages.
 
     Raises:
-        UsageError: it cannot take that value.
+        UsageError: the hyperparameter cannot have that value.
     """
     text = typed.partition("=")[2]
     if drawn.choices is not None:
@@ -163,7 +163,7 @@ def literal(text: str) -> object:
     """Read a Python literal; anything else is a plain word."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python, of what looks like a slip in a program
+            warnings.simplefilter("ignore")  # Python's, about likely slips in a program
             value: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text

@@ -1,7 +1,7 @@
-"""The modules beside a case file: importable from any folder, and each case has its own.
+"""Makes the modules beside a case file importable from any folder; each case has its own.
 
-Python looks beside the script that it was started with. A case file is not that script, so the
-modules beside it are found here, while that case is the last one loaded.
+Python looks for modules beside the script that it was started with. A case file is not that script,
+so this module finds the modules beside the case that was loaded last.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _FromText(SourceFileLoader):
-    """Reads a module's text each time: bytecode on disk is trusted by the second of a change."""
+    """Reads a module's text each time: Python trusts bytecode on disk if the second matches."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - as its base has it
         """Compile the module."""
@@ -31,11 +31,11 @@ class _FromText(SourceFileLoader):
 
 
 class _Beside(MetaPathFinder):
-    """Finds modules in one folder, and remembers which.
+    """Finds modules in one folder, and remembers their names.
 
     Args:
         folder: of the case file.
-        names: the only ones that are looked for; None: all.
+        names: the only ones to look for; None for all.
     """
 
     def __init__(self, folder: str, names: frozenset[str] | None) -> None:
@@ -45,7 +45,7 @@ class _Beside(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a module is that stands beside the file; submodules find their own way."""
+        """Return where a module beside the file is; submodules are found by their packages."""
         if path is not None or (self.names is not None and fullname not in self.names):
             return None
         spec = PathFinder.find_spec(fullname, [self.folder], target)
@@ -57,11 +57,11 @@ class _Beside(MetaPathFinder):
 
 
 def make_importable(file: Path) -> None:
-    """Let a case file import what stands beside it, and forget what was beside another.
+    """Let a case file import the modules beside it, and forget those beside another.
 
-    A module of the same name beside another case stays with that case, which has imported it. One
-    that was edited since is read again. Standard modules are never shadowed; what the file imports
-    by name comes before an installed package of that name, anything else after it.
+    A module of the same name beside another case stays with that case, which has imported it. A
+    module that was edited since is read again. Standard modules are never shadowed. A module that
+    the file imports by name takes precedence over an installed package; any other module does not.
 
     Raises:
         CaseError: a file cannot be read, or is not Python.
@@ -80,7 +80,7 @@ def make_importable(file: Path) -> None:
 
 
 def _forget(names: frozenset[str]) -> None:
-    """Have the modules of these names imported anew, but for installed ones."""
+    """Forget modules of these names, except installed ones, so that they are imported again."""
     if not names:
         return
     for name, module in list(sys.modules.items()):

@@ -1,4 +1,4 @@
-"""What is wrong with a case is told when it is made: each fault with what would do."""
+"""Checks a case when it is made: each message names the fault and what would be accepted."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TASKS = ("classification", "multilabel", "regression")
 
 
 def check_case(case: Case) -> None:
-    """Refuse what the trainer could not use.
+    """Refuse a case that the trainer could not use.
 
     Raises:
-        CaseError: a field of the case is not as its contract says.
+        CaseError: a field of the case violates its contract.
     """
     if case.task not in TASKS:
         near = get_close_matches(str(case.task), TASKS, n=1)
@@ -64,7 +64,7 @@ def _check_guesses(case: Case) -> None:
 
 
 def _check_functions(case: Case) -> None:
-    """Refuse functions of training that contradict each other, and weights of no class."""
+    """Refuse functions of training that contradict each other, and weights without classes."""
     if case.step is not None and (case.loss is not None or case.class_weights is not None):
         raise CaseError(
             f"case {case.name!r}: `step` computes the loss itself; leave out loss and class_weights"

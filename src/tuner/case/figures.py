@@ -1,4 +1,4 @@
-"""How a score is written where it stands in a line: as fine as it needs, whatever its size."""
+"""Writes a score in a line of text, with as many digits as it needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 USUAL = 4  # decimals
 FEWEST, MOST = 3, 6  # significant digits of a small one, and of a large one
-TINY = 1e-6  # from here on down, with an exponent
+TINY = 1e-6  # at or below it, an exponent is used
 
 
 def score_text(score: float) -> str:
@@ -39,5 +39,5 @@ def mean_text(mean: float, deviation: float | None) -> str:
 def _decimals(score: float) -> int:
     if not score:
         return USUAL
-    before = math.floor(math.log10(abs(score))) + 1  # digits before the point; below 0 if small
+    before = math.floor(math.log10(abs(score))) + 1  # digits before the point; negative if small
     return max(FEWEST - before, min(USUAL, max(MOST - before, 0)))

@@ -1,8 +1,8 @@
-"""How the scores of tuner's own metrics are computed, of a whole model and of each row.
+"""Formulas of tuner's own metrics, for a whole model and for each row.
 
 Outputs are logits (N, classes) or (N, labels), or numbers (N, 1); targets are classes (N,), labels
-(N, labels) or numbers (N, 1). What is of each row takes NumPy's arrays as well, but for those of
-probabilities.
+(N, labels) or numbers (N, 1). Formulas for each row accept NumPy's arrays too, except those that
+use probabilities.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def is_wrong(outputs: Any, targets: Any) -> Any:
 
 
 def macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Average F1 over the classes that have rows, so that it does not depend on the guesses."""
+    """Return the mean F1 over the classes that have rows, whatever classes are predicted."""
     if targets.dim() == 2:
         return macro_f1_of_labels(outputs, targets)
-    import torch  # takes seconds, as the next does, and `tuner --help` needs neither
+    import torch  # slow to import, like the next, and `tuner --help` needs neither
     from sklearn.metrics import f1_score
 
     truth = targets.cpu().numpy()
@@ -38,7 +38,7 @@ def macro_f1(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def macro_f1_of_labels(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Average F1 over the labels that a row has."""
+    """Return the mean F1 over the labels that at least one row has."""
     said, truth = outputs > 0, targets > 0
     both, either = (said & truth).sum(dim=0), said.sum(dim=0) + truth.sum(dim=0)
     known = truth.any(dim=0)
@@ -47,15 +47,15 @@ def macro_f1_of_labels(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def jaccard(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean share of labels said and true, of all that are said or true."""
+    """Return the mean share of labels both predicted and true, among those predicted or true."""
     losses: Tensor = not_shared(outputs, targets)
     return 1 - losses.float().mean()
 
 
 def not_shared(outputs: Any, targets: Any) -> Any:
-    """Return one minus what said and true labels share, of all that are said or true: (N,).
+    """Return, for each row, one minus the share of common labels: (N,).
 
-    Of a row without labels that is said to have none, 0.
+    It is 0 for a row without labels for which none is predicted.
     """
     said, truth = outputs > 0, targets > 0
     either, both = (said | truth).sum(1), (said & truth).sum(1)
@@ -63,7 +63,7 @@ def not_shared(outputs: Any, targets: Any) -> Any:
 
 
 def exact_match(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the share of rows whose labels are all right."""
+    """Return the share of rows with all labels right."""
     losses: Tensor = differs(outputs, targets)
     return 1 - losses.mean()
 
@@ -94,12 +94,12 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def log_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean surprise."""
+    """Return the mean of `surprise`."""
     return surprise(outputs, targets).mean()
 
 
 def surprise(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return minus the logarithm of the probability of each row's class."""
+    """Return minus the logarithm of the probability of each row's true class."""
     return -outputs.double().log_softmax(dim=1).gather(1, targets[:, None])[:, 0]
 
 
@@ -109,11 +109,11 @@ def brier_score(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def squared_distance(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the squared distance of probabilities from the truth; of two classes, half of it.
+    """Return the squared distance of each row's probabilities from the truth.
 
-    As scikit-learn has it: of two classes it is that of the one probability.
+    For two classes it is half of that, as in scikit-learn: the squared error of one probability.
     """
     distance = outputs.double().softmax(dim=1)
-    rows = targets.new_ones(len(targets)).cumsum(0) - 1  # 0, 1, ...: made where the targets are
+    rows = targets.new_ones(len(targets)).cumsum(0) - 1  # 0, 1, ... on the device of the targets
     distance[rows, targets] -= 1
     return distance.square().sum(dim=1) * (0.5 if outputs.shape[1] == 2 else 1.0)

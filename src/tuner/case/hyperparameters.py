@@ -10,7 +10,7 @@ from tuner.errors import CaseError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """What the trainer reads. A case derives its own from this and adds what its model reads.
+    """The hyperparameters that the trainer reads. A case's subclass adds those of its model.
 
     >>> @dataclass(frozen=True, slots=True, kw_only=True)
     ... class Mine(Hyperparameters):
@@ -27,13 +27,13 @@ class Hyperparameters:
     step_lr: bool = False
     step_size: int = 5  # epochs; read only when step_lr
     gamma: float = 0.1  # read only when step_lr
-    one_cycle: bool = False  # rise to learning_rate, then fall to nothing; not with step_lr
+    one_cycle: bool = False  # rise to learning_rate, then fall to zero; not with step_lr
     early_stopping: bool = False
     patience: int = 5  # epochs without a better validation score; read only when early_stopping
     label_smoothing: float = 0.0  # classification only
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself, wherever it comes from.
+        """Refuse contradictory values.
 
         Raises:
             CaseError: step_lr and one_cycle are both on.
@@ -46,12 +46,13 @@ class Hyperparameters:
 
 
 def fields_added_since(kind: type[Hyperparameters]) -> dict[str, Any]:
-    """Return the defaults of the fields that come from tuner, as the class has them that adds them.
+    """Return the defaults of tuner's own fields, as the classes define them that add them.
 
-    A case may have other defaults for its own baseline; those say nothing of what was before.
+    A case may set other defaults for its own baseline; these do not tell how studies behaved before
+    the fields existed.
     """
     found: dict[str, Any] = {}
-    for base in kind.__mro__:  # the most general last
+    for base in kind.__mro__:  # the most general class last
         if is_dataclass(base) and base.__module__.startswith(("tuner.models.", "tuner.case.")):
             found |= {field.name: field.default for field in fields(base)}
     return {name: default for name, default in found.items() if default is not MISSING}

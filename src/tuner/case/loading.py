@@ -1,4 +1,4 @@
-"""Find and import cases: the shipped ones by name, a person's own by the path of its file."""
+"""Finds and imports cases: the shipped ones by name, a user's own by the path of its file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tuner.naming import last_words, option_words
 
 
 def case_names() -> list[str]:
-    """Names of the cases that ship with tuner: the files in `cases`, none of them imported."""
+    """Return the names of the cases that ship with tuner, without importing their files."""
     folder = Path(__file__).parents[1] / "cases"
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
 def check_reference(reference: str) -> None:
-    """Refuse a name that no case has, and a path that is not a file; nothing is imported.
+    """Refuse an unknown name, and a path that is not a file, without importing anything.
 
     Raises:
-        UsageError: no case of that name.
-        CaseError: the file does not exist, or has a name that no study can keep.
+        UsageError: there is no case of that name.
+        CaseError: the file does not exist, or its name cannot be stored in a study.
     """
     if door_of(reference):
         return
@@ -45,7 +45,7 @@ def check_reference(reference: str) -> None:
         return
     try:
         found = Path(reference).is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # a name that is impossible for a file
         found = False
     if not found:
         raise CaseError(f"no case file {Path(reference)}; name a Python file that defines CASE")
@@ -59,9 +59,9 @@ def check_reference(reference: str) -> None:
 
 
 def _instead(reference: str) -> UsageError | None:
-    """Build the error for a name that is a folder or a file, with what to type; None: it is not."""
+    """Return an error with what to type if a name is a folder or a file; otherwise None."""
     path, found = Path(reference), None
-    with suppress(OSError, ValueError):  # a name that no file can have
+    with suppress(OSError, ValueError):  # a name that is impossible for a file
         if reference and path.is_dir():
             found = _of_folder(path)
         elif path.is_file():
@@ -74,7 +74,7 @@ def _instead(reference: str) -> UsageError | None:
 
 
 def _of_folder(folder: Path) -> str:
-    """Say what to type for a folder: its first case or loop, or the way of pictures."""
+    """Return what to type for a folder: its first case or loop, or the command for pictures."""
     for path in sorted(folder.glob("*.py")):
         within = contents_of(path)
         if within.may_have_case or within.loops:
@@ -86,17 +86,17 @@ def _of_folder(folder: Path) -> str:
 
 
 def refuse_without_case(reference: str) -> None:
-    """Refuse a file that surely defines no case; it is read, and not run.
+    """Refuse a file that certainly defines no case, by reading it without running it.
 
     Raises:
-        CaseError: it does not. Where it has a loop, the command for that is named.
+        CaseError: it defines none. If it has a loop, the message names the command for that.
     """
     if is_file(reference) and not contents_of(Path(reference)).may_have_case:
         raise _without_case(reference)
 
 
 def _without_case(reference: str) -> CaseError:
-    """Build the error for a file without a case; where it has a loop, with the command for that."""
+    """Return the error for a file without a case; if it has a loop, with the command for that."""
     found = contents_of(Path(reference))
     if not found.loops:
         return CaseError(
@@ -114,12 +114,12 @@ def _without_case(reference: str) -> CaseError:
 
 
 def load_case(reference: str) -> Case:
-    """Import a case by name, or by the path of its file (anything that ends in .py).
+    """Import a case by name, or by the path of its file (anything that ends with .py).
 
-    A case that a door makes has still to be settled by its data (`Case.settled`).
+    A case of a door still has to be settled by its data (`Case.settled`).
 
     Raises:
-        UsageError: no case of that name, or options that the door does not take.
+        UsageError: there is no case of that name, or the door does not have such options.
         CaseError: the file does not exist, cannot be imported, or defines no CASE.
     """
     check_reference(reference)
@@ -139,13 +139,13 @@ def load_named_case(name: str, reference: str, file: str | None) -> Case:
     """Import the case that a stored study or model names.
 
     Args:
-        name: of the case, as stored.
-        reference: how it was called then. A file named so is not run: what comes from a stranger
-            must not choose what code runs here.
+        name: stored name of the case.
+        reference: stored reference of the case. If it names a file, that is not run: a study from a
+            stranger must not choose what code runs here.
         file: the file of a user's own case, as the user names it now.
 
     Raises:
-        CaseError: it is a user's own and its file is not named, or that defines another case.
+        CaseError: it is a user's own and its file is not named, or defines another case.
     """
     if file is None and is_file(str(reference)):
         raise CaseError(
@@ -166,20 +166,20 @@ def _through(door: str, reference: str) -> Case:
 
 
 def import_file(path: Path) -> Any:
-    """Run a file of the user's as a module, with what stands beside it importable.
+    """Run a user's file as a module, with the modules beside it importable.
 
     Raises:
-        CaseError: it raises, or exits.
+        CaseError: it raises an exception, or exits.
     """
     name = module_name(path)
     module = ModuleType(name)
     module.__file__ = str(path)
     make_importable(path)
     if package := package_of(path)[0]:
-        module.__package__ = package  # what the file's relative imports begin at
+        module.__package__ = package  # the base of the file's relative imports
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
-        # Compiled here: bytecode kept on disk is trusted by the second of the last change.
+        # Compiled here, because Python trusts bytecode on disk if the second of the change matches.
         code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
         with ONE_AT_A_TIME:  # it may seed a generator and draw its data
             exec(code, module.__dict__)  # noqa: S102 - the user names this file to have it run
@@ -195,7 +195,7 @@ def import_file(path: Path) -> Any:
 
 
 def _where_it_is(error: BaseException) -> str:
-    """Say how a module is found that stands in the current folder, and not beside the file."""
+    """Return how to import a module that is in the current folder, and not beside the file."""
     top = (getattr(error, "name", None) or "").partition(".")[0]
     if not isinstance(error, ModuleNotFoundError) or not top:
         return ""
@@ -206,6 +206,6 @@ def _where_it_is(error: BaseException) -> str:
 
 
 def module_name(path: Path) -> str:
-    """Return the name that a file of the user's has as a module: no other module's."""
+    """Return the name of a user's file as a module, which is unique."""
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
     return f"tuner_case_{path.stem}_{digest}"

@@ -1,7 +1,7 @@
-"""What a model is scored by: a metric is one value that knows all that depends on it.
+"""Metrics: each is one value that knows everything that depends on the choice of a metric.
 
-No other module compares the name of a metric. It asks the metric: which way is better, how is it
-written, what is its value on these rows.
+No other module compares names of metrics. Instead it asks the metric: which direction is better,
+how is a score written, what is the score of these rows.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 Direction = Literal["maximize", "minimize"]
 Task = Literal["classification", "multilabel", "regression"]
-LOOP = "loop"  # what stands for the task of a loop of the user's own, which reports its score
+LOOP = "loop"  # takes the place of the task for a user's own loop, which reports its score
 
-# Standard deviation of a normally distributed error's absolute value, as a share of its mean; and
-# that of its square.
+# Standard deviation of the absolute value of a normally distributed error, as a share of its mean;
+# and the same for its square.
 SPREAD_OF_ABSOLUTE_ERROR = math.sqrt(math.pi / 2 - 1)
 SPREAD_OF_SQUARED_ERROR = math.sqrt(2)
 
 
 def sign_of(direction: Direction) -> Literal[1, -1]:
-    """Return 1 where more is better, -1 where less is."""
+    """Return 1 if a higher score is better, -1 if a lower one is."""
     return 1 if direction == "maximize" else -1
 
 
@@ -40,22 +40,22 @@ class Metric:
     """A score of a model on rows.
 
     Attributes:
-        name: under which a study keeps it.
+        name: under which a study stores it.
         title: as a person writes it.
-        loss_title: of what `loss` returns.
-        direction: which way is better.
-        perfect: the score that cannot be beaten; None: not known.
+        loss_title: name of the result of `loss`.
+        direction: in which scores are better.
+        perfect: the best possible score; None if there is none.
         per_cent: whether it is a share that is written in per cent.
-        spread: standard deviation of a row's loss as a share of the mean loss; None where a row is
-            right or wrong.
-        compute: outputs and targets -> the score, of no dimensions.
-        rows: outputs and targets -> the loss of each row, (N,); None where a row has none. It
-            takes NumPy's arrays as well, unless it needs probabilities.
-        needs_probability: whether it asks for probabilities rather than for the likeliest class.
-        own_units: whether it takes numbers in the target's own units rather than standardised.
-        of_target: what a score is called in the units of the target; None: it has other units.
-        surrogate: a score of the same outputs that tells models apart by fewer rows, because it
-            counts how sure they are and not only whether they are right; None: this metric does.
+        spread: standard deviation of a row's loss as a share of the mean loss; None if rows are
+            either right or wrong.
+        compute: (outputs, targets) -> the score, a tensor of no dimensions.
+        rows: (outputs, targets) -> the loss of each row, (N,); None if rows have none. It accepts
+            NumPy's arrays too, unless it needs probabilities.
+        needs_probability: whether it needs probabilities instead of the most likely class.
+        own_units: whether it takes numbers in the target's own units instead of standardised ones.
+        of_target: name of a score in the units of the target; None if it has other units.
+        surrogate: a score of the same outputs that distinguishes models with fewer rows, because it
+            counts how sure they are and not only whether they are right; None to use this metric.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Metric:
     surrogate: Metric | None = None
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Score a model: a tensor of no dimensions.
+        """Return the score of a model, a tensor of no dimensions.
 
         Args:
             outputs: logits (N, classes), or numbers (N, 1).
@@ -83,15 +83,15 @@ class Metric:
         return self.compute(outputs, targets)
 
     def by_row(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
-        """Return the loss of each row (N,): 1 where it is wrong, or its absolute or squared error.
+        """Return the loss of each row (N,): 1 if it is wrong, or its absolute or squared error.
 
-        None for a metric that only many rows have together. Arguments are those of `score`.
+        None for a metric that is defined only for many rows together. Arguments as in `score`.
         """
         return None if self.rows is None else self.rows(outputs, targets)
 
     @property
     def sign(self) -> Literal[1, -1]:
-        """1 where more is better, -1 where less is."""
+        """1 if a higher score is better, -1 if a lower one is."""
         return sign_of(self.direction)
 
     def better(self, score: float, other: float) -> bool:
@@ -99,48 +99,49 @@ class Metric:
         return self.sign * score > self.sign * other
 
     def loss(self, score: float) -> float:
-        """Turn a score so that less is better, and 0 is perfect where that is known.
+        """Convert a score so that lower is better, and 0 is perfect if there is a perfect score.
 
-        Accuracy becomes the error; a profit becomes a loss, under zero.
+        Accuracy becomes the error; a profit becomes a loss, below zero.
         """
         return -self.sign * (score - (self.perfect or 0.0))
 
     def standard_error(self, loss: float, rows: int) -> float:
-        """Return how far a mean loss over so many rows is likely to be from that over all rows."""
+        """Return the standard error of a mean loss over a number of rows."""
         if self.spread is None:
-            # None wrong of n is no proof that none ever is: half a row more, wrong (Jeffreys).
+            # No errors in n rows do not prove that there never are: count half a wrong row more
+            # (Jeffreys).
             share = (loss * rows + 0.5) / (rows + 1)
             return math.sqrt(share * (1 - share) / rows)
         return self.spread * loss / math.sqrt(rows)
 
     @property
     def level_title(self) -> str:
-        """What a sentence calls the level of a model: its error or loss, else the score."""
+        """Name of a model's level in a sentence: its error or loss, else the score."""
         return self.title if self.rows is None else self.loss_title
 
     @property
     def factor(self) -> Literal[1, 100]:
-        """What a score, loss or difference is multiplied by to be written."""
+        """Factor by which a score, loss or difference is multiplied for writing."""
         return 100 if self.per_cent else 1
 
     @property
     def unit(self) -> str:
-        """What is written behind a score or a loss."""
+        """Unit written after a score or a loss."""
         return " %" if self.per_cent else ""
 
     @property
     def unit_of_difference(self) -> str:
-        """What is written behind the difference of two scores."""
+        """Unit written after the difference of two scores."""
         return " points" if self.per_cent else ""
 
     def write_difference(self, difference: float) -> str:
-        """Write a difference of two scores in a sentence: 3.1 points, or 0.0096."""
+        """Return the difference of two scores for a sentence: 3.1 points, or 0.0096."""
         if self.per_cent:
             return f"{self.factor * difference:.1f}{self.unit_of_difference}"
         return f"{difference:.2g}"
 
     def variance_of_rows(self, loss: float, rows: int) -> float:
-        """Return the variance that so many rows bring into a mean loss near this one."""
+        """Return the variance of a mean loss of about this size, due to the choice of the rows."""
         return (loss * (1 - loss) if self.spread is None else (self.spread * loss) ** 2) / rows
 
 
@@ -168,7 +169,7 @@ ACCURACY = Metric(
     rows=formulas.is_wrong,
     surrogate=BRIER,
 )
-# Without a surrogate: it is also of several labels a row, which the Brier score here is not.
+# It has no surrogate because it is also for several labels per row, which our Brier score is not.
 MACRO_F1 = Metric(
     name="macro_f1",
     title="macro F1",
@@ -215,8 +216,8 @@ LOG_LOSS = Metric(
     rows=formulas.surprise,
     needs_probability=True,
 )
-# Of several labels a row: Godbole & Sarawagi 2004, "Discriminative Methods for Multi-labeled
-# Classification", section 4.1, call it accuracy. Its losses lie between 0 and 1, so their variance
+# For several labels per row; Godbole & Sarawagi 2004, "Discriminative Methods for Multi-labeled
+# Classification", section 4.1, call it accuracy. Its losses are between 0 and 1, so their variance
 # is at most that of losses that are 0 or 1.
 JACCARD = Metric(
     name="jaccard",
@@ -242,7 +243,7 @@ EXACT_MATCH = Metric(
 )
 _OURS = (ACCURACY, MACRO_F1, LOG_LOSS, BRIER, JACCARD, EXACT_MATCH, MAE, MSE)
 METRICS = {one.name: one for one in _OURS}
-METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all are reported
+METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is the default; all are reported
     "classification": (ACCURACY, MACRO_F1),
     "multilabel": (JACCARD, EXACT_MATCH, MACRO_F1),
     "regression": (MAE, MSE),
@@ -250,17 +251,17 @@ METRICS_OF: dict[Task, tuple[Metric, ...]] = {  # the first is searched for, all
 
 
 def metric_named(name: str, task: Task | None = None) -> Metric:
-    """Return the metric that a study names: of tuner, of scikit-learn, or a user's to be read.
+    """Return the metric that a study names: tuner's, scikit-learn's, or a user's to be read.
 
     Args:
-        task: of the study; None: the first that has a metric of this name.
+        task: of the study; None for the first task that has a metric of this name.
 
     Raises:
         StoreError: no metric has this name.
     """
     if name in METRICS:
         return METRICS[name]
-    from tuner.case.scorers import stored  # imports scikit-learn only for a name of its own
+    from tuner.case.scorers import stored  # imports scikit-learn for its names only
 
     if (found := stored(name, task)) is None:
         raise StoreError(
@@ -272,7 +273,7 @@ def metric_named(name: str, task: Task | None = None) -> Metric:
 
 
 def reported_metric(name: str, direction: Direction) -> Metric:
-    """Return the metric of a loop, which computes its score itself and reports the number."""
+    """Return the metric of a loop, which reports its score as a number."""
 
     def refuse(outputs: Tensor, targets: Tensor) -> Tensor:
         raise TypeError(
@@ -310,11 +311,11 @@ def scores(
     targets: Tensor,
     undo: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, float]:
-    """Score a model by several metrics, by name; nan where one cannot be computed on these rows.
+    """Score a model by several metrics, by name; nan if one is undefined for these rows.
 
     Args:
-        outputs: those of `Metric.score`; so are the targets.
-        undo: gives standardised numbers back in the target's own units; None: there are none.
+        outputs: as in `Metric.score`; so are the targets.
+        undo: converts standardised numbers to the target's own units; None if there are none.
     """
     found = {}
     for metric in metrics:

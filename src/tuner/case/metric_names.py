@@ -1,4 +1,4 @@
-"""Names of metrics, known without torch: a mistyped one is refused at once."""
+"""Names of metrics, checked without torch, so that a mistyped one is refused at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OWN = ("accuracy", "brier_score", "exact_match", "jaccard", "log_loss", "macro_f
 
 
 def check_metric(name: str) -> None:
-    """Refuse a name that no metric has, of whatever task.
+    """Refuse a name that no metric of any task has.
 
     Raises:
         UsageError: neither tuner nor scikit-learn has it.

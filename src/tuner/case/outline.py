@@ -1,8 +1,8 @@
-"""What a case file says of its search space, read and not run: in milliseconds, without torch.
+"""Reads the search space of a case file without running it: in milliseconds, without torch.
 
-Only what is written plainly is read: `trial.suggest_...("name", ...)` in the function that the file
-hands to `Case(suggest=...)`. Where a name is computed, or the trial is passed to another function,
-nothing is said, and the case has to be imported to know.
+It reads only plain calls: `trial.suggest_...("name", ...)` in the function that the file passes to
+`Case(suggest=...)`. If a name is computed, or the trial is passed to another function, the outline
+is unknown, and the case has to be imported.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-LOOPS = ("objective", "train")  # what the function of a loop is usually called
-ORDER = ("low", "high", "step")  # of the arguments after the name, as far as they may stand
-# Importing the file says which of them it was, and why.
+LOOPS = ("objective", "train")  # usual names of the function of a loop
+ORDER = ("low", "high", "step")  # of the positional arguments after the name
+# Importing the file tells which of these errors it was, and why.
 UNREADABLE = (OSError, ValueError, SyntaxError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file defines, as far as it can be read.
+    """The definitions in a file, as far as they can be read.
 
     Attributes:
         may_have_case: whether it may define CASE.
-        loops: names of its functions that can be called with a trial; the usual names first.
-        says_direction: whether it says which way their score is better.
+        loops: names of its functions that can be called with a trial, usual names first.
+        says_direction: whether it says in which direction their score is better.
     """
 
     may_have_case: bool
@@ -41,7 +41,7 @@ class Contents:
 
 
 def contents_of(path: Path) -> Contents:
-    """Return what a file defines; one that cannot be read may define a case."""
+    """Return the definitions in a file; an unreadable file may have a case."""
     try:
         tree = syntax_of(path.read_bytes())
     except UNREADABLE:
@@ -63,9 +63,9 @@ def contents_of(path: Path) -> Contents:
 
 
 def _loops_among(functions: Iterable[ast.FunctionDef]) -> tuple[str, ...]:
-    """Return the names of those that can be called with a trial, the usual names first.
+    """Return the names of functions that can be called with a trial, usual names first.
 
-    Beside an `objective(trial)`, a `train(epoch)` is a part of it.
+    Beside an `objective(trial)`, a `train(epoch)` is a helper of it.
     """
     taking = [one for one in functions if _takes_a_trial(one)]
     usual = [one for one in taking if one.name in LOOPS]
@@ -75,22 +75,22 @@ def _loops_among(functions: Iterable[ast.FunctionDef]) -> tuple[str, ...]:
 
 
 def _takes_a_trial(function: ast.FunctionDef) -> bool:
-    """Whether a function has one argument that must be given, and that can be a trial."""
+    """Whether a function has one required argument, and that can be a trial."""
     needed = needed_arguments(function)
     return len(needed) == 1 and (needed[0].arg == "trial" or function.name in LOOPS)
 
 
 def needed_arguments(function: ast.FunctionDef) -> list[ast.arg]:
-    """Return the arguments that a function has to be given by their places."""
+    """Return the required positional arguments of a function."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     return arguments[: len(arguments) - len(function.args.defaults)]
 
 
 def outline_of(path: Path) -> Mapping[str, Drawn | None] | None:
-    """Return what each hyperparameter of a case file can be; None where the file does not tell.
+    """Return what each hyperparameter of a case file can be; None if the file does not show it.
 
-    A value is None where the file computes what the hyperparameter can be. An unchanged file is
-    parsed once: a server is asked for the same few again and again.
+    A value is None if the file computes what the hyperparameter can be. An unchanged file is parsed
+    once: a server is asked for the same few files again and again.
     """
     try:
         return _outline_in(path.read_bytes())
@@ -105,7 +105,7 @@ def _outline_in(content: bytes) -> Mapping[str, Drawn | None] | None:
 
 
 def _suggest_of(tree: ast.Module) -> ast.FunctionDef | None:
-    """Return the function that is handed to Case as `suggest`."""
+    """Return the function that is passed to Case as `suggest`."""
     functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
     named = [
         keyword.value.id
@@ -141,7 +141,7 @@ def _drawn_in(suggest: ast.FunctionDef) -> dict[str, Drawn | None] | None:
 
 
 def _joined(one: Drawn | None, other: Drawn | None) -> Drawn | None:
-    """Return what has both, as `tuner.case.space.joined` does; None: they are drawn in two ways."""
+    """Return the union of both, like `tuner.case.space.joined`; None if their kinds differ."""
     if one is None or other is None or one == other:
         return other if one == other else None
     same = one.whole == other.whole and one.step == other.step

@@ -1,9 +1,9 @@
-"""How a case is named: a shipped one by its name, a file by its path, a door with its options.
+"""References to cases: a shipped one by name, a file by its path, a door with its options.
 
-A training loop of the user's own is a function in a file: `train.py:objective`.
+A user's own training loop is a function in a file: `train.py:objective`.
 
-A door makes a case of what a user has: `table --data houses.csv --target price`. As text a
-reference is what a person types after `tuner study`, and so it is stored.
+A door makes a case from a user's data: `table --data houses.csv --target price`. As text, a
+reference is what a person types after `tuner study`, and it is stored like that.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOP = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
-DOORS: tuple[str, ...] = ("images", "table")  # a folder of `tuner.own` each
+DOORS: tuple[str, ...] = ("images", "table")  # each is a folder of `tuner.own`
 
 
 def is_file(reference: str) -> bool:
-    """Whether a case is a file of the user's."""
+    """Whether a reference is a user's file."""
     return reference.endswith(".py") and door_of(reference) is None
 
 
 def is_loop(reference: str) -> bool:
-    """Whether it is a training loop of the user's own, and no case."""
+    """Whether a reference is a user's own training loop, and not a case."""
     return LOOP.fullmatch(reference) is not None
 
 
@@ -45,24 +45,24 @@ def parts_of_loop(reference: str) -> tuple[Path, str]:
 
 
 def door_of(reference: str) -> str | None:
-    """Return the door that a reference goes through; None for a case with a name or a file."""
+    """Return the door of a reference; None for a case with a name or a file."""
     first = reference.partition(" ")[0]
     return first if first in DOORS else None
 
 
 def to_door(door: str, options: Mapping[str, str]) -> str:
-    """Return the reference to a door with these options, by their names."""
+    """Return the reference to a door with these options, given by name."""
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     return shlex.join([door, *words])
 
 
 def options_of(reference: str) -> dict[str, str]:
-    """Return the options that a reference to a door gives it, by their names.
+    """Return the options in a reference to a door, by name.
 
-    Each is written as `--name value`, as `to_door` does, or as `--name=value`.
+    Each is written as `--name value`, as by `to_door`, or as `--name=value`.
 
     Raises:
-        ValueError: the text is not written so.
+        ValueError: the text is not of this form.
     """
     words, options = shlex.split(reference)[1:], dict[str, str]()
     while words:

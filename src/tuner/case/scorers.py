@@ -1,7 +1,7 @@
-"""Metrics by name, any of scikit-learn's scorers that fits a task, and functions of a user's own.
+"""Metrics by name, including scikit-learn's scorers that fit a task, and users' functions.
 
-A scorer is asked in the way that scikit-learn documents, with a model, features and targets. The
-model is one that repeats what a network has said. Nothing private is read of it.
+A scorer is called as scikit-learn documents it, with a model, features and targets. The model is a
+stand-in that returns the outputs of a network. Nothing private of the scorer is read.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Values = NDArray[np.generic]
 
 Needs = Literal["class", "probability", "number"]
-NEGATED = "neg_"  # scikit-learn's, of a loss that is turned so that more is better
-OURS = {  # what is counted over the classes that have rows, or in losses a row
+NEGATED = "neg_"  # scikit-learn's prefix for a loss with its sign changed
+OURS = {  # metrics over the classes that have rows, or with a loss for each row
     "f1_macro": "macro_f1",
     "neg_brier_score": "brier_score",
     "neg_log_loss": "log_loss",
@@ -54,14 +54,14 @@ TITLES = {
     "root_mean_squared_error": "RMSE",
 }
 PER_CENT = ("balanced_accuracy", "f1", "jaccard", "precision", "recall", "top_k_accuracy")
-UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # of which no score is the best
-# In standardised units as the mean squared error is, and whatever the units.
+UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # have no best score
+# In standardised units, like the mean squared error; and those without units.
 STANDARDISED = ("root_mean_squared_error", "r2", "explained_variance", "max_error")
 OF_A_USER = re.compile(r"(?P<title>.+) \((?P<direction>maximize|minimize)\)", re.DOTALL)
 
 
 class _Said:
-    """A model that says again what another has said of the same rows.
+    """A stand-in for a model; it returns outputs that are already known.
 
     Attributes:
         asked: names of the methods that were called.
@@ -72,7 +72,7 @@ class _Said:
 
         self._estimator_type = "regressor" if task == "regression" else "classifier"
         self._values, self._task = values, task
-        # Of labels, as scikit-learn tells them from classes: `type_of_target` of this is theirs.
+        # For labels an identity matrix: scikit-learn's `type_of_target` takes it for labels.
         labels = task == "multilabel"
         self.classes_ = np.eye(classes, dtype=int) if labels else np.arange(classes)
         self.asked: set[str] = set()
@@ -90,7 +90,7 @@ class _Said:
         )
 
     def fit(self, features: object, targets: object) -> _Said:
-        """Learn nothing; a model has to have it."""
+        """Do nothing; scikit-learn requires the method."""
         del features, targets
         return self
 
@@ -107,7 +107,7 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Scorer:
-    """A scorer of scikit-learn's as a metric computes."""
+    """A scorer of scikit-learn as the `compute` of a metric."""
 
     name: str
     task: Task
@@ -120,7 +120,7 @@ class _Scorer:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """A function of a user's as a metric computes."""
+    """A user's function as the `compute` of a metric."""
 
     function: Callable[[Any, Any], float]
     title: str
@@ -135,7 +135,7 @@ class _Own:
 
 @dataclass(frozen=True, slots=True)
 class _OnlyNamed:
-    """A user's metric as a study names it, whose function is in the case's file."""
+    """A user's metric known only by its stored name; its function is in the case's file."""
 
     name: str
 
@@ -150,12 +150,12 @@ def make_metric(
     needs: Needs = "class",
     name: str = "",
 ) -> Metric:
-    """Make a metric of a function, for `Case(metrics=...)`.
+    """Make a metric from a function, for `Case(metrics=...)`.
 
-    The function is called as those in `sklearn.metrics` are, with the truth and what a model says
-    of as many rows, and returns a number. For classes, the truth is (N,) whole numbers, the places
-    of the classes; for labels, (N, labels) of 0 and 1. For a regression, both are (N,) numbers in
-    the target's own units.
+    The function is called like those in `sklearn.metrics`, with the truth and a model's predictions
+    for the same rows, and returns a number. For classes, the truth is (N,) integers, the indices of
+    the classes; for labels, (N, labels) of 0 and 1. For a regression, both are (N,) numbers in the
+    target's own units.
 
     >>> import numpy
     >>> def caught(truth, guess):
@@ -166,14 +166,14 @@ def make_metric(
     'caught (maximize)'
 
     Args:
-        function: (truth, said) -> a number. It must not change its arguments.
-        direction: which way is better.
-        needs: what is said of a row of a classification: the likeliest "class" (N,), or the
-            "probability" of each class (N, classes). "number": of a regression.
-        name: empty: the function's own.
+        function: (truth, predictions) -> a number. It must not change its arguments.
+        direction: in which scores are better.
+        needs: the predictions that it takes: for a classification the most likely "class" (N,), or
+            the "probability" of each class (N, classes); for a regression "number".
+        name: empty for the function's own.
 
     Raises:
-        CaseError: `direction` or `needs` is another word, or it has no name.
+        CaseError: `direction` or `needs` is not one of these words, or there is no name.
     """
     title = name or str(getattr(function, "__name__", ""))
     for what, got, known in (
@@ -189,7 +189,7 @@ def make_metric(
 
 
 def metric_from(given: object, task: Task) -> Metric:
-    """Return the metric that a case or a person names: a metric, a name, or a function.
+    """Return the metric that a case or a person gives: a metric, a name, or a function.
 
     Raises:
         UsageError: no metric of this task has this name.
@@ -210,7 +210,7 @@ def named(name: str, task: Task) -> Metric:
     """Return a metric of a task by its name.
 
     Raises:
-        UsageError: none has it; the nearest names are given.
+        UsageError: no metric has it; the message suggests the nearest names.
     """
     found = _known(name, task)
     if found is None:
@@ -225,7 +225,7 @@ def named(name: str, task: Task) -> Metric:
 
 @lru_cache
 def names_for(task: Task) -> tuple[str, ...]:
-    """Return the names of all metrics that fit a task, as they may be typed."""
+    """Return the names of all metrics that fit a task, as a person may type them."""
     from sklearn.metrics import get_scorer_names
 
     ours = [one for one in METRICS if _fits_ours(one, task)]
@@ -233,7 +233,7 @@ def names_for(task: Task) -> tuple[str, ...]:
 
 
 def stored(name: str, task: Task | None = None) -> Metric | None:
-    """Return the metric that a study of a task keeps under a name; None: there is none."""
+    """Return the metric that a study of a task stores under a name; None if there is none."""
     if own := OF_A_USER.fullmatch(name):
         direction: Any = own["direction"]
         return _of_user(own["title"], direction, _OnlyNamed(own["title"]), probability=False)
@@ -266,7 +266,7 @@ def _fits_ours(name: str, task: Task) -> bool:
 
 
 def _asked(scorer: str, task: Task) -> set[str] | None:
-    """Return what a scorer asks of a model, by asking it; None where it does not fit the task."""
+    """Return which methods of a model a scorer calls, by trying it; None if it does not fit."""
     import numpy as np
 
     if task == "regression":
@@ -284,10 +284,10 @@ def _asked(scorer: str, task: Task) -> set[str] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             score = _score(scorer, said, truth)
-    except Exception:  # whatever scikit-learn raises for targets of another kind
+    except Exception:  # whatever scikit-learn raises for targets of the wrong kind
         return None
     if task != "regression" and _asked(scorer, "regression") is not None:
-        return None  # it would take the numbers of classes for quantities
+        return None  # it would treat the numbers of classes as quantities
     return said.asked if np.isfinite(score) else None
 
 
@@ -322,7 +322,7 @@ def _of_scorer(scorer: str, task: Task, probability: bool) -> Metric:
 
 
 def _of_user(title: str, direction: Direction, compute: Any, probability: bool) -> Metric:
-    """Return a metric whose look follows from its name, as a report knows no more of it."""
+    """Return a metric whose format follows from its name, which is all that a report knows."""
     return Metric(
         name=f"{title} ({direction})",
         title=title,
@@ -348,7 +348,7 @@ def _as_arrays(outputs: Tensor, targets: Tensor) -> tuple[Values, Values]:
 
 
 def _decided(values: Values, task: Task) -> Values:
-    """Return the likeliest class (N,) of probabilities, labels (N, L), or numbers as they are."""
+    """Return the most likely class (N,), labels (N, L), or numbers unchanged."""
     if task == "multilabel":
         labels: Values = (values > 0.5).astype(int)  # type: ignore[operator]
         return labels
@@ -356,7 +356,7 @@ def _decided(values: Values, task: Task) -> Values:
 
 
 def _computed(name: str, compute: Callable[[], float], values: Values) -> Tensor:
-    """Compute a score, and say which where that fails; nan where a model said what is not finite.
+    """Compute a score; errors name the metric. The score is nan if a prediction is not finite.
 
     Raises:
         TrainingError: it cannot be computed on these rows.
@@ -369,7 +369,7 @@ def _computed(name: str, compute: Callable[[], float], values: Values) -> Tensor
         return torch.tensor(float("nan"), dtype=torch.float64)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes that nobody predicts
+            warnings.simplefilter("ignore")  # about classes that are never predicted
             score = float(compute())
     except Exception as error:
         kind = type(error).__name__

@@ -1,7 +1,7 @@
-"""The source of a case: its file and the modules of the user that it imports, as they compute.
+"""The source of a case: hashes of its file and the user's modules that it imports.
 
-Two sources are the same where their syntax trees are, without docstrings and other strings that
-stand alone. So a comment, a line break or a better docstring changes nothing.
+Two sources are equal if their syntax trees are, ignoring docstrings and other free-standing
+strings. So a comment, a line break or a better docstring changes nothing.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the code of a case is, in hashes.
+    """The code of a case, as hashes.
 
     Attributes:
         file: name of the case's file, for messages.
         main: hash of that file.
-        modules: hashes of the modules that it imports, directly or through others, by their names;
-            those of tuner, of Python and of installed packages are not among them.
+        modules: hashes of the user's modules that it imports, directly or indirectly, by name;
+            without those of tuner, of Python and of installed packages.
     """
 
     file: str = field(compare=False)
@@ -44,12 +44,12 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """One hash of it all."""
+        """One hash of everything."""
         text = json.dumps([self.main, dict(self.modules)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def changed_since(self, before: Source) -> list[str]:
-        """Return the files that differ from an earlier source, as a person would call them."""
+        """Return the names of the files that differ from an earlier source, for messages."""
         changed = [self.file] if self.main != before.main else []
         names = self.modules.keys() | before.modules.keys()
         return changed + sorted(
@@ -77,7 +77,7 @@ def source_of(reference: str) -> Source:
 
 
 def file_of(reference: str) -> Path:
-    """Return the file of a case, which need not exist; of one that a door makes, the door's."""
+    """Return the file of a case, which need not exist; for a door's case, the door's file."""
     if is_loop(reference):
         return parts_of_loop(reference)[0]
     if is_file(reference):
@@ -89,15 +89,15 @@ def file_of(reference: str) -> Path:
 
 
 def _of_door(door: str, file: Path) -> dict[str, Path]:
-    """Return the modules of a door besides its own file, by the names that studies know them by."""
+    """Return the modules of a door besides its own file, by the names that studies store."""
     return {f"{door}_{path.stem}": path for path in file.parent.glob("*.py") if path != file}
 
 
 def modules_of(file: Path) -> dict[str, Path]:
-    """Return the user's modules that a case file imports, with what they import in turn, by name.
+    """Return the user's modules that a case file imports, directly or indirectly, by name.
 
-    Found by reading, not by running: an import within a function counts as well. One that is made
-    of a string at run time is not seen.
+    They are found by reading, not by running: imports within functions count too. An import by a
+    string at run time is not found.
     """
     package, root = package_of(file)
     top = package.partition(".")[0]
@@ -119,10 +119,10 @@ def modules_of(file: Path) -> dict[str, Path]:
 
 
 def package_of(file: Path) -> tuple[str, Path]:
-    """Return the package that a case file is a module of, and the folder that has this package.
+    """Return the package of a case file, and the folder that contains the package.
 
-    It is one where the file imports relative to it (`from .model import Net`), and its folder has
-    an `__init__.py`. A file on its own is in none: an empty name, and the file's own folder.
+    The file is in a package if it uses relative imports (`from .model import Net`) and its folder
+    has an `__init__.py`. Otherwise the result is an empty name and the file's own folder.
 
     Raises:
         CaseError: the file cannot be read or is not Python, or its package has the name of another.
@@ -151,7 +151,7 @@ def _is_taken(name: str) -> bool:
 
 
 def files_of(reference: str) -> dict[str, bytes]:
-    """Return the files of a case of the user's by their paths in one folder, the case's own first.
+    """Return a user's case as files with paths in one folder, the case's own file first.
 
     In that folder they import each other as they do here.
     """
@@ -167,22 +167,22 @@ def files_of(reference: str) -> dict[str, bytes]:
 
 
 def hash_of_code(path: Path) -> str:
-    """Return a hash of what a Python file computes; of any other file, of its bytes."""
+    """Return a hash of a Python file's syntax tree, or of the bytes of any other file."""
     return _read(path).digest
 
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """What is read in a module: a hash, and names it imports: (level, module, names)."""
+    """The parts of a module that matter: a hash, and its imports as (level, module, names)."""
 
     digest: str
     imported: tuple[tuple[int, str, tuple[str, ...]], ...]
 
     def imports(self, package: str) -> Iterator[str]:
-        """Yield the full name of every module that may be meant, and of the packages it is in.
+        """Yield the full names of all modules that may be imported, and of their packages.
 
         Args:
-            package: that the module is in; empty: in none.
+            package: of the importing module; empty if it is in none.
         """
         for level, module, names in self.imported:
             base = module
@@ -194,7 +194,7 @@ class _Module:
 
 
 def _with_parents(name: str) -> Iterator[str]:
-    """Yield the names of the packages that a module is in, the outermost first, and its own."""
+    """Yield the names of a module's packages, the outermost first, and its own."""
     parts = name.split(".")
     yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
 
@@ -228,9 +228,9 @@ def _parsed(content: bytes, suffix: str) -> _Module:
 
 
 def _plain(node: Any) -> Any:
-    """Return a syntax tree as lists and text, the same for all versions of Python that parse it.
+    """Return a syntax tree as lists and text, the same for all Python versions that parse it.
 
-    What is empty is left out: versions differ in which fields a node has.
+    Empty fields are left out, because versions differ in the fields of nodes.
     """
     if isinstance(node, ast.AST):
         fields = ((name, _plain(value)) for name, value in ast.iter_fields(node) if name != "kind")
@@ -242,7 +242,7 @@ def _plain(node: Any) -> Any:
 
 
 def _is_remark(node: Any) -> bool:
-    """Whether a statement is a string that stands alone: a docstring, or a note."""
+    """Whether a statement is a free-standing string: a docstring or a note."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -251,9 +251,9 @@ def _is_remark(node: Any) -> bool:
 
 
 def _find(name: str, roots: Iterable[str]) -> Path | None:
-    """Return the file of a module of the user's, without importing anything; None: it is not one.
+    """Return the file of a user's module without importing anything; None if it has none.
 
-    A package without a file of its own has none either.
+    A package without an `__init__.py` has none either.
     """
     first, _, rest = name.partition(".")
     if first == "tuner" or first in sys.stdlib_module_names:
@@ -264,14 +264,14 @@ def _find(name: str, roots: Iterable[str]) -> Path | None:
         within = spec.submodule_search_locations
         if within is None:
             return None
-        # By its last name: with the whole one, Python asks for a parent that is imported, where a
-        # folder has no __init__.py.
+        # By its last name: with the full name, Python looks for an imported parent if a folder has
+        # no __init__.py.
         spec = PathFinder.find_spec(part, list(within))
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _own_folders() -> list[str]:
-    """Return the folders of the import path where a user's own modules may be."""
+    """Return the folders of the import path that may hold a user's own modules."""
     installed = [Path(prefix).resolve() for prefix in {sys.prefix, sys.base_prefix}]
     folders = []
     for entry in sys.path:

@@ -1,4 +1,4 @@
-"""The syntax of a Python file, read and not run."""
+"""Parses a Python file without running it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 import threading
 import warnings
 
-# Python 3.11 counts how deep a tree is for all threads together: two that are built at once end in
-# "SystemError: AST constructor recursion depth mismatch" (python/cpython#106905). And the filters
-# of warnings are the process's, so only one thread at a time may change them and set them back.
+# Python 3.11 counts the depth of a tree for all threads together: two at once end in "SystemError:
+# AST constructor recursion depth mismatch" (python/cpython#106905). Filters of warnings also belong
+# to the whole process, so only one thread at a time may change and restore them.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def syntax_of(content: bytes) -> ast.Module:
-    """Return the syntax tree of a file; what Python warns of in it is left to running it.
+    """Return the syntax tree of a file, without Python's warnings, which running it will show.
 
     Raises:
         SyntaxError: it is not Python.

@@ -1,4 +1,4 @@
-"""What a predictor that looks at nothing scores: the level that a model has to beat."""
+"""The scores of trivial predictors, which a model has to beat."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def trivial(
     task: Task, targets: Tensor, metric: Metric | None = None
 ) -> tuple[float | None, float]:
-    """Score a predictor that looks at nothing, on targets (N,), (N, classes) or (N, 1).
+    """Score predictors that ignore the features, on targets (N,), (N, classes) or (N, 1).
 
     Args:
-        metric: None: the task's own.
+        metric: None for the task's own.
 
     Returns:
-        The metric of the most frequent class and the classes' shares, of the labels that most rows
-        have or the most frequent set of them, or of the median or the mean, whichever is better;
-        None where nothing says how good a score is. And the training loss of the classes' shares
-        (cross entropy, nats), or of the mean (squared error). Numbers are in
-        standardised units, but in the target's own for a metric that takes those.
+        The metric of the most frequent class or of the classes' shares; for labels, of those that
+        most rows have or of the most frequent set; for numbers, of the median or the mean; the
+        better one in each case. None if the metric has no perfect score. And the training loss: of
+        the classes' shares (cross entropy, nats), or of the mean (squared error). Numbers are in
+        standardised units, but in the target's own for a metric that needs those.
     """
     metric = metric or METRICS_OF[task][0]
     if task == "multilabel":

@@ -1,1 +1,1 @@
-"""The cases that ship with tuner: a file's name is its case's name. This folder is the registry."""
+"""The cases that ship with tuner: the name of a file here is the name of its case."""

@@ -33,7 +33,7 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     batch_norm = trial.suggest_categorical("batch_norm", (False, True))
     depth = trial.suggest_int("depth", 2, 5)
-    # Each block doubles the channels: deep networks are wide enough at their end.
+    # Each block doubles the channels, so deep networks are wide enough at their end.
     shallow = depth <= 3
     return FlowersHyperparameters(
         depth=depth,
@@ -51,7 +51,8 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
         weight_decay=trial.suggest_categorical("weight_decay", (0.0, 1e-4, 1e-3, 1e-2, 5e-2)),
         optimizer=trial.suggest_categorical("optimizer", ("adam", "adamw", "muon")),
-        # Not 4: an epoch takes a quarter longer (studies/photos), and searches spent most on those.
+        # Not 4: an epoch takes a quarter longer (studies/photos), and searches spent most time on
+        # those.
         batch_size=trial.suggest_categorical("batch_size", (8, 16, 32)),
         epochs=trial.suggest_int("epochs", 10, 160, step=5),
         step_lr=step_lr,
@@ -62,7 +63,7 @@ def suggest(trial: BaseTrial) -> FlowersHyperparameters:
 
 
 def load(folders: Folders) -> Dataset:
-    """Find Flowers-102, or draw flowers in their place."""
+    """Load Flowers-102, or draw flowers as a stand-in."""
     return folders.find(flowers102.FILES, flowers102.read, flowers102.download, stand_in=drawn.make)
 
 

@@ -1,4 +1,4 @@
-"""House prices, made up: a regression on ten columns by scikit-learn's `make_regression`."""
+"""House prices, simulated: a regression on ten columns from scikit-learn's `make_regression`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def suggest(trial: BaseTrial) -> HousingHyperparameters:
 
 
 def load(folders: Folders) -> Dataset:
-    """Make the data; nothing is looked for or downloaded."""
+    """Make the data; no file is read or downloaded."""
     del folders
     features, targets = make_regression(1000, 10, random_state=42)
     parts = train_test_split(features, targets, test_size=0.2, random_state=42)

@@ -1,4 +1,4 @@
-"""MNIST: 28x28 handwritten digits, 60,000 to develop on and 10,000 to test."""
+"""MNIST: 28x28 handwritten digits, 60,000 development rows and 10,000 test rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class MnistHyperparameters(CNNHyperparameters):
 
 
 def suggest(trial: BaseTrial) -> MnistHyperparameters:
-    """Draw from the search space. Five epochs is what the task gives; they are not searched."""
+    """Draw from the search space. The task sets five epochs, so they are not searched."""
     baseline = MnistHyperparameters()
     step_lr = trial.suggest_categorical("step_lr", (False, True))
     batch_norm = trial.suggest_categorical("batch_norm", (False, True))
-    # Drawn before the width, which is for the second choice: two convolutions of the full width
-    # would cost ten times the baseline.
+    # Drawn before the width, which is only for the second choice: two convolutions of the full
+    # width would cost ten times as much as the baseline.
     convolutions = trial.suggest_int("convolutions", 1, 2)
     width = (
         trial.suggest_int("width", 16, 32, step=8)
@@ -60,12 +60,12 @@ def suggest(trial: BaseTrial) -> MnistHyperparameters:
 
 
 def load(folders: Folders) -> Dataset:
-    """Find MNIST, or take scikit-learn's digits in its place."""
+    """Load MNIST, or scikit-learn's digits as a stand-in."""
     return folders.find(mnist.FILES, mnist.read, mnist.download, stand_in=digits.make)
 
 
 def augment(images: Tensor, hyperparameters: MnistHyperparameters, random: Generator) -> Tensor:
-    """Turn, shift and resize each digit a little."""
+    """Rotate, shift and resize each digit a little."""
     strength = hyperparameters.augmentation
     return move(images, strength, random, degrees=15, shift=0.1, scale=0.15)
 

@@ -22,7 +22,7 @@ USUAL = ("train", "objective")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner check",
         description="Call your own training loop a few times, and say what was found: whether it "
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_importing()
     from tuner.runs.checking import check_loop  # imports torch and Optuna
 
-    findings = check_loop(loop, arguments.seconds, None)
+    findings = check_loop(loop, arguments.seconds)
     for one in findings:
         sys.stdout.write(f"{'      ' if one.good else 'look: '}{one.text}\n")
     return 0 if all(one.good for one in findings) else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from tuner.commands.options import add_workplace, whole_number, workplace_of
 from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
+from tuner.machine import is_this_machine
 from tuner.study.glance import check_url
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SECONDS_TO_CLOSE = 5  # for what is being answered when the service ends
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "
@@ -165,7 +165,8 @@ def _service(arguments: argparse.Namespace) -> Service:
     from tuner.serve.messages.mailing import mail_of
     from tuner.serve.service import Service
 
-    loopback = is_loopback(arguments.host) and not arguments.allow_host  # else a proxy leads here
+    alone = is_this_machine(arguments.host)
+    loopback = alone and not arguments.allow_host  # else a proxy leads here
     service = Service.at(
         workplace_of(arguments),
         hosts=_hosts(arguments.host, arguments.allow_host),
@@ -201,14 +202,6 @@ def _greet(arguments: argparse.Namespace, listening: socket.socket) -> None:
     url = shown(workplace_of(arguments).url)
     print(f"Serving {url} on http://{address}:{port}/tuner/", flush=True)
     print("Ctrl-C ends it. Studies continue at its next start.", flush=True)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _hosts(host: str, further: Sequence[str]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from tuner.evidence.trials.signs import curve_of
 from tuner.report.facts.origin import dashboard_of
 from tuner.runs.observer import FitEnded, Message, Opened, Searching, Stage
 from tuner.runs.quiet import quieten_optuna
+from tuner.study.schema import ARM, HYPERPARAMETERS
 from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
 def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:
     """Say what is wrong with the baseline, as soon as it has ended."""
     curve = curve_of(ended, facts)
-    if curve is None or ended.user_attrs.get("arm") != "baseline":
+    if curve is None or ended.user_attrs.get(ARM) != "baseline":
         return None
-    words = diagnosis_in_words(diagnose(curve), ended.user_attrs["hyperparameters"])
+    words = diagnosis_in_words(diagnose(curve), ended.user_attrs[HYPERPARAMETERS])
     return f"Diagnosis of the baseline: {words}"

@@ -1,1 +1,1 @@
-"""Find data, verify it, split it, scale it, cache it. Knows no case."""
+"""Finds, checks, splits, scales and caches data. Knows nothing of cases."""

@@ -1,4 +1,4 @@
-"""Augmentation of a batch of scaled images at once, each image differently, by one strength."""
+"""Augments a batch of scaled images at once, each image differently, with one strength."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def move(
     scale: float,
     flip: bool = False,
 ) -> Tensor:
-    """Rotate, shift and scale each image by amounts of its own (bilinear, one resampling).
+    """Rotate, shift and scale each image by its own random amounts (bilinear, one resampling).
 
     >>> random = torch.Generator().manual_seed(0)
     >>> images = torch.rand(2, 3, 8, 8)
@@ -29,7 +29,7 @@ def move(
     torch.Size([2, 3, 8, 8])
 
     Args:
-        images: (N, C, H, W), scaled; what comes in from outside repeats the border.
+        images: (N, C, H, W), scaled; areas from outside an image repeat its border.
         strength: 0 returns the images as they are; 1 uses the full ranges below.
         degrees: largest rotation, either way.
         shift: largest shift, as a share of the image's size, either way.
@@ -47,7 +47,7 @@ def move(
     size = 1 + draws[1] * (strength * scale)
     mirror = draws[4].sign() if flip else torch.ones_like(draws[4])
     cos, sin = angle.cos() / size, angle.sin() / size
-    # The grid spans -1 to 1, so a shift of the whole size is 2.
+    # The grid spans -1 to 1, so 2 is the whole size.
     right, down = draws[2] * (2 * strength * shift), draws[3] * (2 * strength * shift)
     rows = (
         torch.stack((mirror * cos, -sin, right), dim=1),
@@ -59,7 +59,7 @@ def move(
 
 
 def recolour(images: Tensor, strength: float, random: Generator) -> Tensor:
-    """Change brightness, contrast and the balance of channels of each image.
+    """Change the brightness, contrast and balance of channels of each image.
 
     >>> random = torch.Generator().manual_seed(0)
     >>> recolour(torch.rand(2, 3, 8, 8), 0.5, random).shape

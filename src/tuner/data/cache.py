@@ -1,4 +1,4 @@
-"""Data sets on disk by identity, so that every worker maps the same bytes into memory."""
+"""Stores data sets on disk by identity, so that every worker maps the same bytes into memory."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ DEVELOPMENT, TEST, DESCRIPTION = "development.safetensors", "test.safetensors", 
 
 
 def store(dataset: Dataset, root: Path) -> Path:
-    """Write `dataset` below `root` unless it is there whole; return its folder."""
+    """Write `dataset` below `root` unless it is already complete there; return its folder."""
     folder = folder_of(root, dataset.identity)
-    # The same data may have another name or source than it had before.
+    # The same data may have had another name or source before.
     if is_whole(folder) and _described(folder) == _describe(dataset):
         return folder
     with replacing_folder(folder) as beside:
@@ -39,16 +39,16 @@ def store(dataset: Dataset, root: Path) -> Path:
 
 
 def folder_of(root: Path, identity: str) -> Path:
-    """Where a data set is, or would be, cached.
+    """Return the folder in which a data set is, or would be, cached.
 
     Args:
-        identity: of the data set; versions before 0.2 cached by its fingerprint.
+        identity: of the data set; for versions before 0.2, its fingerprint.
     """
     return root / identity
 
 
 def is_whole(folder: Path, names: Sequence[str] = (DEVELOPMENT, TEST)) -> bool:
-    """Whether these files of a cached data set are there and have the bytes that were written."""
+    """Whether these files of a cached data set exist with the bytes that were written."""
     try:
         checksums = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["checksums"]
         return all(sha256_of_file(folder / name) == checksums[name] for name in names)
@@ -103,9 +103,9 @@ def files_to_train_on(folder: Path) -> dict[str, bytes]:
 
 
 def place(files: Mapping[str, bytes | memoryview], folder: Path) -> None:
-    """Write what `files_to_train_on` returned into a folder of this machine, unless it is there."""
+    """Write the result of `files_to_train_on` into a folder of this machine, unless it exists."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):  # of all workers of this machine, one writes
+    with FileLock(f"{folder}.lock"):  # only one worker of a machine writes
         if is_whole(folder, [DEVELOPMENT]):
             return
         with replacing_folder(folder) as beside:

@@ -1,4 +1,4 @@
-"""What the rows of a data set have to be, checked once, before anything is trained on them."""
+"""Checks the rows of a data set once, before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tuner.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Types of features: of tables, and of rows that the model gets as they are.
+# Types of features: for tables, and for rows that the model gets unchanged.
 TABLES = (torch.float32, torch.float64)
 RAW = (torch.int64, torch.int32, torch.float32)
 
@@ -27,10 +27,10 @@ RAW = (torch.int64, torch.int32, torch.float32)
 def check_kinds(
     name: str, development: object, test: object, validation: object, pixels: object
 ) -> None:
-    """Check that the parts of a data set are what `make_dataset` takes.
+    """Check the types of the arguments of `make_dataset`.
 
     Raises:
-        DataError: one is something else.
+        DataError: one has a wrong type.
     """
     for what, given, kinds, call in (
         ("development", development, (Examples,), "Examples(features=..., targets=...)"),
@@ -43,7 +43,7 @@ def check_kinds(
 
 
 def _a_kind(given: object) -> str:
-    """Name what was given: a number or a text by itself, anything else by its type."""
+    """Describe a value: a number or a text by itself, anything else by its type."""
     if given is None or isinstance(given, int | float | str):
         return repr(given)
     return f"an object of type {type(given).__name__}"
@@ -63,10 +63,10 @@ def check_rows(
     """Check one part of a data set: development or test.
 
     Args:
-        gaps: whether a feature may be nan, where a cell of a table has no value.
+        gaps: whether a feature may be nan, for a cell of a table without a value.
 
     Raises:
-        DataError: all that is wrong with its features or its targets.
+        DataError: its features or targets have faults; all of them are named.
     """
     wrong = [
         *_features(rows, columns, pixels, raw=raw, gaps=gaps),
@@ -96,10 +96,10 @@ def check_parts(
     validation: Scheme,
     classes: tuple[str, ...],
 ) -> None:
-    """Check that the parts of a data set fit each other; each of them has been checked.
+    """Check that the parts of a data set fit each other; each part has already been checked.
 
     Raises:
-        DataError: test rows have another shape than development rows; or a class has too few
+        DataError: test rows have another shape than development rows, or a class has too few
             development rows to hold some out.
     """
     shapes = [tuple(part.features.shape[1:]) for part in (development, test)]
@@ -120,11 +120,11 @@ def check_parts(
 
 
 def check_targets(name: str, development: Examples, classes: tuple[str, ...]) -> None:
-    """Check that there is something to learn.
+    """Check that the targets differ, so that there is something to learn.
 
     Raises:
-        DataError: a class has no development rows; all of these have one target; or targets are
-            numbers too large or too small to compute with.
+        DataError: a class has no development rows; all targets are the same; or targets are numbers
+            too large or too small to compute with.
     """
     counts = development.counts(len(classes))
     absent = [one for one, count in zip(classes, counts, strict=True) if not count]
@@ -143,7 +143,7 @@ def check_targets(name: str, development: Examples, classes: tuple[str, ...]) ->
 
 
 def fault_of_numbers(targets: Tensor) -> str | None:
-    """Say why different numbers cannot be brought to a standard deviation of 1; None: they can."""
+    """Return why numbers cannot be scaled to a standard deviation of 1; None if they can."""
     spread = targets.double().std(correction=0)
     if spread.isfinite() and spread > 0:
         return None
@@ -156,10 +156,10 @@ def fault_of_numbers(targets: Tensor) -> str | None:
 
 
 def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...]:
-    """Return names as plain text: text of any library is taken, and so are whole numbers.
+    """Return names as plain text; text types of any library and integers are accepted.
 
     Raises:
-        DataError: one is something else, or holds half a letter, which no file can.
+        DataError: a name is something else, or has half a surrogate pair, which no file can store.
     """
     if isinstance(names, str):
         raise DataError(f"{name}: {what} is the text {names!r}; give a tuple of names")
@@ -179,10 +179,10 @@ def plain_names(name: str, what: str, names: Iterable[object]) -> tuple[str, ...
 
 
 def check_names(name: str, **lists: tuple[str, ...]) -> None:
-    """Check lists of names.
+    """Check that no list of names has a name twice.
 
     Raises:
-        DataError: a list has a name twice.
+        DataError: one has.
     """
     for what, names in lists.items():
         if len(set(names)) < len(names):
@@ -217,12 +217,12 @@ def _raw(rows: Examples, columns: tuple[str, ...], pixels: PixelStatistics | Non
 
 
 def _not_finite(rows: Tensor, *, gaps: bool = False) -> tuple[int, ...] | None:
-    """Return the place of the first value that is not finite; None: all are.
+    """Return the index of the first value that is not finite; None if all are.
 
-    Of what is mapped, a part at a time is looked at.
+    It reads mapped data part by part.
 
     Args:
-        gaps: whether nan may be.
+        gaps: whether nan is allowed.
     """
     count = rows_at_a_time(tuple(rows.shape[1:]))
     for number, part in enumerate(rows.split(count)):
@@ -234,7 +234,7 @@ def _not_finite(rows: Tensor, *, gaps: bool = False) -> tuple[int, ...] | None:
 
 
 def _value_at(rows: Tensor, place: tuple[int, ...], columns: tuple[str, ...] = ()) -> str:
-    """Say what a row has where; rows and places in them are counted as in Python."""
+    """Return a message on the value at an index; rows and columns are counted from 0."""
     row, *rest = place
     named = len(rest) == 1 and rest[0] < len(columns)
     where = f"column {columns[rest[0]]}" if named else f"place {', '.join(map(str, rest))}"

@@ -1,4 +1,4 @@
-"""What is odd about a data set without being wrong: found before anything trains."""
+"""Finds oddities of a data set that are not errors, before anything trains."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tuner.data.examples import Examples
     from tuner.data.splits import Scheme
 
-FEWEST = 20  # rows; of fewer, a column may number the rows or give the target by chance
-SAMPLE = 2000  # rows that columns are compared with the target on
-# Of the target's variance, or of the column's variance between classes: almost all.
+FEWEST = 20  # rows; with fewer, a column may number the rows or match the target by chance
+SAMPLE = 2000  # rows used to compare columns with the target
+# Almost all of the target's variance, or of the column's variance between classes.
 GIVES_NUMBER, GIVES_CLASS = 0.998, 0.98
-ITS_OWN_MOMENT = 0.9  # moments a row: a few clocks that tick at once make no word
-EXPECTED_PAIRS = 5  # of equal values; none of them is less than 1 % likely then
+ITS_OWN_MOMENT = 0.9  # moments per row; above it, rows of one moment are few and coincidental
+EXPECTED_PAIRS = 5  # of equal values; then the chance that there is none is below 1 %
 
 
 def find(
@@ -33,10 +33,10 @@ def find(
     classes: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> Findings:
-    """Look through a data set that has been checked. Of the test split only counts are kept.
+    """Look for oddities in a data set that has been checked. Only counts of the test are stored.
 
     Args:
-        columns: names of the features, to look at each (N, F); empty: they are not looked at.
+        columns: names of the features (N, F) to examine; empty to examine none.
     """
     by_chance = development.features.dim() == 2
     own, others = (_digests(part, targets=by_chance) for part in (development, test))
@@ -61,7 +61,7 @@ def find(
 
 
 def _moments(development: Examples, test: Examples, validation: Scheme) -> int | None:
-    """Count the moments of the rows where several are of one; None: they have none, or groups."""
+    """Count the moments of the rows if rows share them; None if there are no times, or groups."""
     groups = development.groups
     if not isinstance(validation, TimeFolds) or groups is None or test.groups is not None:
         return None
@@ -70,13 +70,13 @@ def _moments(development: Examples, test: Examples, validation: Scheme) -> int |
 
 
 def _digests(rows: Examples, *, targets: bool) -> list[tuple[bytes, ...]]:
-    """Return what is equal for rows of equal features and, if asked, equal targets."""
+    """Return digests, equal for rows with equal features and, if asked, equal targets."""
     parts = [rows.features, *([rows.targets.reshape(len(rows), -1)] if targets else [])]
     return list(zip(*map(row_digests, parts), strict=True))
 
 
 def _parted(digests: list[tuple[bytes, ...]], groups: Tensor | None) -> int:
-    """Count rows that equal an earlier one, but for those that stay together as of one group."""
+    """Count rows that equal an earlier one, except those in its group, which stay together."""
     of_groups = range(len(digests)) if groups is None else groups.tolist()
     return len(set(zip(digests, of_groups, strict=True))) - len(set(digests))
 
@@ -97,7 +97,7 @@ def _target(rows: Examples) -> Target:
 def _columns(
     rows: Examples, classes: tuple[str, ...], columns: tuple[str, ...]
 ) -> tuple[list[str], dict[str, float], list[str]]:
-    """Return constant columns, suspects with what they give, and columns that number the rows."""
+    """Return constant columns, suspects with their correlations, and columns that number rows."""
     constant: list[str] = []
     suspects: dict[str, float] = {}
     numbering: list[str] = []
@@ -109,7 +109,7 @@ def _columns(
     ranks = rankdata(targets)
     features = rows.features.numpy()
     same = features.min(axis=0) == features.max(axis=0)
-    samples = features[some].T.astype(np.float64)  # a row a column
+    samples = features[some].T.astype(np.float64)  # one row per column
     enough = len(rows) >= max(FEWEST, 5 * len(classes))
     for place, name in enumerate(columns):
         if same[place]:
@@ -127,28 +127,28 @@ def _columns(
 
 
 def _one_a_row(targets: Tensor, classes: tuple[str, ...]) -> Tensor:
-    """Return targets (N,); sets of labels are numbered."""
+    """Return targets (N,); each set of labels becomes a number."""
     if classes and targets.dim() == 2:
         _, targets = targets.unique(dim=0, return_inverse=True)
     return targets.flatten()
 
 
 def _differ(values: np.ndarray) -> bool:
-    """Whether these are whole numbers, each another."""
+    """Whether these are integers without repetition."""
     return bool((values == values.round()).all()) and len(np.unique(values)) == len(values)
 
 
 def numbers_rows(values: np.ndarray) -> bool:
-    """Whether these are whole numbers that differ, and more than chance lets them."""
+    """Whether these are integers that never repeat, although random ones would."""
     if not _differ(values):
         return False
-    # Pairs that would be equal if the numbers were drawn from their range.
+    # Expected pairs of equal numbers if they were drawn from their range.
     expected = len(values) ** 2 / 2 / (values.max() - values.min() + 1)
     return bool(expected >= EXPECTED_PAIRS or (np.diff(values) > 0).all())
 
 
 def gives_number(values: np.ndarray, targets: np.ndarray, ranks: np.ndarray) -> float:
-    """Squared correlation with the target, of values or of ranks, whichever is larger."""
+    """Return the squared correlation with the target, of values or of ranks, if larger."""
     pairs = ((values, targets), (rankdata(values), ranks))
     return max(_squared_correlation(*pair) for pair in pairs)
 
@@ -160,7 +160,7 @@ def _squared_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _gives_class(values: np.ndarray, targets: np.ndarray) -> float:
-    """Correlation ratio: the share of the column's variance that lies between classes."""
+    """Return the correlation ratio: the share of the column's variance between classes."""
     numbers = targets.astype(np.int64)
     centred = values - values.mean()
     counts = np.bincount(numbers)

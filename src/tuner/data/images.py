@@ -1,15 +1,15 @@
-"""Image files to uint8 tensors: the same reading for training data and for predictions.
+"""Reads image files into uint8 tensors, in the same way for training data and predictions.
 
-How any file is read, whatever wrote it:
+The rules for all files:
 
-- Orientation: turned upright, as its EXIF or XMP orientation tag says.
+- Orientation: turned upright, by the EXIF or XMP orientation tag.
 - Modes: tuner.data.modes has a rule for each mode of Pillow. Grey of 10 to 16 bits is scaled by the
-  range of its format, never by its own brightest pixel, so that dark pictures stay dark. What has
-  no range of its own (32-bit integers, floats) is refused.
+  range of its format, never by its own brightest pixel, so that dark pictures stay dark. Modes
+  without a range (32-bit integers, floats) are refused.
 - Transparency: composed on white.
 - Animations and files of several pages: the first frame.
-- Colour profiles: not applied; the numbers in the file are taken as they are (sRGB, usually).
-- Size: the whole picture is resized, bilinear, to the shape asked for; its aspect may change.
+- Colour profiles: not applied; the numbers in the file are used unchanged (usually sRGB).
+- Size: the whole picture is resized, bilinear, to the requested shape; its aspect ratio may change.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}
-# Not all that Pillow can: for PostScript it starts another program.
+# Not all that Pillow can read: for PostScript it starts another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 EMPTY = said("the file is empty")
 NOT_A_FORMAT = said("it is not in one of the formats {formats}", formats=", ".join(FORMATS))
-UPRIGHT = {  # by EXIF orientation; 1 is upright already
+UPRIGHT = {  # by EXIF orientation; 1 is already upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -52,7 +52,7 @@ UPRIGHT = {  # by EXIF orientation; 1 is upright already
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Those of UPRIGHT that exchange width and height.
+# Those of UPRIGHT that swap width and height.
 LYING = {
     Image.Transpose.TRANSPOSE,
     Image.Transpose.ROTATE_270,
@@ -64,7 +64,7 @@ AT_A_TIME = 256  # images that are read ahead
 
 
 def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
-    """Decode one image file and resize it, whole, to `shape`, by the rules of this module.
+    """Decode one image file and resize all of it to `shape`, by the rules of this module.
 
     >>> from pathlib import Path
     >>> from PIL import Image
@@ -80,8 +80,8 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         (C, H, W) uint8.
 
     Raises:
-        DataError: the file is missing, empty, cut short, not an image, of a mode that has no
-            range, or absurdly large; it is named.
+        DataError: the file is missing, empty, cut short, not an image, of a mode without a range,
+            or absurdly large; the message names it.
     """
     with _warnings_apart():
         found = _read(path, shape)
@@ -91,14 +91,14 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the head of an image file says, without its pixels.
+    """Facts from the head of an image file, without its pixels.
 
     Attributes:
-        width: of the picture as it is seen, turned upright; so is `height`.
-        mode: of Pillow: "L", "RGB", "CMYK", "P", "I;16" and so on.
-        turned: whether its metadata say that it has to be turned or mirrored.
+        width: of the picture after it is turned upright; `height` likewise.
+        mode: Pillow's: "L", "RGB", "CMYK", "P", "I;16" and so on.
+        turned: whether its metadata ask to turn or mirror it.
         transparent: whether it may have transparent pixels.
-        frames: whether it has several frames or pages, of which the first is read.
+        frames: whether it has several frames or pages; only the first is read.
     """
 
     width: int
@@ -118,23 +118,23 @@ def look_at_image(path: Path) -> Look:
     """Read the head of an image file.
 
     Raises:
-        DataError: it is not an image that `read_image` could read; it is named.
+        DataError: `read_image` could not read it; the message names it.
     """
     with _warnings_apart():
         return _look(path)
 
 
 def look_at_images(paths: Sequence[Path], threads: int) -> Iterator[Look | DataError]:
-    """Yield what `look_at_image` returns or raises for each file, in their order."""
+    """Yield the result or error of `look_at_image` for each file, in their order."""
     return _each(_look, paths, threads)
 
 
 def read_images(
     paths: Sequence[Path], shape: tuple[int, int, int], threads: int
 ) -> Iterator[Tensor | DataError]:
-    """Yield what `read_image` returns or raises for each file, in their order.
+    """Yield the result or error of `read_image` for each file, in their order.
 
-    Few are in memory at a time, however many there are.
+    Only a few are in memory at a time.
     """
     for found in _each(partial(_read, shape=shape), paths, threads):
         if not isinstance(found, DataError):
@@ -158,9 +158,9 @@ def _each(
 
 @contextmanager
 def _warnings_apart() -> Iterator[None]:
-    """Say nothing of odd metadata, for the pixels are what counts; refuse absurdly large images.
+    """Ignore warnings of odd metadata, since pixels count; turn those of huge images into errors.
 
-    For all threads, so whoever reads in several enters it once, around them.
+    Warning filters apply to all threads, so enter this once around several readers.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -170,10 +170,10 @@ def _warnings_apart() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image file; what goes wrong with it names it.
+    """Open an image file; errors name the file.
 
     Raises:
-        DataError: it is a folder, or whatever Pillow raises.
+        DataError: it is a folder, or Pillow cannot read it.
     """
     unread = f"{path} cannot be read as an image"
     try:
@@ -194,7 +194,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except OSError as error:
         raise DataError(f"{unread}: {error.strerror or error}") from error
     except (
-        SyntaxError,  # Pillow's word for a broken PNG
+        SyntaxError,  # Pillow's error for a broken PNG
         ValueError,
         RuntimeError,
         MemoryError,
@@ -214,7 +214,7 @@ def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
 def _look(path: Path) -> Look:
     with _opened(path) as image:
         turn = _turn(image)
-        as_stored = image.format != "TIFF"  # of which Pillow says the size as it is seen
+        as_stored = image.format != "TIFF"  # Pillow gives the size of a TIFF after turning it
         size = image.size[::-1] if turn in LYING and as_stored else image.size
         return Look(
             *size,
@@ -226,17 +226,17 @@ def _look(path: Path) -> Look:
 
 
 def _upright(plain: Image.Image, image: Image.Image) -> Image.Image:
-    """Turn `plain` as the metadata of `image`, which it was made of, says.
+    """Turn `plain` by the metadata of `image`, from which it was made.
 
-    Not by ImageOps.exif_transpose, which writes the metadata anew, and fails where it is odd.
+    ImageOps.exif_transpose is not used: it writes the metadata again, and fails if they are odd.
     """
     turn = _turn(image)
     return plain if turn is None else plain.transpose(turn)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return what the metadata of a picture say has to be done to it; None: nothing."""
+    """Return how the metadata of a picture ask to turn it; None if not at all."""
     try:
         return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error):
-        return None  # metadata that cannot be read: as without it
+        return None  # unreadable metadata are ignored

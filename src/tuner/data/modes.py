@@ -1,4 +1,4 @@
-"""The modes of Pillow, each converted to 8 bits of grey or colour, without transparency."""
+"""Converts each mode of Pillow to 8 bits of grey or colour, without transparency."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GROUND = 255  # white: what is transparent is seen on it
-WIDENED = {"L;2": 85, "L;4": 17}  # shades of PNGs of 2 and 4 bits, to 8 bits
-BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
+GROUND = 255  # white, behind transparent pixels
+WIDENED = {"L;2": 85, "L;4": 17}  # factors from PNGs of 2 and 4 bits to 8 bits
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags and a value of TIFF
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Convert an opened picture to mode L or RGB, without transparency, by CONVERSIONS.
+    """Convert an open picture to mode L or RGB, without transparency, by CONVERSIONS.
 
     Raises:
         ValueError: its mode is not in CONVERSIONS, or has no range.
     """
-    tiles = getattr(image, "tile", [])  # of a file that is not decoded yet
+    tiles = getattr(image, "tile", [])  # exist only until the file is decoded
     image.load()
     if tiles and (steps := WIDENED.get(str(tiles[0][3]))) and "transparency" in image.info:
-        image.info["transparency"] *= steps  # Pillow widens the pixels and not this shade
+        image.info["transparency"] *= steps  # Pillow scales the pixels but not this shade
     convert = CONVERSIONS.get(image.mode)
     if convert is None:
         raise ValueError(f"its mode is {image.mode}, which is not known; save it as 8-bit RGB")
@@ -32,20 +32,20 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _colour(image: Image.Image) -> Image.Image:
-    """RGB; a palette or a single colour may be transparent."""
+    """Convert to RGB; a palette or a single colour may be transparent."""
     return _on_ground(image.convert("RGBA")) if is_transparent(image) else image.convert("RGB")
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """L; a single shade may be transparent."""
+    """Convert to L; a single shade may be transparent."""
     return _on_ground(image.convert("LA")) if is_transparent(image) else image.convert("L")
 
 
 def _on_ground(image: Image.Image) -> Image.Image:
-    """Compose a picture with alpha on white: to L where it is grey, else to RGB."""
+    """Compose a picture with alpha on white: L if it is grey, else RGB."""
     grey = image.mode in {"LA", "La"}
     if image.mode == "La":
-        image = image.convert("LA")  # alone among the modes, it converts to nothing else
+        image = image.convert("LA")  # the only target to which Pillow converts this mode
     ground = Image.new("RGBA", image.size, (GROUND, GROUND, GROUND, 255))
     composed = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
     return composed.getchannel("R") if grey else composed
@@ -57,7 +57,7 @@ def is_transparent(image: Image.Image) -> bool:
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:
-    """L, from 10 to 16 bits: 0 is black, and the largest number the format can hold is white."""
+    """Convert 10 to 16 bits to L: 0 is black, and the format's largest number is white."""
     brightest, inverted = 2**16 - 1, False
     if tags := getattr(image, "tag_v2", None):
         brightest = 2 ** tags.get(BITS_PER_SAMPLE, (16,))[0] - 1
@@ -66,10 +66,10 @@ def _deep_grey(image: Image.Image) -> Image.Image:
 
 
 def _integers(image: Image.Image) -> Image.Image:
-    """L, from what Pillow widens to 32 bits.
+    """Convert to L what Pillow has widened to 32 bits.
 
     Raises:
-        ValueError: it is not a PGM, so nothing says which number is white.
+        ValueError: it is not a PGM, so the number for white is unknown.
     """
     if image.format != "PPM":
         raise ValueError(
@@ -84,14 +84,14 @@ def _scaled(image: Image.Image, brightest: int, *, inverted: bool = False) -> Im
     grey = (numbers * (255 / brightest)).round().clip(0, 255).astype(np.uint8)
     if inverted:
         grey = 255 - grey
-    clear = image.info.get("transparency")  # of a 16-bit PNG: the one shade that is transparent
+    clear = image.info.get("transparency")  # of a 16-bit PNG: the one transparent shade
     if isinstance(clear, int):
         grey[numbers == clear] = GROUND
     return Image.fromarray(grey)
 
 
 def _floats(image: Image.Image) -> Image.Image:
-    """Refuse.
+    """Refuse floats.
 
     Raises:
         ValueError: always.

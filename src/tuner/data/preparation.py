@@ -1,7 +1,7 @@
-"""What is fitted on the training rows of a fold, to make numbers and codes fit for a model.
+"""Preparation of a table's rows for a model, fitted on the training rows of a fold.
 
-The estimators are scikit-learn's. What they have learnt is kept as tensors, never pickled, and put
-back into estimators of the same kind to be used.
+The estimators are scikit-learn's. Their fitted values are stored as tensors, never pickled, and put
+back into estimators of the same kind for use.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from tuner.data.table import Table
 
 ROWS_PER_QUANTILE, FEWEST_QUANTILES, MOST_QUANTILES = 30, 10, 1000
-FEWEST_ROWS = 3  # in which a category has to be, to have a code of its own
+FEWEST_ROWS = 3  # with a category, below which it has no code of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Takes rows of a `Table` to what a model takes. It has the part of a `Scaler`.
+    """Converts rows of a `Table` to inputs of a model, with the interface of a `Scaler`.
 
-    Each number is mapped to a normal distribution by its quantiles, as Gorishniy et al. 2021 do
-    ("Revisiting Deep Learning Models for Tabular Data", section 4.2), then standardised, and the
-    median stands in for a missing one. A number that is the same in all training rows is 0,
-    whatever it is in others: nothing could be learnt of it. A category that few training rows have
-    shares code 0 with those that none has.
+    Each number is mapped to a normal distribution by its quantiles, as in Gorishniy et al. 2021
+    ("Revisiting Deep Learning Models for Tabular Data", section 4.2), then standardised; a missing
+    one becomes the median. A number that is constant in the training rows becomes 0 in all rows,
+    because nothing could be learnt from it. Categories with few training rows share code 0 with
+    unknown ones.
 
     Attributes:
         quantiles: (Q, n) float64 of each number.
-        mean: (n,) float64 of the mapped numbers; so are `std` and `median`, which is standardised.
-        gaps: (n,) bool: whether there is a further input that says where the number is missing.
-        codes: (all codes of all categories,) int64: the code that takes the place of each.
-        sizes: (c,) int64: how many codes each category has, 0 included.
+        mean: (n,) float64 of the mapped numbers; `std` and the standardised `median` likewise.
+        gaps: (n,) bool: whether there is a further input that is 1 where the number is missing.
+        codes: (all codes of all categories,) int64: the code that replaces each one.
+        sizes: (c,) int64: number of codes of each category, including 0.
     """
 
     quantiles: Tensor
@@ -55,11 +55,11 @@ class Preparation:
 
     @classmethod
     def fit(cls, rows: Tensor, table: Table) -> Self:
-        """Fit on training rows (N, F) float64, of which a number may be nan."""
+        """Fit on training rows (N, F) float64, in which numbers may be nan."""
         count = len(table.gaps)
         numbers = rows[:, :count].numpy()
         unknown = np.isnan(numbers).all(axis=0)
-        if unknown.any():  # in none of these rows: whatever comes later is as good as a zero
+        if unknown.any():  # missing in all of these rows: any later value becomes 0
             numbers = np.where(unknown, 0.0, numbers)
         places = min(MOST_QUANTILES, max(FEWEST_QUANTILES, len(rows) // ROWS_PER_QUANTILE))
         quantiles = np.zeros((2, 0))
@@ -96,19 +96,19 @@ class Preparation:
         return torch.cat([part.float() for part in parts], dim=1).to(values.device)
 
     def to(self, _device: torch.device) -> Self:
-        """Return itself: it works on the processor, and gives what it makes to where rows were."""
+        """Return itself: it computes on the processor, and moves results to the rows' device."""
         return self
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what it has learnt, by name."""
+        """Return the fitted values, by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def read(cls, tensors: Mapping[str, Tensor], table: Table) -> Self:
-        """Make one of what `tensors` returned.
+        """Restore from what `tensors` returned.
 
         Raises:
-            ValueError: it was not, or not for this table.
+            ValueError: the tensors are invalid, or belong to another table.
             KeyError: one is missing.
         """
         made = cls(**{field.name: tensors[field.name] for field in fields(cls)})
@@ -134,7 +134,7 @@ class Preparation:
         return made
 
     def _scaled(self, numbers: np.ndarray) -> np.ndarray:
-        """Map, standardise and fill numbers (N, n) by scikit-learn's own estimators."""
+        """Map, standardise and fill numbers (N, n) with scikit-learn's own estimators."""
         count = len(self.gaps)
         mapped = QuantileTransformer(output_distribution="normal")
         mapped.quantiles_, mapped.n_quantiles_ = self.quantiles.numpy(), len(self.quantiles)
@@ -144,25 +144,26 @@ class Preparation:
         mapped.n_features_in_ = scaled.n_features_in_ = count
         found: np.ndarray = scaled.transform(mapped.transform(numbers))
         found = np.where(np.isnan(found), self.median.numpy(), found)
-        # By quantiles, whatever is not the one value that there was is at the far end of a normal
-        # distribution, and the weights that would meet it there have learnt nothing.
+        # Quantiles would map any other value than the constant one to the far end of a normal
+        # distribution, where the model's weights have learnt nothing.
         return np.where(self.quantiles[0].numpy() == self.quantiles[-1].numpy(), 0.0, found)
 
 
 @dataclass(frozen=True, slots=True)
 class Straightened:
-    """Takes a target with a long tail to a normal shape and back. It has the part of a `Scaler`.
+    """Maps a target with a long tail to a normal shape and back, with a `Scaler`'s interface.
 
     By Yeo & Johnson 2000 ("A new family of power transformations to improve normality or
     symmetry"), fitted by scikit-learn's PowerTransformer. Scores are in standardised units of the
-    target as it is, so that they can be compared with those of any other model.
+    original target, so that they can be compared with those of any other model.
 
     Attributes:
         power: (1,) float64, the lambda of the transformation.
         mean, std: (1,) float64, of the transformed target.
-        low, high: (1,) float64, its extremes in the training rows, standardised: no output means
-            more than these, as a power would take a small step to a far place.
-        plain: standardises the target as it is.
+        low, high: (1,) float64, its extremes in the training rows, standardised: outputs are
+            limited to these, because the inverse power would turn a small step beyond them into a
+            large one.
+        plain: standardises the original target.
     """
 
     power: Tensor
@@ -188,7 +189,7 @@ class Straightened:
         return cls(power, mean, std, low, high, plain)
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Straighten targets (N, 1): -> float32."""
+        """Transform targets (N, 1): -> float32."""
         x = (values.double() - self.plain.mean) / self.plain.std
         power = self.power
         above, below = x.clamp(min=0), (-x).clamp(min=0)
@@ -198,7 +199,7 @@ class Straightened:
         return ((torch.where(x >= 0, up, -down) - self.mean) / self.std).float()
 
     def in_units(self, values: Tensor) -> Tensor:
-        """Return outputs (N, 1) in standardised units of the target as it is: -> float32."""
+        """Return outputs (N, 1) in standardised units of the original target: -> float32."""
         kept = values.double().clamp(self.low, self.high)
         x, power = kept * self.std + self.mean, self.power
         above, below = x.clamp(min=0), (-x).clamp(min=0)
@@ -208,7 +209,7 @@ class Straightened:
         return torch.where(x >= 0, up, -down).float()
 
     def standardise(self, values: Tensor) -> Tensor:
-        """Return targets of one's own units in those of `in_units`: -> float32."""
+        """Return targets in the user's own units in those of `in_units`: -> float32."""
         return self.plain(values)
 
     def undo(self, values: Tensor) -> Tensor:
@@ -221,17 +222,17 @@ class Straightened:
         return type(self)(*moved)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what it has learnt, by name."""
+        """Return the fitted values, by name."""
         names = ("power", "mean", "std", "low", "high")
         learnt = {name: getattr(self, name) for name in names}
         return {**learnt, "plain.mean": self.plain.mean, "plain.std": self.plain.std}
 
     @classmethod
     def read(cls, tensors: Mapping[str, Tensor]) -> Self:
-        """Make one of what `tensors` returned.
+        """Restore from what `tensors` returned.
 
         Raises:
-            ValueError: it was not.
+            ValueError: the tensors are invalid.
             KeyError: one is missing.
         """
         names = ("power", "mean", "std", "low", "high", "plain.mean", "plain.std")
@@ -246,7 +247,7 @@ class Straightened:
 
 
 def _kept(codes: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Return the code in place of each: itself, or 0 where too few training rows have it."""
+    """Return the code that replaces each: itself, or 0 if too few training rows have it."""
     found = []
     for place, size in enumerate(sizes):
         own = torch.arange(size)

@@ -1,8 +1,8 @@
-"""How a case reads its input files: seen while its `load` runs, kept for whoever predicts.
+"""How a case reads its input files: detected while its `load` runs, stored for predictions.
 
-A model sees in use what it was trained on only if both are read in the same way. A case says how
-with `Case.read`. Without it, all rows have to be what `tuner.read_image` has returned. Anything
-else is unknown, and is not guessed: another crop or another size would cost accuracy in silence.
+A model predicts as well as in training only if files are read in the same way. A case defines the
+way with `Case.read`. Without it, all rows must be what `tuner.read_image` has returned. Any other
+way is unknown and is not guessed: another crop or size would silently cost accuracy.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _witnesses: list[set[bytes]] = []
 
 @contextmanager
 def witnessed() -> Iterator[set[bytes]]:
-    """Collect the digests of all images that are noted meanwhile, in any thread."""
+    """Collect the digests of all images that are noted in this context, in any thread."""
     seen: set[bytes] = set()
     _witnesses.append(seen)
     try:
@@ -38,7 +38,7 @@ def witnessed() -> Iterator[set[bytes]]:
 
 
 def remarks(reading: str) -> list[str]:
-    """Say before anything trains what `predict` could not do afterwards."""
+    """Return remarks, before anything trains, on what `predict` will not be able to do."""
     if reading != UNKNOWN:
         return []
     return [
@@ -51,7 +51,7 @@ def remarks(reading: str) -> list[str]:
 
 
 def note(image: Tensor) -> None:
-    """Tell all witnesses that this image (C, H, W) was read."""
+    """Note for all collectors that this image (C, H, W) was read."""
     if _witnesses:
         (digest,) = row_digests(image[None])
         for witness in _witnesses:
@@ -59,14 +59,13 @@ def note(image: Tensor) -> None:
 
 
 def how_read(features: Tensor, seen: set[bytes], *, own: bool, raw: bool = False) -> str:
-    """Say how rows were read.
+    """Return the way in which rows were read.
 
     Args:
         features: of the development rows, (N, C, H, W) or (N, F).
-        seen: digests of what `read_image` returned while they were loaded.
+        seen: digests of what `read_image` returned during loading.
         own: whether the case has a `read`.
-        raw: whether rows are neither images nor tables, but tensors that the model takes as they
-            are.
+        raw: whether rows are neither images nor tables, but tensors that the model gets unchanged.
     """
     if own:
         return BY_CASE

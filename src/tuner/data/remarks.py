@@ -1,4 +1,4 @@
-"""What was found in a data set, and the remarks on it that a person gets."""
+"""The findings about a data set, and the remarks on them for a person."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tuner.language import nsaid, plural, said
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNEVEN = 3  # times as many rows in the largest class as in the smallest: worth a word
-RARE = 0.05  # share of the rows that have a label, or have not: worth a word
+UNEVEN = 3  # largest class relative to the smallest, from which on there is a remark
+RARE = 0.05  # share of rows with a label, or without it, below which there is a remark
 MOST_NAMED = 8
-# Of rows that equal others: development rows in the test, among themselves, test rows among
+# For rows that equal others: development rows in the test, among themselves, and test rows among
 # themselves.
 ALIKE = (
     plural(
@@ -83,26 +83,26 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found; zeros and empty lists say that it was looked for.
+    """The findings about a data set; zeros and empty lists mean that nothing was found.
 
     Attributes:
-        rows: development rows.
-        in_test: development rows that equal a test row: in their features, and where rows may be
-            alike by chance in their target, too.
-        repeated: development rows that equal an earlier one, and may be parted from it: rows of a
-            group are not.
-        repeated_in_test: the same among test rows, where a group counts as one.
-        development: rows of each class, by its name; empty for a regression; so is `test`.
-        folds: of the validation scheme; 1 where rows are held out once.
+        rows: number of development rows.
+        in_test: number of development rows that equal a test row: in their features, and, if rows
+            may be alike by chance, in their target too.
+        repeated: number of development rows that equal an earlier one, except within a group, whose
+            rows stay together.
+        repeated_in_test: the same for test rows, where a group counts as one.
+        development: number of rows of each class, by name; empty for a regression; `test` likewise.
+        folds: of the validation scheme; 1 if rows are held out once.
         constant: columns with one value in all development rows.
-        suspects: columns that give the target almost alone, with how much of it (0 to 1).
-        numbering: columns with another whole number in each row: an id, or a clock.
+        suspects: columns that almost determine the target, with how much of it (0 to 1).
+        numbering: columns with a different integer in each row: an id, or a clock.
         target: of a regression.
         several: whether a row may have several labels, or none.
-        by_chance: whether different examples may be alike: rows of a few numbers, but no pictures.
-        moments: how many the development rows are of, where several are of one and yet each test
-            row counts by itself; None: they are not.
-        told: what else a source of data has found, a sentence or two each.
+        by_chance: whether different examples may be alike: rows of a few numbers, but not pictures.
+        moments: number of moments of the development rows, if several rows share one and yet each
+            test row counts by itself; otherwise None.
+        told: further findings of a source of data, one or two sentences each.
     """
 
     rows: int
@@ -127,11 +127,11 @@ class Findings:
 
     @property
     def absent(self) -> list[str]:
-        """Classes without a test row."""
+        """Classes without test rows."""
         return [name for name, count in self.test.items() if count == 0]
 
     def remarks(self) -> list[str]:
-        """Say what a person should know, a sentence or two each; nothing where all is well."""
+        """Return remarks for a person, one or two sentences each; empty if all is well."""
         return [
             *self._about_rows(),
             *self._about_classes(),
@@ -209,7 +209,7 @@ class Findings:
             )
 
     def _about_labels(self) -> Iterator[str]:
-        """Say which labels most rows have, or hardly any."""
+        """Yield remarks on labels that most rows have, or hardly any."""
         for name, count in self.development.items():
             share = count / self.rows
             if not RARE <= share <= 1 - RARE:

@@ -1,4 +1,4 @@
-"""Room for many rows: in memory, or in a file that is mapped where memory is short."""
+"""Storage for many rows: in memory, or in a mapped file if memory is short."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARE_OF_MEMORY = 0.25
-AT_A_TIME = 1000  # rows that are looked at or copied together, at most
-VALUES_AT_A_TIME = 2**24  # in them: as numbers of 8 bytes, 128 MiB
+AT_A_TIME = 1000  # rows that are read or copied together, at most
+VALUES_AT_A_TIME = 2**24  # in these rows: as numbers of 8 bytes, 128 MiB
 
 
 def rows_at_a_time(shape: tuple[int, ...], most: int = AT_A_TIME) -> int:
-    """Return how many rows of a shape are looked at or copied together: fewer of large ones."""
+    """Return how many rows of a shape to read or copy together: fewer if they are large."""
     return max(1, min(most, VALUES_AT_A_TIME // max(1, math.prod(shape))))
 
 
 @contextmanager
 def read_whole(path: Path) -> Iterator[None]:
-    """Say that a file does not fit into memory, where that is what happens inside.
+    """Turn a failure to fit a file into memory, in this context, into an error about the file.
 
     Raises:
-        DataError: it does not.
+        DataError: it does not fit.
     """
     try:
         yield
@@ -52,15 +52,15 @@ def room_for(
     kind: torch.dtype = torch.uint8,
     memory: int | None = None,
 ) -> Tensor:
-    """Return a tensor (count, *shape) to be filled: in memory, or in a file that is mapped.
+    """Return a tensor (count, *shape) to be filled: in memory, or in a mapped file.
 
-    Up to a quarter of the memory that this process may have is taken from memory. More is a file
-    without a name, so nothing of it is left when the tensor is gone. Pages of the file are the
-    system's to drop.
+    It is in memory if it needs at most a quarter of the memory that this process may use. Otherwise
+    it is a file without a name, so nothing of it remains when the tensor is gone. The system may
+    drop the file's pages from memory.
 
     Args:
-        folder: that the file lies in; it is made.
-        memory: bytes that this process may have; None: what the machine, or a container, allows.
+        folder: for the file; it is made.
+        memory: bytes that this process may use; None for what the machine, or a container, allows.
 
     Raises:
         DataError: the disk has no room for it.
@@ -71,7 +71,7 @@ def room_for(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder) as file:
-            if hasattr(os, "posix_fallocate"):  # not on macOS, where a full disk shows later
+            if hasattr(os, "posix_fallocate"):  # on macOS, a full disk shows later
                 os.posix_fallocate(file.fileno(), 0, size)
             mapped = torch.from_file(file.name, shared=True, size=size // kind.itemsize, dtype=kind)
     except OSError as error:

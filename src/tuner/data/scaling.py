@@ -1,4 +1,4 @@
-"""What is done to features and targets before a model sees them."""
+"""Scales features and targets for a model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from tuner.data.examples import PixelStatistics
 
 
-FAR = 1e4  # standard deviations from zero: of float32's seven digits, three are left
+FAR = 1e4  # standard deviations from zero, at which float32 keeps three of its seven digits
 WHOLE = (torch.int64, torch.int32)
-COARSE = 0.01  # of a standard deviation: a step between float32 numbers that hides differences
+COARSE = 0.01  # of a standard deviation: a float32 step that hides differences
 
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """Subtract `mean`, divide by `std`; both broadcast over a batch.
+    """Subtracts `mean` and divides by `std`; both broadcast over a batch.
 
     Attributes:
-        mean: (C, 1, 1) for images, (F,) for tables; float32, or float64 where that is needed: then
-            values are scaled in float64 too.
-        std: as `mean`; a constant column has 1.
+        mean: (C, 1, 1) for images, (F,) for tables; float32, or float64 if needed: then values are
+            scaled in float64 too.
+        std: like `mean`; 1 for a constant column.
     """
 
     mean: Tensor
@@ -35,15 +35,16 @@ class Scaler:
 
     @classmethod
     def fit(cls, rows: Tensor) -> Self:
-        """Mean and population standard deviation of each column of `rows` (N, F).
+        """Compute mean and population standard deviation of each column of `rows` (N, F).
 
-        In the precision of the rows; but in float64 where a column lies so far from zero, beside
-        its spread, that float32 would lose what is left after subtracting the mean (a Unix time).
+        In the precision of the rows, but in float64 if a column is so far from zero, relative to
+        its spread, that float32 would lose the differences after subtracting the mean (a Unix
+        time).
         """
         if rows.dtype == torch.float32 and _lie_far_from_zero(rows):
             rows = rows.double()
         std = rows.std(dim=0, correction=0)
-        # By its values: rounding can leave a constant column a tiny deviation to divide by.
+        # Compare values: rounding can leave a constant column a tiny deviation to divide by.
         least = rows.amin(dim=0)
         constant = least == rows.amax(dim=0)
         mean = torch.where(constant, least, rows.mean(dim=0))
@@ -51,7 +52,7 @@ class Scaler:
 
     @classmethod
     def for_pixels(cls, pixels: PixelStatistics) -> Self:
-        """Scale pixels given as 0 to 255 by statistics given for 0 to 1."""
+        """Scale pixels from 0 to 255 by statistics for 0 to 1."""
         mean = torch.tensor(pixels.mean).view(-1, 1, 1) * 255
         return cls(mean, torch.tensor(pixels.std).view(-1, 1, 1) * 255)
 
@@ -61,21 +62,21 @@ class Scaler:
         return cls(torch.zeros(1), torch.ones(1))
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Scale `values`: -> float32; whole numbers but pixels are names, and stay as they are."""
+        """Scale `values`: -> float32; integers other than pixels are codes, and stay unchanged."""
         if values.dtype in WHOLE:
             return values
         return ((values.to(self.mean.dtype) - self.mean) / self.std).float()
 
     def in_units(self, values: Tensor) -> Tensor:
-        """Return outputs or scaled targets in standardised units, in which they are scored."""
+        """Return outputs or scaled targets in the standardised units of scores."""
         return values
 
     def standardise(self, values: Tensor) -> Tensor:
-        """Return targets of one's own units in those of `in_units`: -> float32."""
+        """Return targets in the user's own units in those of `in_units`: -> float32."""
         return self(values)
 
     def undo(self, values: Tensor) -> Tensor:
-        """Give scaled `values` back in their own units, in the precision of the scaler."""
+        """Return scaled `values` in their own units, in the precision of the scaler."""
         return values.to(self.mean.dtype) * self.std + self.mean
 
     def tensors(self) -> dict[str, Tensor]:
@@ -88,7 +89,7 @@ class Scaler:
 
 
 def remarks(features: Tensor, columns: Sequence[str]) -> list[str]:
-    """Say which columns of a table (N, F) have lost digits that told something.
+    """Return remarks on columns of a table (N, F) that have lost informative digits.
 
     Args:
         columns: their names.
@@ -109,9 +110,10 @@ def remarks(features: Tensor, columns: Sequence[str]) -> list[str]:
 
 
 def _lie_far_from_zero(rows: Tensor) -> bool:
-    """Whether a column (N, F) that is not constant lies far from zero beside its spread."""
+    """Whether a column (N, F) that varies is far from zero, relative to its spread."""
     varies = rows.amin(dim=0) < rows.amax(dim=0)
-    # Roughly first, without a copy in float64: the error of a deviation in float32 is much smaller.
+    # First a rough check without a copy in float64: the error of a float32 deviation is much
+    # smaller.
     near = rows.mean(dim=0).abs() <= FAR / 10 * rows.std(dim=0, correction=0)
     if not (varies & ~near).any():
         return False

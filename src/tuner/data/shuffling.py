@@ -1,4 +1,4 @@
-"""A data set in which there is nothing to find: its development rows with shuffled targets."""
+"""Shuffles the targets of a data set's development rows, so that there is nothing to find."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 def shuffled(dataset: Dataset, seed: int) -> Dataset:
     """Return a data set with the targets of its development rows permuted.
 
-    Features, groups and the mix of targets stay as they are, and so do the test rows, which are not
-    opened: only what features say of a row's target is gone. The targets of a group stay together,
-    as far as groups are of one size. Else a score would hang on all rows, where on the targets as
-    they are it hangs on a few groups, and the luck of a search would look far smaller than it is.
+    Features, groups and the mix of targets stay the same, and so do the test rows, which are not
+    opened: only the relation between features and targets is removed. The targets of a group stay
+    together, as far as groups have the same size. Otherwise a score would depend on all rows,
+    whereas the score on the original targets depends on a few groups, and the luck of a search
+    would look far smaller than it is.
 
     Args:
         seed: of the study.
@@ -45,14 +46,14 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
 
 
 def _by_group(groups: Tensor, draw: Generator) -> Tensor:
-    """Return for each row the one whose target it gets: a group after a group, both at random."""
+    """Return for each row the row whose target it gets: group by group, in random order."""
     order = torch.empty(len(groups), dtype=torch.int64)
     order[_in_a_row(groups, draw)] = _in_a_row(groups, draw)
     return order
 
 
 def _in_a_row(groups: Tensor, draw: Generator) -> Tensor:
-    """Return the numbers of all rows, those of a group beside each other, else at random."""
+    """Return the numbers of all rows, with those of a group together, otherwise random."""
     found, numbers = groups.unique(return_inverse=True)
     places = torch.randperm(len(found), generator=draw)[numbers]
     rows = torch.randperm(len(groups), generator=draw)

@@ -1,7 +1,7 @@
-"""Splits of the development data: one held-out part, or k folds, stratified over classes.
+"""Splits the development data into one held-out part, or k folds, stratified over classes.
 
-Where rows belong together (all of one patient), `GroupFolds` keeps them on one side. Where rows
-follow each other in time, `TimeFolds` trains on the earlier ones and validates on later ones.
+If rows belong together (all rows of one patient), `GroupFolds` keeps them on one side. If rows
+follow each other in time, `TimeFolds` trains on earlier ones and validates on later ones.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 def _whole(scheme: str, number: object, fewest: int) -> int:
-    """Return a whole number of any library as Python's.
+    """Return an integer of any library as Python's int.
 
     Raises:
-        DataError: it is something else, or too small.
+        DataError: it is not an integer, or too small.
     """
     try:
         found = index(number)  # type: ignore[arg-type]  # what is not one raises
@@ -48,7 +48,7 @@ def _whole(scheme: str, number: object, fewest: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Hold out `rows` rows for validation, once.
+    """Holds out `rows` rows for validation, once.
 
     >>> Holdout(5000).rows
     5000
@@ -57,13 +57,13 @@ class Holdout:
     rows: int
 
     def __post_init__(self) -> None:
-        """Refuse what is not a number of rows."""
+        """Refuse an invalid number of rows."""
         object.__setattr__(self, "rows", _whole("Holdout", self.rows, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class KFold:
-    """Split into `k` folds; each is the validation part once.
+    """Splits into `k` folds; each is the validation part once.
 
     >>> KFold(5).k
     5
@@ -72,13 +72,13 @@ class KFold:
     k: int
 
     def __post_init__(self) -> None:
-        """Refuse what is not a number of folds."""
+        """Refuse an invalid number of folds."""
         object.__setattr__(self, "k", _whole("KFold", self.k, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFolds:
-    """Split into `k` folds, and all rows of a group into the same one (`Examples.groups`).
+    """Splits into `k` folds, with all rows of a group in the same one (`Examples.groups`).
 
     >>> GroupFolds(5).k
     5
@@ -87,26 +87,26 @@ class GroupFolds:
     k: int
 
     def __post_init__(self) -> None:
-        """Refuse what is not a number of folds."""
+        """Refuse an invalid number of folds."""
         object.__setattr__(self, "k", _whole("GroupFolds", self.k, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class TimeFolds:
-    """Cut rows that are in the order of time into `k` parts and one before them.
+    """Cuts rows in the order of time into `k` parts, and one before them.
 
     >>> TimeFolds(4).k
     4
 
     Fold n trains on all rows before part n, and validates on part n. `Examples.groups` are the
-    moments: rows of one moment stay together. Another seed moves all cuts to earlier rows, by up to
-    half a part. Rows that can be split by one seed can be split by every seed.
+    moments: rows of one moment stay together. A different seed moves all cuts to earlier rows, by
+    up to half a part. Rows that can be split with one seed can be split with every seed.
     """
 
     k: int
 
     def __post_init__(self) -> None:
-        """Refuse what is not a number of folds."""
+        """Refuse an invalid number of folds."""
         object.__setattr__(self, "k", _whole("TimeFolds", self.k, 2))
 
 
@@ -120,7 +120,7 @@ def number_of_folds(scheme: Scheme) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Row numbers of one split; `validation` is empty when everything is trained on.
+    """Row numbers of one split; `validation` is empty if everything is trained on.
 
     Attributes:
         training: (R,) int64.
@@ -132,12 +132,12 @@ class Fold:
 
 
 def folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
-    """Split the development rows, stratified over classes where targets are classes.
+    """Split the development rows, stratified over classes if targets are classes.
 
     The same rows, scheme and seed give the same folds; row numbers within a part are sorted.
 
     Raises:
-        DataError: there are too few rows, of the whole or of a class, to split them so.
+        DataError: there are too few rows, in total or of a class, for this split.
     """
     try:
         return _folds(development, scheme, seed)
@@ -148,7 +148,7 @@ def folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]:
 
 
 def everything(development: Examples) -> tuple[Fold, ...]:
-    """One fold that trains on all development rows and validates on none."""
+    """Return one fold that trains on all development rows and validates on none."""
     return (Fold(torch.arange(len(development)), torch.empty(0, dtype=torch.int64)),)
 
 
@@ -178,7 +178,7 @@ def _folds(development: Examples, scheme: Scheme, seed: int) -> tuple[Fold, ...]
         else StratifiedKFold(scheme.k, shuffle=True, random_state=seed)
     )
     with warnings.catch_warnings():
-        # A class with fewer rows than folds is among the data set's findings, and is said there.
+        # The data set's findings report a class with fewer rows than folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return tuple(_fold(*parts) for parts in splitter.split(np.zeros(count), labels))
 
@@ -209,15 +209,15 @@ def _by_group(development: Examples, scheme: GroupFolds, seed: int) -> tuple[Fol
 def hold_out_groups(
     labels: np.ndarray, groups: np.ndarray, share: float, seed: int, *, keep: int = 1
 ) -> np.ndarray:
-    """Choose rows to hold out: about this share of each class, and all of a group or none.
+    """Choose rows to hold out: about this share of each class, and whole groups only.
 
-    Groups are taken in a random order, class by class. A group counts to the class that most of
+    Groups are taken in a random order, class by class. A group counts for the class that most of
     its rows have.
 
     Args:
-        labels: (N,) classes as int64; all the same for a regression.
+        labels: (N,) classes as int64; all equal for a regression.
         groups: (N,) int64.
-        keep: how many groups of a class stay at the least; it has that many if all are to stay.
+        keep: number of groups of a class that stay, at least; all of them if it has no more.
 
     Returns:
         (N,) bool: held out.
@@ -231,7 +231,7 @@ def hold_out_groups(
         able = own[: max(0, len(own) - keep)]
         wanted, taken = share * sizes[own].sum(), 0
         for group in able:
-            if taken + sizes[group] / 2 <= wanted:  # it takes closer to what is wanted
+            if taken + sizes[group] / 2 <= wanted:  # taking it gets closer to the wanted number
                 held[group], taken = True, taken + sizes[group]
         if len(able) and not taken:
             held[able[sizes[able].argmin()]] = True
@@ -240,7 +240,7 @@ def hold_out_groups(
 
 
 def _most_frequent(places: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the most frequent label of each group; places (N,) number the groups."""
+    """Return the most frequent label of each group; `places` (N,) number the groups."""
     pairs, counts = np.unique(np.stack([places, labels]), axis=1, return_counts=True)
     best_last = np.lexsort((counts, pairs[0]))
     last = np.flatnonzero(np.diff(pairs[0][best_last], append=-1))
@@ -248,7 +248,7 @@ def _most_frequent(places: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
-    """Cut rows in the order of their moments, and never between two of one moment."""
+    """Cut rows in the order of their moments, never between two of one moment."""
     count = len(moments)
     part = count // (k + 1)
     if part < 2 or (np.diff(moments) < 0).any():
@@ -256,8 +256,8 @@ def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
     random = np.random.default_rng(derive(seed, Stream.CUTS_IN_TIME))
     most = part // 2
     drawn = int(random.integers(0, most + 1))
-    # Where the cuts that were drawn meet in one moment, the nearest that do not are taken. So what
-    # can be split by one seed can be split by all: a study draws further ones when it is done.
+    # If drawn cuts coincide in one moment, the nearest distinct ones are used. So rows that can be
+    # split with one seed can be split with all: a study draws further seeds at its end.
     for shift in sorted(range(most + 1), key=lambda one: abs(one - drawn)):
         ends = _cuts(moments, k, part, count - shift)
         if ends[0] > 0 and (np.diff(ends) > 0).all():
@@ -267,7 +267,7 @@ def _in_time(moments: np.ndarray, k: int, seed: int) -> tuple[Fold, ...]:
 
 
 def _cuts(moments: np.ndarray, k: int, part: int, last: int) -> np.ndarray:
-    """Return where each of k parts before row `last` begins, at a new moment, and `last`."""
+    """Return where each of k parts before row `last` begins, at a new moment; and `last`."""
     starts = moments[[last - part * (k - n) for n in range(k)]]
     return np.append(np.searchsorted(moments, starts), last)
 

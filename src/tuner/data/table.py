@@ -1,7 +1,8 @@
-"""What the columns of a table in a file are, and which features a model gets from them.
+"""The columns of a table in a file, and the features that a model gets from them.
 
-It is decided once, over all rows, and kept with the data and with each model: new rows are read in
-the same way. What is fitted on rows (medians, quantiles) is not here: see `tuner.data.preparation`.
+This is decided once, from all rows, and stored with the data and with each model, so that new rows
+are read in the same way. Values fitted on rows (medians, quantiles) are not here: see
+`tuner.data.preparation`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from tuner.language import said
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["number", "yes or no", "date", "category", "left out"]
 Part = Literal["days", "month", "day", "weekday", "hour"]
-MOST_SHOWN, FIRST_SHOWN = 40, 20  # columns, in the words for people
-MISSING = ""  # among the values of a category: the cell is empty
+MOST_SHOWN, FIRST_SHOWN = 40, 20  # columns, in the description for people
+MISSING = ""  # among the values of a category: an empty cell
+# Why a column is left out, where more is decided by it.
+NO_VALUE: str = said("no row has a value")
+ONE_VALUE: str = said("the same in all rows")
+NUMBERS_ROWS: str = said("a different whole number in each row, like an id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +31,14 @@ class Column:
     """A column of the file.
 
     Attributes:
-        kind: what it is taken as.
-        why: in words: the rule that decided so.
-        missing: rows without a value, of all rows of the file.
-        form: how its cells are written: "," for 1.234,5, "thousands" for 1,234.5; of a date the
-            order of year, month and day, as "ymd"; empty: plainly.
-        values: of a category, those that have a code of their own, in the order of their codes from
-            1 on; of yes or no, the two, no first.
-        parts: of a date, what of it is used.
+        kind: how it is used.
+        why: the rule that decided so, in words.
+        missing: number of rows without a value, among all rows of the file.
+        form: notation of its cells: "," for 1.234,5, "thousands" for 1,234.5; for a date the order
+            of year, month and day, such as "ymd"; empty for the plain one.
+        values: for a category, those with a code of their own, in the order of their codes from 1
+            on; for yes or no, these two, no first.
+        parts: for a date, the parts that are used.
     """
 
     name: str
@@ -44,17 +51,22 @@ class Column:
 
     @property
     def features(self) -> list[str]:
-        """Names of the features that are made of it."""
+        """Names of the features that are made from it."""
         if self.kind == "date":
             return [f"{self.name}: {part}" for part in self.parts]
         return [] if self.kind == "left out" else [self.name]
 
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether it is left out as its numbers only count the rows; they are numbers still."""
+        return self.why == NUMBERS_ROWS
+
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """Make one of what `asdict` wrote.
+        """Restore a column from the result of `asdict`.
 
         Raises:
-            ValueError, TypeError: it was not.
+            ValueError, TypeError: the values are invalid.
         """
         lists = {name: tuple(stored[name]) for name in ("values", "parts")}
         made = cls(**{**stored, **lists})
@@ -73,16 +85,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a table in a file is made of.
+    """The definition of a table's rows.
 
-    A row of features is the numbers (float64, nan where a value is missing) in the order of the
-    columns, then the codes of the categories; 0 is a value that has no code.
+    A row of features has the numbers (float64, nan where a value is missing) in the order of the
+    columns, then the codes of the categories; 0 is a value without a code.
 
     Attributes:
         columns: of the file, in its order, without the target.
-        target: what is predicted; its `values` are empty: the classes stand beside it.
-        skewed: whether the target is a number with a long tail, which is straightened by fold.
-        notes: how the file was read where that was not plain, a sentence each.
+        target: column to predict; its `values` are empty, because the classes are stored elsewhere.
+        skewed: whether the target is a number with a long tail, which each fold transforms.
+        notes: anything unusual in how the file was read, a sentence each.
     """
 
     columns: tuple[Column, ...]
@@ -108,29 +120,29 @@ class Table:
 
     @property
     def gaps(self) -> tuple[bool, ...]:
-        """Of each number, whether there is a feature beside it that says where it is missing."""
+        """For each number, whether a further feature marks where it is missing."""
         return tuple(column.missing > 0 for column in self.numbers for _ in column.features)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
-        """How many codes each category has, 0 included."""
+        """Number of codes of each category, including 0."""
         return tuple(len(column.values) + 1 for column in self.categories)
 
     @property
     def width(self) -> int:
-        """How many inputs a model gets: numbers, signs of missing ones, and codes."""
+        """Number of inputs of a model: numbers, marks of missing ones, and codes."""
         return len(self.gaps) + sum(self.gaps) + len(self.cardinalities)
 
     def facts(self) -> dict[str, Any]:
-        """Return it as plain values, which `read` takes back."""
+        """Return the table as plain values, which `read` restores."""
         return asdict(self)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """Make one of what `facts` returned, or JSON of it.
+        """Restore a table from the result of `facts`, or from JSON of it.
 
         Raises:
-            KeyError, ValueError, TypeError: it was not.
+            KeyError, ValueError, TypeError: the values are invalid.
         """
         made = cls(
             columns=tuple(Column.read(one) for one in stored["columns"]),
@@ -144,7 +156,7 @@ class Table:
         return made
 
     def in_words(self) -> str:
-        """Return the columns as a table of text, and how the file was read, for people."""
+        """Return the columns as a text table, and remarks on the file, for people."""
         shown = self.columns if len(self.columns) <= MOST_SHOWN else self.columns[:FIRST_SHOWN]
         rows = [("column", "taken as", "missing", "why")]
         rows += [
@@ -165,7 +177,7 @@ class Table:
         return "\n".join([*lines, target, *self.notes])
 
     def identity(self) -> list[object]:
-        """Return what decides what a model sees of a file, and no words about it."""
+        """Return everything that determines a model's input from a file, without descriptions."""
         return [
             [one.name, one.kind, one.missing > 0, one.form, one.values, one.parts]
             for one in (self.target, *self.columns)

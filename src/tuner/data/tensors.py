@@ -1,4 +1,4 @@
-"""Tensors to files, with the operating system's own error where that fails."""
+"""Stores tensors in files, with the operating system's own error on failure."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CHECKSUM = "sha256"
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a safetensors file, with their checksum.
+    """Write tensors to a safetensors file, with a checksum.
 
     Raises:
-        OSError: it cannot be written, as on a full disk.
+        OSError: it cannot be written, for example because the disk is full.
     """
     written = _apart({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
     try:
@@ -35,7 +35,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copy tensors that share memory with another, as tied weights do: a file holds each whole."""
+    """Copy tensors that share memory with another (tied weights): a file holds each completely."""
     found: dict[str, Tensor] = {}
     memory: set[int] = set()
     for name, tensor in tensors.items():
@@ -49,7 +49,7 @@ def checksum_in(path: Path) -> str | None:
     """Return the checksum that `save_tensors` wrote into a file.
 
     Returns:
-        It, or None where the file is damaged, or another program wrote it.
+        The checksum; None if the file is damaged, or written by another program.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -60,22 +60,22 @@ def checksum_in(path: Path) -> str | None:
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read what `save_tensors` wrote.
+    """Read a file that `save_tensors` wrote, and check it.
 
     Raises:
         OSError: the file cannot be read.
-        SafetensorError: it is cut short, or no such file.
-        ValueError: it was altered: its tensors do not have the checksum that it carries.
+        SafetensorError: it is cut short, or not such a file.
+        ValueError: it was changed: its tensors do not match its checksum.
     """
     tensors: dict[str, Tensor] = load_file(path)
     expected = checksum_in(path)
-    if expected not in {None, _checksum(tensors)}:  # None: written by another program
+    if expected not in {None, _checksum(tensors)}:  # None if another program wrote the file
         raise ValueError("its tensors do not have the checksum that they were written with")
     return tensors
 
 
 def row_digests(rows: Tensor) -> list[bytes]:
-    """Return a digest of each row's values (N, ...): equal for equal values; 0 and -0 are equal."""
+    """Return a digest of each row's values (N, ...): equal for equal values; 0 equals -0."""
     found: list[bytes] = []
     for part in rows.detach().cpu().flatten(1).split(AT_A_TIME):
         values = part + 0.0 if part.is_floating_point() else part  # -0 becomes 0
@@ -89,7 +89,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         flat = tensor.flatten()
-        if flat.stride(-1) != 1:  # of one number, which may have any stride
+        if flat.stride(-1) != 1:  # a single number may have any stride
             flat = flat.clone(memory_format=torch.contiguous_format)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

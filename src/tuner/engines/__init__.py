@@ -1,1 +1,1 @@
-"""Where fits run. Each module holds one engine that keeps the contract of `tuner.engines.job`."""
+"""Where fits run. Each engine is a module and keeps the contract of `tuner.engines.job`."""

@@ -1,4 +1,4 @@
-"""Where the fits of a command run: on this machine, or on a Ray cluster."""
+"""Chooses where the fits of a command run: on this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ class Backend(Protocol):
     """Machines that fits can run on."""
 
     def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
-        """Choose how fits of a new study use them, in this precision if one is given."""
+        """Choose the plan of a new study, with this precision if one is given."""
 
     def engine(self, plan: Plan, at_most: int | None = None) -> Engine:
-        """Make an engine for fits of this plan, of no more slots than there is work for."""
+        """Make an engine for fits of this plan, with at most `at_most` slots."""
 
     def facts(self) -> dict[str, Any]:
-        """Return what a study has to remember of them, besides what `manifest.machine` says."""
+        """Return the facts about the machines that a study stores, besides `manifest.machine`."""
 
     def in_words(self, workers: int) -> str | None:
-        """Say what a person should know of where so many workers train; None: nothing."""
+        """Return what a person should know about where these workers train; None if nothing."""
 
 
 class ThisMachine:
-    """The machine that the command runs on; one worker needs no process of its own.
+    """The machine that the command runs on; a single worker needs no process of its own.
 
     Args:
-        workers: fits at once; None: as many as the GPUs have room for, or one a core.
+        workers: fits at once; None for as many as the GPUs have room for, or one per core.
 
     Raises:
-        UsageError: it is more than this machine can take.
+        UsageError: there are more workers than this machine can take.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -61,7 +61,7 @@ class ThisMachine:
         self._cards: tuple[str, ...] = ()
 
     def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
-        """Choose how fits of a new study use it, by rule.
+        """Choose the plan of a new study, by rule.
 
         Raises:
             UsageError: the precision does not suit the case, or this machine.
@@ -72,34 +72,34 @@ class ThisMachine:
         """Make an engine.
 
         Raises:
-            EngineError: the plan is one for a GPU, and there is none.
+            EngineError: the plan needs a GPU, and there is none.
         """
         refuse_missing(plan)
         self._cards = visible_cards() if plan.device == CARD else ()
         slots = self.workers or fits_at_once(self._cards) or usable_cores()
         slots = min(slots, at_most or slots)
-        # On a card a worker is a process of its own even where it is the only one: an error of CUDA
-        # ends what a process can do, and the card trains on while the coordinator thinks.
+        # With a GPU, even a single worker is a process of its own: after an error of CUDA, a
+        # process cannot use the GPU again; and the GPU trains on while the coordinator thinks.
         if slots == 1 and not self._cards:
             return InProcessEngine()
         return ProcessEngine(slots, cards=self._cards)
 
     def facts(self) -> dict[str, Any]:
-        """Return the GPUs of the last engine that was made; nothing else, the manifest has it."""
+        """Return the GPUs of the last engine; the manifest has the rest."""
         return {"cards": card_facts()} if self._cards else {}
 
     def in_words(self, workers: int) -> str | None:
-        """Say which GPUs the last engine uses, or which is left alone; None: nothing to say."""
+        """Return which GPUs the last engine uses and which it does not; None if there are none."""
         if not self._cards:
             return unused_device()
         return cards_in_words(card_facts(), self._cards, workers)
 
 
 def choose_backend(compute: Compute) -> Backend:
-    """Return the machines that fits run on.
+    """Return the machines on which fits run.
 
     Raises:
-        UsageError: the options do not go together, or Ray is not installed.
+        UsageError: the options contradict each other, or Ray is not installed.
         EngineError: there is no such cluster.
     """
     if compute.engine == "ray":

@@ -1,7 +1,7 @@
-"""A Ray cluster: joining it, asking its nodes what they are, and making an engine for it.
+"""A Ray cluster: joins it, asks its nodes about their hardware, and makes an engine for it.
 
-This module and the tasks it starts alone import Ray, and are imported only when a cluster is asked
-for.
+Only this module and the tasks that it starts import Ray. They are imported only if a cluster is
+asked for.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from tuner.training.plan import Precision
 
 SECONDS_TO_CONNECT = 10.0
-SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, and Ray's processes are nice
-# How a client begins to speak HTTP/2, over which Ray does, and how a server answers: with a frame
-# of settings, whose length comes first (RFC 9113, 3.4 and 6.5).
+SECONDS_TO_ANSWER = 600.0  # a node's first task imports torch, with low priority
+# How a client begins HTTP/2, which Ray uses, and how a server answers: with a frame of settings
+# that begins with its length (RFC 9113, 3.4 and 6.5).
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 SETTINGS = 4
-# Ray sends no token to an address that somebody names, unless it is told to.
+# Ray does not send its token to an explicit address unless it is told to.
 ASKS_FOR_ONE = (
     "If it asks for a token, as `ray start` says, set RAY_AUTH_MODE=token here, and have its token "
     "in ~/.ray/auth_token or RAY_AUTH_TOKEN (https://docs.ray.io/en/latest/ray-security)"
@@ -48,13 +48,13 @@ class RayCluster:
     """The cluster that this process has joined.
 
     Args:
-        address: "auto", or HOST:PORT of the cluster's head; None: the cluster that this machine
-            belongs to, else one of its own, for this process.
-        workers: fits at once; None: as many as the cluster has cores, or GPUs, for.
+        address: "auto", or HOST:PORT of the cluster's head; None for the cluster that this machine
+            belongs to, or else a new one for this process.
+        workers: fits at once; None for as many as the cluster has cores or GPUs for.
 
     Raises:
-        EngineError: there is no such cluster, or no node of it has a core or a GPU to give, or a
-            node has other versions than this machine.
+        EngineError: there is no such cluster, none of its nodes has a free core or GPU, or a node
+            has other versions than this machine.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
@@ -78,10 +78,10 @@ class RayCluster:
                 )
 
     def plan(self, case: Case, data: Dataset, precision: Precision | None = None) -> Plan:
-        """Return what all nodes can do; where some have GPUs, what those can do.
+        """Return the plan that all nodes support; if some have GPUs, all nodes with GPUs.
 
         Raises:
-            UsageError: the precision does not suit the case, or a node.
+            UsageError: the precision does not suit the case or a node.
         """
         images = data.pixels is not None
         common = common_plan(self._ask(_plan, images).values())
@@ -90,11 +90,11 @@ class RayCluster:
         return replace(common, precision=chosen)
 
     def engine(self, plan: Plan, at_most: int | None = None) -> RayEngine:
-        """Return an engine for fits of this plan, with no more slots than there is work for.
+        """Return an engine for fits of this plan, with at most `at_most` slots.
 
         Raises:
-            UsageError: more workers are wanted than the cluster has cores for.
-            EngineError: the plan is one for a GPU, and no node has one.
+            UsageError: there are more workers than the cluster has cores for.
+            EngineError: the plan needs a GPU, and no node has one.
         """
         kind = "GPU" if plan.device == CARD else "CPU"
         counts = [int(resources.get(kind, 0)) for resources in self.nodes.values()]
@@ -109,7 +109,7 @@ class RayCluster:
         return RayEngine(min(self.workers or room, at_most or room), plan)
 
     def _sharing(self, counts: Sequence[int], plan: Plan, at_most: int | None) -> RayEngine:
-        """Return an engine for GPUs; where there are more workers than GPUs, they share them."""
+        """Return an engine for GPUs; if there are more workers than GPUs, they share them."""
         room = sum(counts)
         if room == 0:
             raise EngineError(f"this study cannot be trained on this cluster: {NO_CARD}")
@@ -122,17 +122,17 @@ class RayCluster:
         return sum(int(resources.get("GPU", 0)) for resources in self.nodes.values())
 
     def in_words(self, workers: int) -> str | None:
-        """Say how many GPUs of the cluster the fits share; None: it has none."""
+        """Return how many GPUs of the cluster the fits share; None if it has none."""
         return f"GPUs: {self._gpus} of the cluster; {workers} workers." if self._gpus else None
 
     def facts(self) -> dict[str, Any]:
-        """Return what a study has to remember of the cluster."""
+        """Return the facts about the cluster that a study stores."""
         processors = sorted({one["processor"] for one in self.machines.values()})
         cards = {"cards": of_all(self.cards)} if self.cards else {}
         return {"cluster": {"nodes": len(self.nodes), "processors": processors}, **cards}
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        """Have every node call a function; return the answers by node."""
+        """Call a function on every node; return the answers by node."""
         asked = {
             node: _call.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
@@ -157,7 +157,7 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _cards() -> dict[str, Any] | None:
-    """Return what is known of the cards of a node; None: PyTorch can use none there."""
+    """Return facts about the GPUs of a node; None if PyTorch can use none there."""
     return card_facts() if visible_cards() else None
 
 
@@ -166,7 +166,7 @@ def _plan(images: bool) -> Plan:
 
 
 def _join(address: str | None) -> None:
-    """Join a cluster, unless this process has done so before."""
+    """Join a cluster, unless this process has already joined it."""
     if ray.is_initialized():
         return
     if address is not None:
@@ -177,15 +177,15 @@ def _join(address: str | None) -> None:
     except (AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
         if address in {None, "auto"} and not isinstance(error, AuthenticationError):
             reason = f"there is no Ray cluster on this machine: {first_line(error)}"
-        else:  # it answers
+        else:
             reason = f"the Ray cluster cannot be joined: {first_line(error)}. {ASKS_FOR_ONE}"
         raise EngineError(reason) from error
     finally:
-        signal.signal(signal.SIGTERM, handler)  # Ray's own would end this process where it stands
+        signal.signal(signal.SIGTERM, handler)  # Ray's own handler would end this process at once
 
 
 def _check(address: str) -> None:
-    """Refuse what cannot be joined: Ray itself would try for many minutes."""
+    """Refuse an address that cannot be joined: Ray itself would try for many minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -209,7 +209,7 @@ def _check(address: str) -> None:
 
 
 def _answers_as_ray(host: str, port: int) -> bool:
-    """Whether what answers speaks HTTP/2, as the head of a Ray cluster does.
+    """Whether the server at an address speaks HTTP/2, as the head of a Ray cluster does.
 
     Raises:
         OSError: nothing answers.

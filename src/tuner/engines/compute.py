@@ -15,10 +15,10 @@ class Compute:
     """Where fits run.
 
     Attributes:
-        workers: fits at once; None: up to four per GPU, or one per core.
+        workers: fits at once; None for up to four per GPU, or one per core.
         engine: processes on this machine, or a Ray cluster.
-        address: HOST:PORT of the Ray cluster's head, or "auto"; None: the cluster that this machine
-            belongs to, else a new one.
+        address: HOST:PORT of the Ray cluster's head, or "auto"; None for the cluster that this
+            machine belongs to, or else a new one.
     """
 
     workers: int | None = None
@@ -26,7 +26,7 @@ class Compute:
     address: str | None = None
 
     def check(self) -> None:
-        """Refuse what does not go together, as far as it can be told without looking for a cluster.
+        """Refuse contradictory options, as far as they can be checked without a cluster.
 
         Raises:
             UsageError: an address without Ray, or more workers than this machine can take.
@@ -48,7 +48,7 @@ def refuse_too_many(workers: int | None) -> None:
     """Refuse more workers than this machine can take.
 
     Raises:
-        UsageError: they are.
+        UsageError: there are more.
     """
     if (workers or 1) > most_workers():
         raise UsageError(

@@ -1,8 +1,8 @@
-"""Worker processes are forked from a server that has imported torch: one import, not one a worker.
+"""Forks worker processes from a server that has imported torch, so that it is imported once.
 
-The server does nothing but import and fork: it never computes, so no thread of torch's is lost by
-the fork. A command starts it before its own imports, and both go on side by side. Elsewhere than on
-Linux, libraries of the system do not survive a fork, and each worker imports for itself.
+The server does nothing but import and fork. It never computes, so no thread of torch's is lost in a
+fork. A command starts it before its own imports, and both import at the same time. On systems other
+than Linux, system libraries do not survive a fork, and each worker imports for itself.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ IMPORTED = [OPTIMIZING, "tuner.engines.processes", "tuner.engines.loops"]
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Have processes started here never be told of Ctrl-C, which is the coordinator's to handle.
+    """Shield the processes started in this context from Ctrl-C, which the coordinator handles.
 
-    Here it waits for the end of this: a process whose start was cut in two runs, and nobody knows
-    of it. The mask does not see to that, as the system may tell another thread.
+    Ctrl-C also waits until the context ends: otherwise, a process whose start was interrupted would
+    run on without anybody knowing. The mask alone does not prevent that, because the system may
+    deliver the signal to another thread.
     """
     with held_back():
         resource_tracker.ensure_running()  # starting it later would lift the mask
@@ -53,10 +54,10 @@ def without_interrupts() -> Iterator[None]:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Have processes started here hear no Ctrl-C, and leave the program that was started alone.
+    """Start processes without Ctrl-C, and without running the main program again in them.
 
-    Python would run that program's file again in each of them, as far as no
-    `if __name__ == "__main__"` keeps it from that. Nothing of it is used there.
+    Python would run the program's file again in each process, unless `if __name__ == "__main__"`
+    guards it. The processes need nothing from it.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -68,7 +69,7 @@ def starting() -> Iterator[None]:
 
 
 def start_importing() -> None:
-    """Start the server, unless it runs already, or is of no use here."""
+    """Start the server, unless it already runs or cannot be used here."""
     if not CAN_FORK:
         return
     FORKSERVER.set_forkserver_preload(IMPORTED)
@@ -77,13 +78,13 @@ def start_importing() -> None:
 
 
 def worker_context() -> BaseContext:
-    """Return how worker processes are started here, with the server running if they are forked.
+    """Return the context that starts worker processes here; start the server if it forks them.
 
-    Workers for a GPU are forked too: the server has never used CUDA, which a process that has could
-    not hand on to its children.
+    Workers for a GPU are forked too. That is safe because the server has never used CUDA: a process
+    that has could not pass it on to its children.
 
     Raises:
-        EngineError: this process is a daemon, which Python lets start no others.
+        EngineError: this process is a daemon, and Python does not let daemons start processes.
     """
     if _is_daemon():
         raise EngineError(
@@ -98,16 +99,16 @@ def worker_context() -> BaseContext:
 
 
 def _is_daemon() -> bool:
-    """Whether this process is one of a kind that Python lets start no others."""
+    """Whether Python forbids this process to start others."""
     return multiprocessing.current_process().daemon
 
 
 @contextmanager
 def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | None]:
-    """Make processes for what is computed beside training; None: one is enough, or none may be.
+    """Make processes for computations beside training; None if one is enough or none can be made.
 
-    They are killed where this ends by an error or by Ctrl-C: an executor that waits for what they
-    compute would hold the end of the program, and a second Ctrl-C in that wait leaves it hanging.
+    On an error or Ctrl-C, they are killed: an executor that waits for their results would delay the
+    end of the program, and a second Ctrl-C during that wait would leave it hanging.
 
     Args:
         prepare: called once in each of them.
@@ -123,7 +124,7 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
         try:
             with starting():
                 for _ in range(processes):
-                    made.submit(int)  # starts a process, as none is idle before the gate opens
+                    made.submit(int)  # starts a process, because none is idle before the gate opens
                 for _ in range(processes):
                     gate.release()
             yield made
@@ -132,20 +133,21 @@ def pool(processes: int, prepare: Callable[[], object]) -> Iterator[Executor | N
             _kill(made, others)
             raise
     except BaseException:
-        _kill(made, others)  # a second Ctrl-C may come before the first one holds others back
+        _kill(made, others)  # a second Ctrl-C may come before the first `_kill` holds it back
         raise
 
 
 def _begin(prepare: Callable[[], object], gate: Semaphore) -> None:
     """Prepare a process of a pool, once all are started."""
-    # It holds both ends of the queue that it takes its work from, so it never sees an end of it.
+    # The process holds both ends of the queue that it reads its work from, so it never sees its
+    # end.
     once_the_parent_is_gone(lambda: os._exit(1))
     gate.acquire()
     prepare()
 
 
 def once_the_parent_is_gone(act: Callable[[], object]) -> None:
-    """Have a thread wait until the parent process is gone, killed perhaps, and then act."""
+    """Call `act` in a thread once the parent process is gone, even if it was killed."""
 
     def wait() -> None:
         if (parent := multiprocessing.parent_process()) is not None:
@@ -156,7 +158,7 @@ def once_the_parent_is_gone(act: Callable[[], object]) -> None:
 
 
 def _kill(made: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:
-    """End what is computed, and the processes of it; those that were there before stay."""
+    """Kill the processes of a pool, but not the others, and drop its work."""
     with held_back():
         for process in set(multiprocessing.active_children()).difference(others):
             process.kill()

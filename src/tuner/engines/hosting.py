@@ -1,8 +1,8 @@
-"""What a worker process does: it takes jobs from a pipe, and trains them by turns.
+"""The main loop of a worker process: it takes jobs from a pipe and trains them in turns.
 
-On a processor it has one at a time. On a card it has several: each has queued steps when it gives
-its turn away, and those of different trainings run on the card at the same time. Kernels of
-different processes do not: a card gives each process its time in turn.
+On a processor it has one job at a time. On a GPU it has several: each has queued steps when it ends
+its turn, and the GPU runs those of different trainings at the same time. Kernels of different
+processes do not run at the same time: the GPU switches between processes.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 
-SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes some times as long
+SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes several times as long
 
 
 class Pipe(Protocol):
-    """The end of a pipe at which jobs come, each with its ticket, and their events go."""
+    """The worker's end of the pipe: receives jobs with their tickets, and sends their events."""
 
     def poll(self) -> bool:
-        """Whether something has come."""
+        """Whether a message has come."""
 
     def recv(self) -> tuple[int, Job | None]:
-        """Wait for a job, or for None: its ticket is given up; EOFError where no more comes."""
+        """Wait for a job, or None to stop the ticket's job; EOFError if no more come."""
 
     def send(self, message: tuple[int, Any], /) -> None:
         """Send an event of a ticket."""
@@ -47,7 +47,7 @@ class Pipe(Protocol):
 
 @dataclass(slots=True)
 class _Hosted:
-    """A job that is being trained here."""
+    """A job that is being trained in this process."""
 
     ticket: int
     threads: int
@@ -62,13 +62,13 @@ class _Hosted:
 
 
 def host(pipe: Pipe, card: str | None) -> None:
-    """Train what comes, until the pipe closes, or until this process can use its card no more.
+    """Train the jobs that come, until the pipe closes or this process can no longer use its GPU.
 
-    A new worker takes its place then: after an error of CUDA every further fit would fail. Where
-    there were several, nobody knows whose error it was, and none is told of.
+    A new worker then replaces it: after an error of CUDA, every further fit would fail. If there
+    were several fits, nobody knows which one caused the error, and it is reported for none.
 
     Args:
-        card: name of the GPU that this process is to see; None: it trains on the processor.
+        card: name of the GPU that this process is to use; None to train on the processor.
     """
     if card is not None:
         see_only(card)  # before anything here uses CUDA
@@ -85,7 +85,7 @@ def host(pipe: Pipe, card: str | None) -> None:
                     give_back_if_scarce()
             try:
                 one = _next(hosted)
-            except torch.AcceleratorError as error:  # of steps that were queued some turns ago
+            except torch.AcceleratorError as error:  # of steps that were queued in earlier turns
                 if len(hosted) == 1:
                     pipe.send((hosted[0].ticket, failed_by(error)))
                 return
@@ -110,10 +110,10 @@ def host(pipe: Pipe, card: str | None) -> None:
 
 
 def _take(pipe: Pipe, reader: Reader, hosted: deque[_Hosted]) -> bool:
-    """Take a message: a job to train, or None to give one up, which may have ended by itself.
+    """Take a message: a job to train, or None to stop one, which may have ended by itself.
 
     Returns:
-        Whether one was given up.
+        Whether one was stopped.
     """
     ticket, job = pipe.recv()
     if job is not None:
@@ -127,10 +127,10 @@ def _take(pipe: Pipe, reader: Reader, hosted: deque[_Hosted]) -> bool:
 
 
 def _next(hosted: deque[_Hosted]) -> _Hosted:
-    """Take out the one that waits longest of those that have something to do.
+    """Take out the job that has waited longest, among those whose queued steps are done.
 
-    Where none has, it is the first that has: one whose point is made has nothing queued, so its
-    part of the card would be idle while another were waited for.
+    If there is none, take the first to get ready: a job whose point is finished has nothing queued,
+    so its share of the GPU would be idle while another job is waited for.
     """
     while True:
         for one in hosted:

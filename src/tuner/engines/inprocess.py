@@ -1,4 +1,4 @@
-"""One fit at a time in this process: for tests, debugging and `--workers 1`."""
+"""Trains one fit at a time in this process: for tests, debugging and `--workers 1`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Fit:
-    """A fit that has begun."""
+    """A fit that is being trained."""
 
     threads: int
     running: Generator[ReportPoint, None, Finished]
     generators: OwnGenerators = field(default_factory=OwnGenerators)
 
     def advance(self) -> Event:
-        with self.generators.in_use():  # other threads may have fits of other studies
+        with self.generators.in_use():  # other threads may train fits of other studies
             torch.set_num_threads(self.threads)
             return advance(self.running)
 
 
 class InProcessEngine:
-    """Advances a fit by one point whenever it is asked for its next event."""
+    """Advances a fit by one point whenever its next event is asked for."""
 
     slots = 1
 
@@ -45,7 +45,7 @@ class InProcessEngine:
         self._fits[key] = _Fit(job.plan.threads, run(job, self._reader))
 
     def next(self, key: int, timeout: float) -> Event:
-        """Train to the next point. A point takes what it takes: `timeout` is not looked at."""
+        """Train to the next point. `timeout` is ignored."""
         del timeout
         event = self._fits[key].advance()
         if isinstance(event, Finished | Failed):
@@ -53,7 +53,7 @@ class InProcessEngine:
         return event
 
     def stop(self, key: int) -> None:
-        """Drop a fit where it stands."""
+        """Drop a fit in its present state."""
         if key in self._fits:
             self._fits.pop(key).running.close()
 

@@ -1,4 +1,4 @@
-"""A fit as an engine sees it: a job goes in, points come back, then its result."""
+"""The contract of engines: a job goes in, points come back, and at the end how it ended."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """A seed, and the rows that are trained on with it.
+    """A seed, and the rows to train on with it.
 
     Attributes:
         seed: of weights, batches, dropout and augmentation.
-        split_seed: of the folds; None: train on all development data, validate on none.
-        fold: number of the only fold to train; None: the first `folds` folds, in lockstep.
-        folds: how many; None: all.
-        weights: file for the trained weights (of the first fold); None: they are not saved.
+        split_seed: of the folds; None to train on all development data and validate on none.
+        fold: index of the only fold to train on; None for the first `folds`, in lockstep.
+        folds: how many; None for all.
+        weights: file for the trained weights (of the first fold); None to discard them.
     """
 
     seed: int
@@ -37,16 +37,17 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One fit, described so that a worker can look up the rest.
+    """A fit, described by names that a worker can look up for itself.
 
     Attributes:
         case: name of a case, or the path of its file.
         hyperparameters: all of them, as a dictionary.
-        source: hash of the case's code, which the worker's copy must have; None: not checked.
+        source: hash that a worker's copy of the case's code must have; None for any.
         data: folder of the cached data set.
-        replicas: one; or several of one fold each, trained together as if each were alone.
-        stop_after: epochs to train, if fewer than in the hyperparameters.
-        metric: what is searched for instead of the case's own metric; None: the case's own.
+        replicas: one; or several of one fold each, trained together with the results of separate
+            trainings.
+        stop_after: epochs to train, if fewer than the hyperparameters say.
+        metric: name of the metric to use instead of the case's own; None for the case's own.
     """
 
     case: str
@@ -60,23 +61,23 @@ class Job:
 
     @property
     def trainings(self) -> int:
-        """How many models it trains."""
+        """Number of models that it trains."""
         return len(self.replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopJob:
-    """One call of the user's own loop, in its own process.
+    """One call of a user's own loop, in a process of its own.
 
     Attributes:
         loop: its file and function, `train.py:objective`.
         number: of the trial.
         preset: values, by name, for the hyperparameters that it asks for; a missing name gets the
-            middle of its range. None: it asks the engine.
-        source: hash of the loop's code, which must not have changed; None: not checked.
-        folder: for its files, which are kept; None: a folder that is removed after the call.
-        test: whether its test rows are opened.
-        repeats: how often it is called again in the same process, to see what a call leaves there.
+            middle of its range. None to ask the engine instead.
+        source: hash that the loop's code must still have; None for any.
+        folder: folder for its files, which is kept; None for one that is removed at the end.
+        test: whether it may open its test rows.
+        repeats: number of further calls in the same process, to see what a call leaves behind.
     """
 
     loop: str
@@ -92,17 +93,17 @@ class LoopJob:
 
     @property
     def trainings(self) -> int:
-        """How many models it trains."""
+        """Number of models that it trains."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A fit ran to its end.
+    """The result of a fit that ran to its end.
 
     Attributes:
-        seconds: duration, without waiting for a worker.
-        outcome: result of a loop; None: it raised TrialPruned.
+        seconds: duration, without the wait for a worker.
+        outcome: of a loop: its result; None if it raised TrialPruned.
     """
 
     seconds: float
@@ -111,17 +112,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A fit raised, or its worker died twice.
+    """The result of a fit that raised, or whose worker died twice.
 
     Attributes:
         reason: one line; it names the line of the user's code that raised, if one did.
-        diverged: a loss or a score was not finite.
-        may_pass: the reason is the machine (no memory, a lost worker, a full disk), so the
-            same fit may succeed another time; otherwise it fails each time.
-        out_of_memory: its GPU or the machine had no memory left: alone, it may have enough.
-        crashed: the user's loop raised an exception, exited, or died of a signal while training:
-            this call ends so, but other calls may not.
-        traceback: of the exception; empty if tuner itself refused.
+        diverged: whether a loss or a score was not finite.
+        may_pass: whether the machine was the reason (no memory, a lost worker, a full disk), so
+            that the same fit may succeed another time; otherwise it fails each time.
+        out_of_memory: whether the GPU or the machine ran out of memory; alone, the fit may have
+            enough.
+        crashed: whether a user's loop raised, exited, or died of a signal during its training: this
+            call ends like that, but others may not.
+        traceback: of the exception; empty if tuner itself refused something.
     """
 
     reason: str
@@ -133,7 +135,7 @@ class Failed:
 
     @property
     def what_to_do(self) -> str:
-        """What a person can do about it, as a sentence."""
+        """Advice for the user, as a sentence."""
         if self.out_of_memory:
             return (
                 "There was too little memory for it. Take fewer workers, a larger machine, or a "
@@ -161,23 +163,23 @@ SomeEvent = TypeVar("SomeEvent")
 
 
 class AnyEngine(Protocol[JobT, EventT]):
-    """Runs fits. A key names a running fit; fits beyond `slots` wait and start in their order."""
+    """Runs fits. A key names a running fit; fits beyond `slots` wait and begin in order."""
 
     @property
     def slots(self) -> int:
-        """How many fits can run at once."""
+        """Number of fits that can run at once."""
 
     def start(self, key: int, job: JobT) -> None:
-        """Start a fit, or queue it. The engine may compute its points ahead of `next`."""
+        """Begin a fit, or queue it. The engine may compute its points ahead of `next`."""
 
     def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
-        """Return the next report of the fit, or None if none came for `timeout` seconds.
+        """Return the fit's next report, or None if none comes within `timeout` seconds.
 
         After Finished or Failed the key is free.
         """
 
     def stop(self, key: int) -> None:
-        """Stop a fit, if it still runs; nothing more comes from it, and its key is free."""
+        """Stop a fit, if it still runs; it reports nothing more, and its key is free."""
 
     def close(self) -> None:
         """Stop everything and free all resources. Can be called twice."""
@@ -188,7 +190,7 @@ LoopRunner: TypeAlias = AnyEngine[LoopJob, Question | Told]
 
 
 def always() -> bool:
-    """Say that a job may begin."""
+    """Return True: the default of `may_begin`."""
     return True
 
 
@@ -198,14 +200,14 @@ def run_all(
     on_end: Callable[[int, Finished | Failed, Sequence[SomeEvent]], None],
     may_begin: Callable[[], bool] = always,
 ) -> None:
-    """Run jobs on every slot of an engine, and report how each ended as soon as it is known.
+    """Run jobs on all slots of an engine, and report each end as soon as it is known.
 
     Args:
-        jobs: in the order in which they are started.
-        on_end: gets a job's key, how it ended, and its points.
-        may_begin: is asked before each job; after a no, no further job is started.
+        jobs: in the order in which they begin.
+        on_end: is called with a job's key, its result and its points.
+        may_begin: is called before each job; once it returns False, no more jobs begin.
 
-    On any exception all fits that still run are stopped.
+    On any exception, all running fits are stopped.
     """
     waiting = list(jobs)
     running: dict[int, list[SomeEvent]] = {}

@@ -1,4 +1,4 @@
-"""The process of one call of a loop: what the loop asks and says goes through its pipe."""
+"""The process of one call of a loop: its questions and reports go through a pipe."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from tuner.training.device import is_out_of_memory
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-LAST_LINES = 20  # of what a loop has printed, kept where it crashes
+LAST_LINES = 20  # of a loop's printed output, kept if it crashes
 MOST_BYTES = 20_000  # of these lines
 
 
 def last_lines(path: Path) -> str:
-    """Return the last lines of what a call has printed; empty where there are none."""
+    """Return the last lines that a call has printed; empty if there are none."""
     with suppress(OSError):
         return "\n".join(
             path.read_bytes()[-MOST_BYTES:].decode(errors="replace").splitlines()[-LAST_LINES:]
@@ -48,10 +48,10 @@ def last_lines(path: Path) -> str:
 
 @dataclass(slots=True)
 class _Pipe:
-    """The way from a call to the engine that runs it.
+    """The connection of a call to its engine.
 
     Attributes:
-        preset: values for what it asks for; None: they are asked for.
+        preset: values for the hyperparameters it asks for; None to ask the engine.
     """
 
     pipe: Connection
@@ -59,12 +59,12 @@ class _Pipe:
     owner: int
 
     def tell(self, told: Told) -> None:
-        """Say something."""
+        """Send a report."""
         self._refuse_children()
         self.pipe.send(told)
 
     def ask(self, question: Question) -> Any:
-        """Ask something; return the answer."""
+        """Send a question and return the answer."""
         self._refuse_children()
         if self.preset is not None:
             if isinstance(question, ShouldPrune):
@@ -77,15 +77,15 @@ class _Pipe:
         return answer.value
 
     def _refuse_children(self) -> None:
-        """End a process that a loop has forked and not ended: it is not a second trial."""
+        """Exit from a process that a loop has forked and not ended: it is not a second trial."""
         if os.getpid() != self.owner:
             os._exit(1)
 
 
 def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since: float) -> None:
-    """Make one call, and say how it went."""
-    os.setsid()  # so that processes of its own end with it
-    # A loop that reports nothing for hours would notice only then that nobody listens.
+    """Make one call, and send its result."""
+    os.setsid()  # so that the processes it starts end with it
+    # Otherwise a loop that reports nothing for hours would notice late that the engine is gone.
     once_the_parent_is_gone(lambda: _end(output))
     if card is not None:
         see_only(card)
@@ -101,7 +101,7 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since:
     try:
         event = _called(job, channel, output, began, since)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody listens any more
+        return  # the engine is gone
     except TrainingError as error:
         event = Failed(str(error), diverged=isinstance(error, DivergedError))
     except SystemExit as error:
@@ -113,29 +113,29 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since:
         with suppress(OSError):
             pipe.send(event)
         pipe.close()
-    os._exit(0)  # threads and handlers of the loop do not hold the process
+    os._exit(0)  # so that threads and exit handlers of the loop do not delay the end
 
 
 def _end(output: Path) -> None:
-    """End this call, with the processes that it has started."""
+    """End this call and the processes that it has started."""
     shutil.rmtree(output, ignore_errors=True)
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _let_it_have_processes(job: LoopJob, output: Path) -> None:
-    """Let a loop start processes as its own script would: a DataLoader's workers, a pool's.
+    """Let a loop start processes as its own script would, such as a DataLoader's workers.
 
-    A process that was forked from a server makes its own in that way too, unless it is told not to:
-    each would import torch again. One that imports anew looks for the loop's file by its name.
+    By default, a process forked from a server would start its own in the same way, and each would
+    import torch again. A process that imports anew looks for the loop's file by its name.
     """
-    multiprocessing.set_start_method(None, force=True)  # Python's own default again
+    multiprocessing.set_start_method(None, force=True)  # back to Python's default
     path = parts_of_loop(job.loop)[0].resolve()
     folder = output / "modules"
     folder.mkdir()
     text = "from pathlib import Path\nfrom tuner.case.loading import import_file\n"
     text += f"import_file(Path({str(path)!r}))\n"
     (folder / f"{module_name(path)}.py").write_text(text, encoding="utf-8")
-    sys.path.append(str(folder))  # it is handed on to them
+    sys.path.append(str(folder))  # child processes inherit it
 
 
 def _called(job: LoopJob, channel: _Pipe, output: Path, began: float, since: float) -> Finished:
@@ -169,7 +169,7 @@ def _crashed(raised: BaseException, printed: str) -> Failed:
     may_pass = may_pass and not isinstance(error, FileNotFoundError)
     said = f"\nIt printed last:\n{printed}" if printed else ""
     reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
-    first = (isinstance(error, CaseError) and error.__cause__) or error  # while it was imported
+    first = (isinstance(error, CaseError) and error.__cause__) or error  # on import
     return Failed(
         reason,
         may_pass=may_pass,

@@ -1,8 +1,8 @@
-"""Loops of the user's own, each call in a process of its own.
+"""Runs users' own loops, each call in a process of its own.
 
 A loop is other people's code: it may exit, crash, fork, change the folder, keep globals or leak.
-In a process that serves one call nothing of that reaches the next, so what a call gives depends on
-its hyperparameters and its seed alone, with any number of workers.
+With one process per call, none of that reaches the next call. So the result of a call depends only
+on its hyperparameters and its seed, with any number of workers.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
     from tuner.engines.job import LoopEvent
 
-SECONDS_OF_SILENCE = 1800.0  # a loop that says nothing for so long, and is waited for, hangs
+SECONDS_OF_SILENCE = 1800.0  # a loop that is waited for and silent for this long hangs
 SECONDS_TO_LEAVE = 2.0
 
 
 class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
     """Calls loops, each in a new process.
 
-    Questions that a call asks are answered with `answer`. Where a process is lost, the call begins
-    once more in another, and gets the answers that the first one got.
+    A call's questions are answered with `answer`. If its process is lost, the call begins once more
+    in a new one, and gets the same answers as the first time.
 
     Args:
-        slots: how many calls at once.
+        slots: number of calls at once.
         patience: seconds of silence after which a call that is waited for counts as hung.
-        cards: names of the GPUs that the calls share evenly: each sees one.
+        cards: names of the GPUs, which the calls share evenly; each call sees one.
     """
 
     retries_alone = False
@@ -57,19 +57,19 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
         self._since = time.time()
 
     def start(self, key: int, job: LoopJob) -> None:
-        """Begin a call, or let it wait for a slot."""
+        """Begin a call, or queue it for a slot."""
         self._answers[key] = []
         super().start(key, job)
 
     def answer(self, key: int, value: Any) -> None:
-        """Answer the question that a call asked last."""
+        """Answer the last question of a call."""
         self._answers[key].append(value)
         remote = self._fits[key].remote
         if isinstance(remote, _Call):
             remote.send(value)
 
     def stop(self, key: int) -> None:
-        """Give up a call: its process is ended."""
+        """Stop a call by ending its process."""
         self._answers.pop(key, None)
         super().stop(key)
 
@@ -85,12 +85,12 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
 
 
 class _Call:
-    """A call in its process, seen from this end of the pipe.
+    """A call in its process, seen from the engine's end of the pipe.
 
     Args:
-        known: answers to its first questions, of a call that begins again.
-        card: name of the GPU that it sees; None: all there are.
-        since: when the first call began, in seconds since 1970.
+        known: answers to its first questions, if it begins again.
+        card: name of the GPU that it sees; None for all.
+        since: time at which the first attempt began, in seconds since 1970.
     """
 
     begun = True
@@ -100,7 +100,7 @@ class _Call:
         self._known = known
         self._output = Path(tempfile.mkdtemp(prefix="tuner-loop-"))
         self.pipe, theirs = context.Pipe()
-        # No daemon: a loop may have processes of its own, as a DataLoader has.
+        # Not a daemon: a loop may start processes of its own, as a DataLoader does.
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve, args=(theirs, job, self._output, card, since), daemon=False
         )
@@ -109,7 +109,7 @@ class _Call:
         theirs.close()
 
     def receive(self) -> LoopEvent | None:
-        """Return what the call has said.
+        """Return the call's next event.
 
         Raises:
             LostError: its process was killed.
@@ -131,16 +131,16 @@ class _Call:
         return event
 
     def send(self, value: Any) -> None:
-        """Answer its question; that it is gone, receiving tells."""
+        """Answer its question; if the process is gone, `receive` reports it."""
         with suppress(OSError):
             self.pipe.send(Answer(value))
 
     def stop(self) -> None:
-        """End it."""
+        """End its process."""
         self.abandon()
 
     def abandon(self) -> None:
-        """End its process, with those that it has started."""
+        """End its process and those that it has started."""
         self.pipe.close()
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGTERM)  # type: ignore[arg-type]  # it was started

@@ -1,4 +1,4 @@
-"""In which order fits are begun, so that no slot waits for the last of them longer than it must."""
+"""Orders fits so that slots do not wait for the last one longer than necessary."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ K = TypeVar("K")
 
 
 def longest_first(lengths: Mapping[K, float]) -> list[K]:
-    """Return keys in the order of their lengths, the longest first; of equal ones as they come.
+    """Return keys in the order of their lengths, longest first; equal ones keep their order.
 
-    Begun in this order, fits end within 4/3 of the shortest time there is (Graham 1969, "Bounds on
-    multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), theorem 2).
+    If fits begin in this order, they all end within 4/3 of the shortest possible time (Graham 1969,
+    "Bounds on multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), theorem 2).
     """
     return sorted(lengths, key=lambda key: -lengths[key])
 
@@ -23,11 +23,12 @@ def longest_first(lengths: Mapping[K, float]) -> list[K]:
 def that_fit_beside(
     wanted: Iterable[float], others: Mapping[K, float], slots: int
 ) -> dict[K, float]:
-    """Return the other fits for slots that would otherwise wait for the last one that is wanted.
+    """Return the other fits that can run in slots while these wait for the last wanted fit.
 
     Args:
-        wanted: how long fits are expected to take, in any unit, in the order in which they begin.
-        others: the same of other fits, by key. The first one is taken first, where it fits.
+        wanted: expected durations of the wanted fits, in any unit, in the order in which they
+            begin.
+        others: expected durations of the other fits, by key; earlier ones take precedence.
         slots: fits that run at once.
     """
     free_at = [0.0] * slots  # a heap: the next free slot is the first

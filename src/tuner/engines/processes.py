@@ -1,7 +1,7 @@
-"""Fits in worker processes on this machine: one a core, or one a card with several fits at once.
+"""Runs fits in worker processes on this machine: one per core, or several fits per GPU process.
 
-Workers are started once and take one job after the other. They never open the database: what they
-know comes over a pipe as a `Job`, and the data is mapped from the cache.
+Workers are started once and take one job after the other. They never open the database: everything
+they know comes over a pipe as a `Job`, and the data is mapped from the cache.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 SECONDS_TO_LEAVE = 2.0
-# On one card. With more, starting kernels takes a core longer than running them takes the card.
+# On one GPU. With more, starting kernels takes a core longer than running them takes the GPU.
 FITS_IN_A_PROCESS = 8
 
 
 class ProcessEngine(RemoteEngine[Job, ReportPoint]):
-    """Worker processes.
+    """Runs fits in worker processes.
 
     Args:
-        slots: how many fits at once.
+        slots: number of fits at once.
         patience: seconds without a point after which a fit that is waited for counts as hung.
-        cards: names of the GPUs that the fits share evenly. A worker sees one and has several fits.
-            Empty: the fits are for the processor, and each has a worker of its own.
-        processes: how many workers; None: as `cards` says.
+        cards: names of the GPUs, which the fits share evenly. A worker sees one and has several
+            fits. If empty, fits run on the processor, each in a worker of its own.
+        processes: number of workers; None to choose it from `cards`.
     """
 
     def __init__(
@@ -51,18 +51,18 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
         super().__init__(slots, patience)
         filled = math.ceil(slots / FITS_IN_A_PROCESS)
         count = processes or (max(min(slots, len(cards)), filled) if cards else slots)
-        # Fits that were lost with a worker they shared are not told apart from what broke it.
+        # If a shared worker is lost, nobody knows which of its fits broke it.
         self.alone_when_lost = count < slots
         places = [cards[place % len(cards)] if cards else None for place in range(count)]
         self._workers = [_Worker(card) for card in places]
         self._tickets = itertools.count()
 
     def _begin(self, job: Job) -> _Fit:
-        """Send a job to the worker that has the least to do."""
+        """Send a job to the worker with the fewest fits."""
         place = min(range(len(self._workers)), key=lambda one: len(self._workers[one].fits))
         worker = self._workers[place]
         if not worker.fits and not worker.process.is_alive():
-            worker.end()  # killed while it had nothing to do: no fit is lost
+            worker.end()  # it was killed while idle: no fit is lost
             worker = self._workers[place] = _Worker(worker.card)
         fit = _Fit(worker, next(self._tickets))
         worker.begin(fit, job)
@@ -87,7 +87,7 @@ class ProcessEngine(RemoteEngine[Job, ReportPoint]):
 class _Fit:
     """A job on a worker.
 
-    Its ticket is its own: the worker may still send points of the job before.
+    Each job has its own ticket, because the worker may still send points of the one before.
     """
 
     worker: _Worker
@@ -102,7 +102,7 @@ class _Fit:
         return event
 
     def stop(self) -> None:
-        """Have the worker end it at its next point."""
+        """Ask the worker to end it at its next point."""
         self.worker.give_up(self)
 
     def abandon(self) -> None:
@@ -110,13 +110,13 @@ class _Fit:
 
 
 class _Worker:
-    """A worker process, seen from this end of its pipe.
+    """A worker process, seen from the engine's end of its pipe.
 
     Args:
-        card: name of the GPU that it sees; None: it is for the processor.
+        card: name of the GPU that it sees; None for the processor.
 
     Attributes:
-        fits: that it has, by ticket.
+        fits: its fits, by ticket.
     """
 
     def __init__(self, card: str | None) -> None:
@@ -139,12 +139,12 @@ class _Worker:
             self._send(fit, None)
 
     def _send(self, fit: _Fit, job: Job | None) -> None:
-        """Send a job, or None to stop one. That a worker is gone, receiving tells."""
+        """Send a job, or None to stop one. If the worker is gone, `collect` reports it."""
         with suppress(OSError):
             self.pipe.send((fit.ticket, job))
 
     def collect(self) -> None:
-        """Take a message of the process, and keep it for the fit that it is of."""
+        """Take a message of the process, and store it for its fit."""
         try:
             ticket, event = self.pipe.recv()
         except (EOFError, OSError):
@@ -155,13 +155,13 @@ class _Worker:
             return
         fit = self.fits.get(ticket)
         if fit is None:
-            return  # it was given up
+            return  # it was stopped
         fit.came.append(event)
         if isinstance(event, Finished | Failed):
             del self.fits[ticket]
 
     def lose(self, how: str, *, killed: bool = False) -> None:
-        """End the process; each of its fits is told that it is lost."""
+        """End the process, and report to each of its fits that it is lost."""
         self.end()
         for fit in self.fits.values():
             fit.came.append(LostError(how, killed=killed))

@@ -1,6 +1,6 @@
-"""Fits that run somewhere else, and may be lost there: what is lost is trained again.
+"""Runs fits somewhere else, where they may be lost: a lost fit is trained again, once.
 
-So is what ran out of memory, once: alone, as nothing else then takes any of it.
+A fit that ran out of memory is also trained again, once, while no other fit uses memory.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 JobT = TypeVar("JobT")
 EventT = TypeVar("EventT")
 
-SECONDS_OF_SILENCE = 1800.0  # longer than an honest training takes from one point to the next
+SECONDS_OF_SILENCE = 1800.0  # longer than any real training takes between two points
 
 
 class LostError(Exception):
-    """What ran a fit is gone. The message says how it went.
+    """Raised if the worker of a fit is gone. The message says how.
 
     Attributes:
-        killed: whether the system, or a person, has killed it: memory may have run out.
+        killed: whether the system or a person has killed it: memory may have run out.
     """
 
     def __init__(self, how: str, *, killed: bool = False) -> None:
@@ -36,24 +36,24 @@ class LostError(Exception):
 
 
 class Remote(Protocol):
-    """One fit, running somewhere else, seen from here."""
+    """One fit that runs somewhere else, seen from the engine."""
 
     @property
     def begun(self) -> bool:
-        """Whether something runs it yet; until then its silence means nothing."""
+        """Whether a worker has begun it; until then, silence means nothing."""
 
     def receive(self) -> Any:
-        """Return what it has sent, now that something has come; None if that was no event.
+        """Return the next event when a message has come; None if the message is not an event.
 
         Raises:
-            LostError: nothing will come any more.
+            LostError: no more messages can come.
         """
 
     def stop(self) -> None:
-        """Give it up; what ran it is free for the next."""
+        """Stop it; its worker is free for the next fit."""
 
     def abandon(self) -> None:
-        """End whatever runs it, which is gone, or hangs."""
+        """End its worker, which is gone or hangs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +61,14 @@ class _Fit(Generic[JobT, EventT]):
     """A fit that was asked for.
 
     Attributes:
-        remote: where it runs; None: it waits for a slot, or has ended.
-        events: that came and were not handed out yet.
-        received: how many points came.
-        to_skip: how many points of a second try are to come that came in the first.
-        waited: seconds that it was waited for in vain: their sum, and no difference of clocks, as a
-            machine that slept has not waited.
-        retried: whether this is its second try.
-        alone: whether it may only run while nothing else does.
+        remote: where it runs; None if it waits for a slot or has ended.
+        events: received events that were not handed out yet.
+        received: number of points received.
+        to_skip: number of points that a second attempt still has to repeat.
+        waited: seconds of fruitless waiting for it, as a sum. It is not a difference of clock
+            times, because a machine that slept has not waited.
+        retried: whether this is its second attempt.
+        alone: whether it may only run while no other fit does.
     """
 
     job: JobT
@@ -85,17 +85,17 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
     """An engine whose fits run elsewhere.
 
     A fit that is lost or hangs is begun once more: fits are deterministic, so the points that have
-    come already are skipped and the consumer notices nothing. So is one that runs out of memory, or
-    whose process was killed, after all others have ended, and nothing is begun beside it; and one
-    that was lost with others.
+    already come are skipped and the caller notices nothing. A fit that runs out of memory, whose
+    process was killed, or that was lost together with others is begun once more after all others
+    have ended, and nothing runs beside it.
 
     Args:
-        slots: how many fits at once; those beyond wait, in the order in which they were started.
+        slots: number of fits at once; further ones wait, in the order in which they were started.
         patience: seconds without a point after which a fit that is waited for counts as hung.
     """
 
-    retries_alone = True  # not where fits wait for answers: each would wait for the other
-    alone_when_lost = False  # where a fit that breaks takes others with it
+    retries_alone = True  # false if fits wait for answers: each would wait for the other
+    alone_when_lost = False  # true if a breaking fit takes others with it
 
     def __init__(self, slots: int, patience: float) -> None:
         self.slots, self.patience = slots, patience
@@ -104,20 +104,20 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
 
     @abstractmethod
     def _begin(self, job: JobT) -> Remote:
-        """Have a fit begun somewhere."""
+        """Begin a fit somewhere."""
 
     @abstractmethod
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> Sequence[Remote]:
-        """Return those from which something has come, after `timeout` seconds at most."""
+        """Return those with a message, after at most `timeout` seconds."""
 
     def start(self, key: int, job: JobT) -> None:
-        """Begin a fit, or let it wait for a slot."""
+        """Begin a fit, or queue it for a slot."""
         self._fits[key] = _Fit[JobT, EventT](job)
         self._waiting.append(self._fits[key])
         self._hand_out()
 
     def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
-        """Return what the fit sent next, or None when nothing came for `timeout` seconds."""
+        """Return the fit's next event, or None if none comes within `timeout` seconds."""
         fit = self._fits[key]
         until = time.monotonic() + timeout
         while not fit.events and (left := until - time.monotonic()) > 0:
@@ -135,7 +135,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
         return None
 
     def stop(self, key: int) -> None:
-        """Give up a fit."""
+        """Stop a fit."""
         if key not in self._fits:
             return
         fit = self._fits.pop(key)
@@ -146,7 +146,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
         self._hand_out()
 
     def close(self) -> None:
-        """End everything."""
+        """Stop everything."""
         for remote in self._at_work():
             remote.abandon()
         self._fits, self._waiting = {}, deque()
@@ -161,12 +161,12 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             if self._waiting[0].alone and free < self.slots:
                 return
             fit = self._waiting.popleft()
-            with held_back():  # what runs and is not written down here, nothing would end
+            with held_back():  # a fit that runs but is not recorded here could not be stopped
                 fit.remote = self._begin(fit.job)
             free = 0 if fit.alone else free - 1
 
     def _collect(self, timeout: float) -> None:
-        """Take what has come from any fit; what has ended makes room for one that waits."""
+        """Collect events of all fits; begin waiting fits in the slots of ended ones."""
         sources = self._at_work()
         for remote in self._ready(tuple(sources), timeout):
             try:
@@ -192,7 +192,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             fit.events.append(event)
 
     def _lose(self, fit: _Fit[JobT, EventT], how: str, *, killed: bool = False) -> None:
-        """Begin a fit again; the second time, give it up."""
+        """Begin a lost fit again; the second time, report it as failed."""
         if fit.remote is not None:
             fit.remote.abandon()
             fit.remote = None
@@ -203,7 +203,7 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             self._again(fit, alone=self.alone_when_lost or (killed and self.retries_alone))
 
     def _again(self, fit: _Fit[JobT, EventT], *, alone: bool = False) -> None:
-        """Begin a fit a second time, before all that wait."""
+        """Begin a fit a second time, before all waiting ones."""
         fit.retried, fit.to_skip, fit.waited, fit.alone = True, fit.received, 0.0, alone
         self._waiting.appendleft(fit)
         self._hand_out()

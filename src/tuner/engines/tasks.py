@@ -1,7 +1,7 @@
-"""Fits as tasks on a Ray cluster: a core a fit, or a GPU or part of one; data comes to a node once.
+"""Runs fits as tasks on a Ray cluster: each on a core or a share of a GPU; nodes get data once.
 
-Ray finds the node, and reuses the processes there. A fit that Ray has begun trains ahead to its
-end, so a cluster that has lost nodes gets through what waits for them, if more slowly.
+Ray chooses the node, and reuses its processes. A fit that Ray has begun trains to its end without
+waiting. So a cluster that has lost nodes still completes the waiting fits, only more slowly.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ BEGUN = "begun"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What a node needs of the coordinator's files.
+    """The files of the coordinator that a node needs.
 
     Attributes:
-        data: files of the cached data set; the test split is not among them.
-        case: files of a user's own case, by their paths in a folder, the case's own first; empty:
-            the case ships with tuner.
+        data: files of the cached data set, without the test split.
+        case: files of a user's own case, by their paths in a folder, the case's own file first;
+            empty if the case ships with tuner.
     """
 
     data: Mapping[str, bytes]
@@ -55,19 +55,19 @@ class Parcel:
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Pack what this job needs."""
+        """Pack the files that a job needs."""
         own = is_file(job.case)
         return cls(cache.files_to_train_on(job.data), files_of(job.case) if own else {})
 
 
 class RayEngine(RemoteEngine[Job, ReportPoint]):
-    """Fits as Ray tasks. Each is tried once; what is lost with its node is begun again here.
+    """Runs fits as Ray tasks. Ray tries each once; if a node is lost, its fits begin again here.
 
     Args:
         slots: fits at once.
-        plan: of all fits that will come; it decides what a fit takes of a node.
-        patience: seconds without a point after which a fit that runs counts as hung.
-        sharing: how many fits share a GPU.
+        plan: of all fits that will come; it decides what a fit needs of a node.
+        patience: seconds without a point after which a running fit counts as hung.
+        sharing: number of fits that share a GPU.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
         self._without_room = 0.0
 
     def _begin(self, job: Job) -> _Fit:
-        """Give a job to Ray, and what its node needs with it, which is sent there once."""
+        """Give a job to Ray, with the files that its node needs, which are sent there once."""
         key = job.data, job.case
         if key not in self._parcels:
             self._parcels[key] = ray.put(Parcel.of(job))
-        # Within a list it is a reference: Ray would hand over what it refers to, every time.
+        # Within a list it stays a reference: otherwise Ray would send the parcel itself every time.
         files = [one.weights for one in job.replicas]
         return _Fit(self._task.remote(job, [self._parcels[key]]), files)
 
@@ -107,10 +107,10 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
 
 @dataclass(slots=True, eq=False)
 class _Fit:
-    """A task: first it says that it has begun, then come events, and weights at the end."""
+    """A task: it first sends BEGUN, then events, and at the end weights."""
 
     stream: Any  # an ObjectRefGenerator of what `_train` yields
-    files: Sequence[Path | None]  # for the weights, a run each
+    files: Sequence[Path | None]  # for the weights, one per replica
     begun: bool = False
 
     def receive(self) -> Event | None:
@@ -133,7 +133,7 @@ class _Fit:
         self.abandon()
 
     def abandon(self) -> None:
-        """Have Ray interrupt it, or take it from the queue."""
+        """Make Ray interrupt the task or remove it from the queue."""
         ray.cancel(self.stream)
 
 
@@ -141,10 +141,10 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
     """Run a job on a node.
 
     Args:
-        parcel: a reference to its Parcel, alone in a list.
+        parcel: a list with only a reference to the Parcel.
 
     Yields:
-        BEGUN, then every event with None for each run; the last one with the weights that are kept.
+        BEGUN, then every event with None for each replica; the last one with the weights to keep.
     """
     yield BEGUN
     keep_memory()
@@ -164,12 +164,13 @@ def _train(job: Job, parcel: list[Any]) -> Iterator[str | tuple[Event, list[byte
 
 
 _on_cores = ray.remote(max_retries=0, max_calls=0, scheduling_strategy="SPREAD")(_train)
-# A process that has used a GPU sees no other, and keeps memory there: each fit has a new one.
+# A process that has used a GPU cannot switch to another, and keeps memory there. So each fit gets a
+# new process.
 _on_card = ray.remote(max_retries=0, max_calls=1, scheduling_strategy="SPREAD")(_train)
 
 
 def share_of_gpu(sharing: int) -> float:
-    """Return what Ray is asked for, where so many fits share a GPU: it counts in ten-thousandths.
+    """Return the share of a GPU to ask Ray for; Ray counts in ten-thousandths.
 
     >>> share_of_gpu(1), share_of_gpu(3)
     (1.0, 0.3333)
@@ -179,13 +180,13 @@ def share_of_gpu(sharing: int) -> float:
 
 @functools.lru_cache(maxsize=1)
 def _reader() -> Reader:
-    """Return this process's reader, for all its tasks: on a node, other files have other names."""
+    """Return this process's reader, shared by all its tasks: files on a node have unique names."""
     return Reader()
 
 
 @functools.lru_cache(maxsize=1)
 def _unpack(data: str, case: str, parcel: Any) -> tuple[Path, str]:
-    """Put a parcel's files where all workers of this node find them; return data and case."""
+    """Write a parcel's files where all workers of this node find them; return data and case."""
     unpacked: Parcel = ray.get(parcel)
     folder = _own_folder()
     cache.place(unpacked.data, folder / data)
@@ -201,7 +202,7 @@ def _unpack(data: str, case: str, parcel: Any) -> tuple[Path, str]:
 
 
 def _own_folder() -> Path:
-    """Return a folder for temporary files that nobody else can have put something into."""
+    """Return a folder for temporary files that no other user can have written into."""
     folder = Path(tempfile.gettempdir()) / f"tuner-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -210,7 +211,7 @@ def _own_folder() -> Path:
 
 
 def in_short(error: BaseException) -> str:
-    """Return what became of a task, in a line."""
+    """Return the reason why a task ended, in one line."""
     if isinstance(error, RayTaskError):
         error = error.cause
     return ": ".join(filter(None, (type(error).__name__, first_line(error))))

@@ -1,4 +1,4 @@
-"""What a worker does with a job: find its case, data and folds, and train."""
+"""Runs a job in a worker: finds its case, data and folds, and trains."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ EventT = TypeVar("EventT")
 
 
 class Reader:
-    """Reads what jobs name. The jobs of one study read their case, data and folds once.
+    """Reads what jobs name. The case, data and folds of one study are read only once.
 
-    Each engine has readers of its own: in a process that lives longer, as a notebook does, a case
-    that was edited is read again by the next engine, and never in the middle of a study.
+    Each engine has readers of its own. So in a process that lives longer, such as a notebook, an
+    edited case is read again by the next engine, but never in the middle of a study.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Reader:
         """Return the case of a job.
 
         Raises:
-            CaseError: its code is not that which the job was made with.
+            CaseError: its code has changed since the job was made.
         """
         return self._case(job.case, job.source, job.data, job.metric)
 
@@ -81,13 +81,13 @@ def _load(reference: str, digest: str | None) -> Case:
 
 
 def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, Finished]:
-    """Run a job here and now.
+    """Run a job in this process.
 
     Args:
-        reader: has read what the jobs before named; None: a new one.
+        reader: may already have read what earlier jobs named; None for a new one.
 
     Raises:
-        Exception: whatever the case or its training raises.
+        Exception: anything that the case or its training raises.
     """
     return (yield from without_turns(run_in_turns(job, reader)))
 
@@ -95,7 +95,7 @@ def run(job: Job, reader: Reader | None = None) -> Generator[ReportPoint, None, 
 def run_in_turns(
     job: Job, reader: Reader | None = None
 ) -> Generator[ReportPoint | Turn, None, Finished]:
-    """Run a job as `run` does, and yield a turn wherever others may use the processor."""
+    """Run a job like `run`, and also yield a turn wherever others may use the processor."""
     reader = reader or Reader()
     case, data = reader.case(job), reader.data(job.data)
     splits = chain.from_iterable(reader.folds(job.data, one) for one in job.replicas)
@@ -112,10 +112,10 @@ def run_in_turns(
 
 
 def advance(running: Generator[EventT, None, Finished]) -> EventT | Finished | Failed:
-    """Run a job to its next event. What a case or its training raises becomes Failed.
+    """Run a job to its next event. An exception of a case or its training becomes Failed.
 
-    Whatever a user's case raises, running out of memory and an exit included, costs one trial and
-    not the study, so all that is caught here. Its line, type and message are the reason.
+    Whatever a user's case raises, including MemoryError and SystemExit, costs one trial and not the
+    study, so everything is caught here. The line, type and message are the reason.
     """
     try:
         return next(running)
@@ -127,7 +127,7 @@ def advance(running: Generator[EventT, None, Finished]) -> EventT | Finished | F
 
 
 def failed_by(error: BaseException) -> Failed:
-    """Return how a job ends that has raised this."""
+    """Return the result of a job that has raised this exception."""
     if isinstance(error, TrainingError):
         return Failed(str(error), diverged=isinstance(error, DivergedError))
     return Failed(
@@ -139,12 +139,12 @@ def failed_by(error: BaseException) -> Failed:
 
 
 def _same_each_time(reason: str) -> str:
-    """Leave out what others took of a card at the moment when it was full."""
+    """Remove the figures from a reason that depend on other users of a GPU's memory."""
     return re.sub(r"(CUDA out of memory\. Tried to allocate .*?\.) GPU \d+ has .*", r"\1", reason)
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether an error comes from the state of the machine, which may be another next time."""
+    """Whether the state of the machine caused an error, so that it may not come again."""
     if isinstance(error, OSError):
         return not isinstance(error, FileNotFoundError)
     return is_out_of_memory(error)

@@ -1,4 +1,4 @@
-"""What a test can show, and what would help, in a sentence or two."""
+"""What a test can show, and what would help, in one or two sentences."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
-    """Say what a test can show, and what would help, in one or two sentences.
+    """Return what a test can show, and what would help, in one or two sentences.
 
     Args:
-        found: by `expected_certainty` or `measured_certainty`.
-        write: a gain with its unit, such as "3.1 points".
+        found: from `expected_certainty` or `measured_certainty`.
+        write: formats a gain with its unit, such as "3.1 points".
     """
     smallest = write(found.smallest)
     apart = smallest if found.smallest_apart is None else write(found.smallest_apart)
@@ -33,7 +33,7 @@ def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
             apart=apart,
         )
     lower = smallest if found.hour_smallest is None else write(found.hour_smallest)
-    if found.hour_seeds and lower != smallest:  # else the seeds lower it by less than is written
+    if found.hour_seeds and lower != smallest:  # else the improvement is lost in rounding
         first = _with_more_seeds(found, smallest, lower)
     else:
         first = said(
@@ -48,7 +48,7 @@ def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
 
 
 def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
-    """Say what can be shown, and what one more hour would show, or as much of it as is of use."""
+    """Return what can be shown now, and after up to one more hour of useful training."""
     seconds, more = found.hour_seconds or 0.0, found.hour_seeds or 1
     told = {
         "rows": _tested(found.rows, found),
@@ -56,7 +56,7 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
         "smallest": smallest,
         "lower": lower,
     }
-    if seconds * (1 + 1 / more) > HOUR:  # with one more it would be over
+    if seconds * (1 + 1 / more) > HOUR:  # one more seed would take longer than an hour
         return nsaid(
             "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed; one more "
             "hour of training, for {more:,} more seed per arm, would lower this to {lower}.",
@@ -79,7 +79,7 @@ def _with_more_seeds(found: Certainty, smallest: str, lower: str) -> str:
 
 
 def _needed(found: Certainty, gain: str) -> str:
-    """Say how many rows or seeds would show the gain that was wanted."""
+    """Return how many rows or seeds would show the wanted gain, in words."""
     rows, seeds = found.rows_needed, found.seeds_needed
     of_what = said("groups") if found.grouped else said("rows")
     if rows is not None and seeds is not None:
@@ -111,7 +111,7 @@ def _needed(found: Certainty, gain: str) -> str:
 
 
 def _tested(rows: int, found: Certainty) -> str:
-    """Write a number of test rows, or of groups of them."""
+    """Return a number of test rows, or of groups of them, in words."""
     if found.grouped:
         return nsaid(
             "{count:,} group of test rows", "{count:,} groups of test rows", rows, count=rows

@@ -1,4 +1,4 @@
-"""How long the confirmation after a search takes, told from the search; and times in words."""
+"""Predicts from a search how long its confirmation takes; and writes durations in words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Expected(NamedTuple):
-    """What a confirmation trains.
+    """The trainings of a confirmation.
 
     Attributes:
-        trainings: how many.
-        seconds: that they take on one slot.
+        trainings: number of them.
+        seconds: duration of all of them on one slot.
     """
 
     trainings: int
@@ -32,13 +32,13 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
-    """How long one training of each takes that a confirmation trains, in seconds on one slot.
+    """The duration of one training of each kind in a confirmation, in seconds on one slot.
 
     Attributes:
         fixed: baseline and recipe.
-        best: what meets the test with them; None: it is one of them.
-        raced: candidates that are neither, the best first.
-        design: of the study: what its race is like.
+        best: the arm that is tested with them; None if it is one of them.
+        raced: the other candidates, the best first.
+        design: of the study, with its race.
     """
 
     fixed: Sequence[float]
@@ -47,11 +47,11 @@ class Lengths:
     design: Design
 
     def confirmation(self, rounds: int, models: int) -> Expected:
-        """Return what a confirmation trains.
+        """Return the trainings of a confirmation.
 
         Args:
-            rounds: of the race at most.
-            models: an arm, that meet the test; 0: nothing is confirmed.
+            rounds: the most that the race has.
+            models: models per arm to test; 0 if nothing is confirmed.
         """
         if not models:
             return Expected(0, 0.0)
@@ -70,20 +70,20 @@ def lengths_of(
     coming: Sequence[float] = (),
     more: int = 0,
 ) -> Lengths | None:
-    """Return how long trainings of a confirmation take, as far as the search tells.
+    """Return how long trainings of a confirmation take, as far as the search shows.
 
-    Baseline and recipe take what they took in the search, which may be far more than the others do,
-    and so does the best.
+    Baseline, recipe and best are expected to take as long as in the search. Baseline and recipe may
+    take far longer than the others.
 
     Args:
         complete: trials of the search, by number.
         facts: of the study.
-        sign: 1 where more of the score is better, -1 where less is.
-        coming: seconds that trials take which have not ended and may be the best.
-        more: further trials that may be candidates; they take the average.
+        sign: 1 if a higher score is better, -1 if a lower one is.
+        coming: durations in seconds of trials that have not ended and may become the best.
+        more: number of further trials that may become candidates; they take the average.
 
     Returns:
-        None where no trial is complete: nothing is known.
+        None if no trial is complete: nothing is known.
     """
     if not complete:
         return None
@@ -105,7 +105,7 @@ def lengths_of(
 
 
 def duration_in_words(seconds: float) -> str:
-    """Write seconds as they are typed: 45 s, 10 min, 1 h 30 min."""
+    """Write seconds in the notation of options: 45 s, 10 min, 1 h 30 min."""
     minutes, rest = divmod(max(round(seconds), 1), 60)
     hours, minutes = divmod(minutes, 60)
     fine = rest and not hours and minutes < 10

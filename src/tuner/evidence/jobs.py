@@ -1,4 +1,4 @@
-"""What is trained after the search: the seed and the rows of each training, and its file."""
+"""The jobs of trainings after the search: seeds, rows and files of weights."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
-TOGETHER = 6  # always the same: what comes of a training must not depend on how many were asked for
+TOGETHER = 6  # constant, so that a training's result does not depend on how many were asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is trained: hyperparameters, for how many epochs, and what it is called.
+    """A configuration to train: hyperparameters, number of epochs, and a label.
 
     Attributes:
-        work: of one fold of it in the search, as it is counted there; 1: not known. It decides what
-            is begun first, and nothing else. (Seconds would differ from run to run.)
+        work: of one fold in the search, in the unit of the search; 1 if unknown. It only decides
+            which trainings begin first. (Seconds would differ from run to run.)
     """
 
     hyperparameters: Mapping[str, Any]
@@ -42,16 +42,17 @@ class Configuration:
 
 
 def configuration_of(trial: FrozenTrial) -> Configuration:
-    """Return what a complete trial has trained or called, for its own best number of epochs."""
+    """Return the configuration that a complete trial has trained, for its best number of epochs."""
     facts = trial.user_attrs
     label = f"trial {trial.number}" + (f" ({facts[ARM]})" if ARM in facts else "")
     return Configuration(facts[HYPERPARAMETERS], facts[BEST_EPOCH], label, _work_of(trial))
 
 
 def _work_of(trial: FrozenTrial) -> float:
-    """Return the work of one fold of a trial until its best epoch; 1: that is not known.
+    """Return the work of one fold of a trial until its best epoch; 1 if unknown.
 
-    Of a loop it is that of the whole call: its steps are numbered as it likes.
+    For a loop it is the work of the whole call, because the numbers of its steps have no fixed
+    meaning.
     """
     facts = trial.user_attrs
     work, folds, curve = float(facts.get(WORK) or 1.0), facts.get(FOLD_SCORES), facts.get(CURVE)
@@ -77,7 +78,7 @@ def job_of(config: StudyConfig, configuration: Configuration, runs: Iterable[Rep
 
 
 def trained_with(config: StudyConfig, configuration: Configuration, index: int) -> range:
-    """Return the numbers of the trainings, this one among them, that are one job."""
+    """Return the numbers of the trainings, including this one, that form one job."""
     return together_with(index, stacked=is_stacked(config, configuration))
 
 
@@ -89,10 +90,10 @@ def is_stacked(config: StudyConfig, configuration: Configuration) -> bool:
 
 
 def together_with(index: int, *, stacked: bool) -> range:
-    """Return the numbers of the trainings, this one among them, that are one job.
+    """Return the numbers of the trainings, including this one, that form one job.
 
-    Where networks can be stacked, six cost little more than one. Always the same six, so that what
-    comes of one does not depend on what was asked for, or known, before.
+    If networks can be stacked, six cost little more than one. They are always the same six, so that
+    the result of one does not depend on what else was asked for or known before.
     """
     if not stacked:
         return range(index, index + 1)
@@ -101,15 +102,16 @@ def together_with(index: int, *, stacked: bool) -> range:
 
 
 def seed_of(study_seed: int, index: int, stream: str = Stream.RACE) -> int:
-    """Return seed number `index` of the rounds, or of the models that meet the test."""
+    """Return seed number `index` of the rounds, or of the tested models."""
     return derive(study_seed, stream, index)
 
 
 def stream_of(trial: int | str) -> str:
-    """Return the stream of the seeds of a configuration's models that meet the test.
+    """Return the stream of the seeds of a configuration's tested models.
 
-    Each configuration has one of its own: the test over seeds deals models out to two arms, so the
-    arms may share none. (Measured, sharing buys nothing: equal seeds correlate at -0.39 to -0.07.)
+    Each configuration has a stream of its own: the test over seeds divides models between two arms,
+    so the arms may share no seed. (Measurements show that sharing gains nothing: equal seeds
+    correlate at -0.39 to -0.07.)
 
     Args:
         trial: its number; or the name of a part.
@@ -128,14 +130,14 @@ def fresh_replica(config: StudyConfig, index: int) -> Replica:
 
 
 def final_replica(config: StudyConfig, index: int, stream: str) -> Replica:
-    """Return what a model that meets the test is trained on: all development rows.
+    """Return the rows and seed of a model for the test: all development rows.
 
-    No model of a round meets the test: its validation score took part in choosing the best. So the
-    seeds are of a stream of their own.
+    No model of a round is tested, because its validation score took part in choosing the best. So
+    the seeds are of a separate stream.
 
     Args:
-        stream: of the seeds, as `stream_of` has it; in studies made before all arms had the same,
-            and in the first ones those of the rounds.
+        stream: of the seeds, from `stream_of`; in older studies one stream for all arms, and in the
+            oldest that of the rounds.
     """
     return Replica(seed=seed_of(config.seed, index, stream), split_seed=None)
 
@@ -143,7 +145,7 @@ def final_replica(config: StudyConfig, index: int, stream: str) -> Replica:
 def weights_file(
     folder: Path, config: StudyConfig, configuration: Configuration, seed: int
 ) -> Path:
-    """Return the file for the weights of a model that meets the test, which no other has."""
+    """Return a file for the weights of a model for the test; no other model has the same."""
     inputs = (
         config.case.name,
         config.basis,

@@ -1,4 +1,4 @@
-"""The price of certainty in a study: what its test can show, told before it is opened."""
+"""Tells what the test of a study can show, before it is opened."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Price:
     """What a test was expected to show before it was opened.
 
     Attributes:
-        smallest: gain that is seen in 80 % of studies, in units of the metric.
-        wanted: gain that the race promised; None where it promised none.
-        looks: tests of these rows, the coming one included.
-        words: that in a sentence or two.
+        smallest: gain that is detected in 80 % of studies, in units of the metric.
+        wanted: gain that the race suggests; None if it suggests none.
+        looks: number of tests of these rows, including the coming one.
+        words: the same in a sentence or two.
     """
 
     smallest: float | None
@@ -40,17 +40,17 @@ class Price:
 
 
 def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, tests: int) -> Price:
-    """Say what a test can show of the winner, before it is opened.
+    """Return what a test can show about the winner, before it is opened.
 
-    Nothing of the test is used but its size and how often it was tested. Of a metric that only many
-    rows have together nothing can be said: how much a row matters is then not known. ROC AUC, taken
-    for a share of wrong rows, was promised to tell gains three to thirteen times as large as those
-    that it can tell.
+    Only the test's size and the number of earlier tests are used. For a metric that only many rows
+    together have, nothing can be said, because the influence of a row is unknown. When ROC AUC was
+    treated as a share of wrong rows, the gains that a test could detect were predicted as three to
+    thirteen times too small.
 
     Args:
         baseline: number of the trial.
         plan: of the looks.
-        tests: of the rows, the coming one included.
+        tests: of the rows, including the coming one.
     """
     test, most = config.dataset.test, plan.models[-1]
     rows = test.units
@@ -98,13 +98,13 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
 def price_of(
     metric: Metric, score: float, *, test: LockedSplit, plan: Plan, tests: int
 ) -> str | None:
-    """Say what a test of this size can show, from the score of the baseline alone.
+    """Return what a test of this size can show, from the score of the baseline only.
 
     Args:
         score: of the baseline on validation rows.
-        test: of which nothing but the size is used.
+        test: only its size is used.
         plan: of the looks.
-        tests: of the rows, the coming one included.
+        tests: of the rows, including the coming one.
     """
     rows, seeds = test.units, plan.models[-1]
     error = metric.loss(score)

@@ -1,4 +1,4 @@
-"""Convolutional networks for photos that look at a photo more than once in use."""
+"""Convolutional networks for photos, with predictions averaged over two views."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 
     from tuner.case.contract import Shape
 
-CLOSER = 1.3  # times as large
+CLOSER = 1.3  # factor of enlargement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoHyperparameters(CNNHyperparameters):
-    """Those of `CNNHyperparameters`, and how often a photo is looked at.
+    """The hyperparameters of `CNNHyperparameters`, and the number of views.
 
     Attributes:
-        closer: in use, take the mean over a photo and its middle, 1.3 times as large and mirrored.
+        closer: whether predictions average over a photo and its middle, enlarged 1.3 times and
+            mirrored.
     """
 
     closer: bool = False
 
 
 class Closer(nn.Module):
-    """A network that sees a photo as it is in training, and its middle from closer too in use.
+    """A network that trains on whole photos, and also predicts from their enlarged middle.
 
     The mean over several crops and scales of an image is as old as Krizhevsky et al. 2012, section
     4.1, and Simonyan and Zisserman 2015, arXiv:1409.1556, section 4.2.
@@ -51,13 +52,13 @@ class Closer(nn.Module):
 
 
 def enlarged(photos: Tensor, times: float) -> Tensor:
-    """Enlarge the middle of each photo: (N, C, H, W), of the same shape (bilinear).
+    """Enlarge the middle of each photo: (N, C, H, W), to the same shape (bilinear).
 
     >>> enlarged(torch.rand(2, 3, 8, 8), 2.0).shape
     torch.Size([2, 3, 8, 8])
 
     Args:
-        times: 1 returns the photos as they are; what is larger loses their border.
+        times: factor; 1 returns the photos unchanged, larger ones lose their border.
     """
     if times == 1:
         return photos

@@ -1,4 +1,4 @@
-"""Networks for tables with categories: embeddings before a multilayer perceptron."""
+"""Networks for tables with categories: embeddings followed by a multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class TabularHyperparameters(MLPHyperparameters):
     """Embeddings, then fully connected hidden layers and a linear output.
 
     Attributes:
-        embedding: the most numbers that a category's value becomes.
-        waves: of each number, how many waves it is seen by; 0: as it is alone.
-        frequency: the spread of the waves' frequencies, of a number with a standard deviation of 1;
-            read only with waves.
+        embedding: the most numbers that represent a value of a category.
+        waves: number of waves for each number; 0 for the number alone.
+        frequency: standard deviation of the waves' frequencies, for a number with a standard
+            deviation of 1; read only with waves.
     """
 
     embedding: int = 8
@@ -35,20 +35,20 @@ class TabularHyperparameters(MLPHyperparameters):
 
 
 class Embeddings(nn.Module):
-    """Codes of categories to learnt vectors: (N, numbers + codes) -> (N, numbers + vectors)."""
+    """Maps codes of categories to vectors: (N, numbers + codes) -> (N, numbers + vectors)."""
 
     def __init__(self, sizes: Sequence[int], most: int) -> None:
         super().__init__()
         self.codes = len(sizes)
         widths = [min(most, math.ceil(size / 2)) for size in sizes]
-        self.added = sum(widths)  # columns that the codes become
+        self.added = sum(widths)  # columns that replace the codes
         self.tables = nn.ModuleList(map(nn.Embedding, sizes, widths))
         for table, width in zip(self.tables, widths, strict=True):
             for weight in table.parameters():
                 nn.init.normal_(weight, std=1 / math.sqrt(width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Replace the last columns, which are codes from 0 on."""
+        """Replace the last columns, which are codes from 0 on, by vectors."""
         numbers = inputs[:, : inputs.shape[1] - self.codes]
         codes = inputs[:, inputs.shape[1] - self.codes :].long()
         parts = [table(codes[:, place]) for place, table in enumerate(self.tables)]
@@ -56,11 +56,11 @@ class Embeddings(nn.Module):
 
 
 class Waves(nn.Module):
-    """Each of the first columns beside what its waves say of it: (N, C) -> (N, C + n * waves).
+    """Adds periodic embeddings of the first columns: (N, C) -> (N, C + n * waves).
 
-    Sine and cosine of learnt frequencies, then a layer of each number's own: the periodic
-    embeddings of Gorishniy et al. 2022 ("On Embeddings for Numerical Features in Tabular Deep
-    Learning", section 3.3), with the number itself beside them.
+    Sine and cosine of learnt frequencies, followed by a separate layer for each number: the
+    periodic embeddings of Gorishniy et al. 2022 ("On Embeddings for Numerical Features in Tabular
+    Deep Learning", section 3.3), in addition to the number itself.
     """
 
     def __init__(self, numbers: int, waves: int, frequency: float) -> None:
@@ -72,7 +72,7 @@ class Waves(nn.Module):
         self.bias = nn.Parameter(torch.zeros(numbers, waves))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Add them behind."""
+        """Append the embeddings to the inputs."""
         angles = 2 * math.pi * inputs[:, : self.numbers, None] * self.frequencies
         seen = torch.cat([angles.sin(), angles.cos()], dim=2)  # (N, n, 2 waves)
         made = torch.einsum("bnw,nwv->bnv", seen, self.weight) + self.bias
@@ -82,7 +82,7 @@ class Waves(nn.Module):
 def build_tabular(hyperparameters: TabularHyperparameters, shape: Shape) -> nn.Module:
     """Make the untrained network: (N, numbers + codes) -> (N, outputs).
 
-    Without categories and waves it is the plain perceptron, which can be stacked.
+    Without categories and waves it is a plain perceptron, which can be stacked.
     """
     numbers = shape.inputs[0] - len(shape.categories)
     before: list[nn.Module] = []

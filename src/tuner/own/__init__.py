@@ -1,4 +1,4 @@
-"""Ways to make a case of what a user has, without a file of code: a folder each.
+"""Doors: ways to make a case from a user's data without a file of code; one folder each.
 
-A door has its options in `given`, and in `door` what is called by its name.
+A door defines its options in `given`, and the functions that are called by name in `door`.
 """

@@ -1,7 +1,7 @@
-"""What a door is given: fields of a frozen dataclass, each an option of the command line.
+"""The options of a door: fields of a frozen dataclass, each an option of the command line.
 
-A field is a str, an int, a Path, or one of these or None; its help, and its choices where it has
-any, stand beside it. The command line, the stored reference and the door read the same fields.
+A field is a str, an int, a Path, or one of these or None; its help and its choices, if any, are
+defined with it. The command line, the stored reference and the door all read these fields.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def option(
     metavar: str = "",
     lasting: bool = False,
 ) -> Any:
-    """Return a field of what a door is given.
+    """Return a dataclass field for an option of a door.
 
     Args:
         help_: as --help shows it.
-        default: MISSING: the option has to be given.
-        choices: the only values; empty: any.
-        metavar: what stands for the value in --help; empty: the option's name.
-        lasting: whether it is a file that models need in use, too, wherever they are used.
+        default: MISSING if the option is required.
+        choices: the only values; empty for any.
+        metavar: placeholder of the value in --help; empty for the option's name.
+        lasting: whether it is a file that models also need for predictions, wherever they are made.
     """
     told = {"help": help_, "choices": tuple(choices), "metavar": metavar, "lasting": lasting}
     return field(default=default, metadata=told)
@@ -46,8 +46,8 @@ class Option:
     Attributes:
         name: without its dashes.
         kind: str, int or Path.
-        required: whether it has to be given.
-        lasting: whether it is a file that models need in use.
+        required: whether it must be given.
+        lasting: whether it is a file that models also need for predictions.
     """
 
     name: str
@@ -59,10 +59,10 @@ class Option:
     lasting: bool
 
     def read(self, text: str) -> Any:
-        """Return the value that a text stands for.
+        """Return the value of a text.
 
         Raises:
-            UsageError: it stands for none.
+            UsageError: the text is not a valid value.
         """
         if self.choices and text not in self.choices:
             raise UsageError(
@@ -75,7 +75,7 @@ class Option:
 
 
 def options_for(given: type) -> list[Option]:
-    """Return the options of a dataclass whose fields `option` made."""
+    """Return the options of a dataclass with fields made by `option`."""
     hints = get_type_hints(given)
     return [
         Option(
@@ -93,10 +93,10 @@ def options_for(given: type) -> list[Option]:
 
 
 def read(given: type[T], words: Mapping[str, str]) -> T:
-    """Make what a door is given of texts by the names of its options.
+    """Make the dataclass of a door from texts by the names of its options.
 
     Raises:
-        UsageError: an option is unknown or missing, or a text that its option does not take.
+        UsageError: an option is unknown or missing, or its text is invalid.
     """
     known = {one.name: one for one in options_for(given)}
     for name in words:
@@ -108,7 +108,7 @@ def read(given: type[T], words: Mapping[str, str]) -> T:
 
 
 def write(given: Any) -> dict[str, str]:
-    """Return the texts that make the same again; what is at its default is left out."""
+    """Return the texts from which `read` makes the same again, without those at their default."""
     return {
         one.name.replace("_", "-"): _text(getattr(given, one.name))
         for one in fields(given)
@@ -117,9 +117,9 @@ def write(given: Any) -> dict[str, str]:
 
 
 def from_root(given: type, words: Mapping[str, str]) -> dict[str, str]:
-    """Return the same texts, with the files that models need in use named from the root.
+    """Return the same texts, with absolute paths of the files that models need for predictions.
 
-    So a model finds them in whatever folder it is used.
+    So a model finds them from any folder.
     """
     lasting = {one.name for one in options_for(given) if one.lasting}
     return {

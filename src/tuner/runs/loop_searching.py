@@ -1,28 +1,24 @@
-"""The search of an open study of a loop, and what the observer of its run is told meanwhile."""
+"""The search of an open study of a loop, and the messages for the observer of its run."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
 from tuner.evidence.final.finalists import most_seeds
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
-from tuner.evidence.trials.stopping import CEILING, reason_to_stop
 from tuner.report.facts.told_by_loop import files_of_several
 from tuner.report.sections.loop import overwritten
 from tuner.runs.budget import Budget, PlannedConfirmation
-from tuner.runs.observer import Message, Opened, SearchEnded, StopRequested
-from tuner.runs.search_end import enough_by, forget_the_end
+from tuner.runs.observer import Message, Opened, StopRequested
+from tuner.runs.search_end import SearchEnd
 from tuner.runs.searching import SearchWatch
-from tuner.runs.tries import total_with_tries
 from tuner.search.loop_running import RunningLoop
 from tuner.search.loops import NAMED, LoopCoordinator
 from tuner.search.mirror import Mirror
 from tuner.study.limits import broken_constraints
 from tuner.study.schema import ARM
-from tuner.study.store import settle
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def calls_at_least(settings: StudySettings) -> int:
-    """Return on how many fresh seeds a loop is called at least."""
+    """Return the minimum number of fresh seeds on which a loop is called."""
     return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
 
 
@@ -50,13 +46,8 @@ def search_loop(
     settings: StudySettings,
     observer: Observer,
 ) -> None:
-    """Search an open study until it has its trials, or its time is over."""
-    deadline = settings.timeout and time.monotonic() + settings.timeout
-    auto = settings.trials is None
-    total = CEILING if settings.trials is None else settings.trials
-    forget_the_end(study, settings.trials, settings.budget)
-    if not auto:
-        total = total_with_tries(study, total)
+    """Search an open study until it has its trials, or time is up."""
+    end = SearchEnd.of(study, settings)
     mirror = Mirror(study)
     slots, seeds = engine.slots, calls_at_least(settings)
     planned = PlannedConfirmation(rounds=seeds, models=seeds, fewest=seeds, most=most_seeds(seeds))
@@ -67,8 +58,8 @@ def search_loop(
             config.metric,
             f"found by the loop itself, {config.reference}",
             finished(study),
-            total,
-            at_most=auto or budget is not None,
+            end.total,
+            at_most=end.auto or budget is not None,
             rounds=seeds,
             models=(seeds, most_seeds(seeds)) if settings.confirms else (),
             slots=engine.slots,
@@ -76,17 +67,13 @@ def search_loop(
         )
     )
     watch = LoopWatch(observer, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
-    LoopCoordinator(mirror, config, engine, watch).search(total, deadline, enough)
-    observer.tell(SearchEnded())
+    end.reach(study, LoopCoordinator(mirror, config, engine, watch), budget, observer)
     if unread := _fixed_in_vain(study, config):
         observer.tell(Message(unread))
-    if settle(study):
-        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
 
 
 def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
-    """Say which names of --fix no trial has asked for; None: there are none."""
+    """Return which names of --fix no trial has asked for; None if all were asked for."""
     asked_for = set().union(*(trial.params for trial in study.get_trials(deepcopy=False)))
     unread = sorted(config.fixed.keys() - asked_for)
     if not unread:
@@ -98,20 +85,20 @@ def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
 
 
 class LoopWatch(SearchWatch):
-    """Asks whether to stop, too: the engine of a loop's search is not asked.
+    """A `SearchWatch` that also checks whether to stop, because the engine of loops does not.
 
-    It also says as soon as it is known that a name of a person's may be wrong, or that there will
-    be no recipe: what a loop asks for is seen only while it runs.
+    It also reports at once if a name that a person gave may be wrong, or if there will be no
+    recipe: the names that a loop asks for are seen only while it runs.
     """
 
     def __init__(self, observer: Observer, budget: Budget | None) -> None:
         super().__init__(observer)
         self.budget = budget
         self._reported: set[int] = set()  # trials with a report
-        self._ended: list[FrozenTrial] = []  # whose files are compared, until some are told
+        self._ended: list[FrozenTrial] = []  # their files are compared, until some are reported
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer what has happened, and what a person should correct.
+        """Tell the observer what has happened, and what the user should correct.
 
         Raises:
             StopRequested: the observer asked for it.
@@ -126,7 +113,7 @@ class LoopWatch(SearchWatch):
             self._tell_of(ended)
 
     def _look_at(self, running: RunningLoop) -> None:
-        """Say at a trial's first report which of its names the loop has not asked for."""
+        """Report, at a trial's first report, which of its names the loop has not asked for."""
         if running.number in self._reported:
             return
         self._reported.add(running.number)
@@ -155,7 +142,7 @@ class LoopWatch(SearchWatch):
             self.budget.tell()
 
     def _compare_files(self, ended: FrozenTrial) -> None:
-        """Say once which files several trials have used."""
+        """Report once which files several trials have used."""
         before, self._ended = files_of_several(self._ended), [*self._ended, ended]
         names = files_of_several(self._ended)
         if names and not before:
@@ -163,7 +150,7 @@ class LoopWatch(SearchWatch):
 
 
 def _unasked(running: RunningLoop) -> str | None:
-    """Say which names of a person's a loop has not asked for so far; None: it has for all."""
+    """Return which of a person's names a loop has not asked for yet; None if it has for all."""
     facts, asked_for = running.trial.user_attrs, sorted(running.trial.params)
     wrong = sorted(running.named.keys() - set(asked_for)) if NAMED & facts.keys() else []
     if not wrong:

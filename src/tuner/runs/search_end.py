@@ -1,25 +1,86 @@
-"""How a search ends by itself: by which rules, what is said of it, and what lets it continue."""
+"""When a search ends: with its trials, at its time limit, or by itself; and the message then."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
+from tuner.evidence.trials.stopping import CEILING, reason_to_stop
+from tuner.runs.observer import Message, SearchEnded
+from tuner.runs.tries import total_with_tries
 from tuner.study.schema import BUDGET, OVER_LIMITS, STOPPED
+from tuner.study.store import settle
+from tuner.study.trials import finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import optuna
 
+    from tuner.runs.budget import Budget
+    from tuner.runs.observer import Observer
+    from tuner.runs.settings import StudySettings
+    from tuner.search.virtual_time import VirtualTimeSearch
+
     Enough = Callable[[optuna.Study], str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class SearchEnd:
+    """When the search of a run ends, be it over a case or a loop.
+
+    Attributes:
+        total: finished trials that it ends with at most.
+        auto: whether it ends sooner, once more trials promise less than the noise of a score.
+        deadline: a value of time.monotonic(); None: there is none.
+    """
+
+    total: int
+    auto: bool
+    deadline: float | None
+
+    @classmethod
+    def of(cls, study: optuna.Study, settings: StudySettings) -> Self:
+        """Return it for a run that begins; where more is asked for, an earlier end is forgotten."""
+        forget_the_end(study, settings.trials, settings.budget)
+        total = CEILING if settings.trials is None else settings.trials
+        return cls(
+            total=total_with_tries(study, total),
+            auto=settings.trials is None,
+            deadline=settings.timeout and time.monotonic() + settings.timeout,
+        )
+
+    def reach(
+        self,
+        study: optuna.Study,
+        coordinator: VirtualTimeSearch[Any],
+        budget: Budget | None,
+        observer: Observer,
+    ) -> None:
+        """Search until then, and say what has ended the search if that was not its last trial.
+
+        Args:
+            study: in the database.
+            budget: of time, which may end it as well; None: there is none.
+        """
+        rules = (reason_to_stop if self.auto else None, budget.reason_to_stop if budget else None)
+        coordinator.search(self.total, self.deadline, enough_by(*rules))
+        observer.tell(SearchEnded())
+        if settle(study):
+            done = f"{finished(study)} of {self.total} trials"
+            observer.tell(Message(f"Time limit reached after {done}."))
+        elif stopped := study.user_attrs.get(STOPPED):
+            by_time = bool(study.user_attrs.get(BUDGET))
+            observer.tell(Message(why_stopped(stopped, by_time=by_time)))
+
+
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search continue that has stopped by itself, where more is asked for now.
+    """Let a search continue that has stopped by itself, if more is asked for now.
 
     Args:
-        trials: that are asked for; None: as many as are worth it.
-        budget: in seconds; None: there is none.
+        trials: number asked for; None for as many as are worth it.
+        budget: in seconds; None for none.
     """
     if not study.user_attrs.get(STOPPED):
         return
@@ -32,7 +93,7 @@ def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None
 
 
 def enough_by(*rules: Enough | None) -> Enough | None:
-    """Return the rule that stops a search as soon as one of these does; None: there is none."""
+    """Return a rule that stops a search as soon as one of these does; None if there is none."""
     known = [rule for rule in rules if rule is not None]
 
     def reason(study: optuna.Study) -> str | None:
@@ -42,10 +103,10 @@ def enough_by(*rules: Enough | None) -> Enough | None:
 
 
 def why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
-    """Say why a search has ended by itself, and how to go on where more trials alone do not.
+    """Return why a search has ended by itself, and how to continue if more trials do not suffice.
 
     Args:
-        stopped: what the study keeps of it.
+        stopped: what the study stores about it.
         by_time: whether a time budget has ended it.
     """
     if OVER_LIMITS in stopped:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tuner.evidence.final.odometer import looks_at
 from tuner.evidence.price import price_of
 from tuner.evidence.rounds.race import ROUNDS
 from tuner.evidence.statistics.looks import Plan
-from tuner.evidence.trials.stopping import CEILING, reason_to_stop
 from tuner.runs.allowance import allow, seconds_of_guesses
 from tuner.runs.budget import Budget, PlannedConfirmation
-from tuner.runs.observer import Message, Opened, SearchEnded, Searching, telling
-from tuner.runs.search_end import enough_by, forget_the_end, why_stopped
-from tuner.runs.tries import total_with_tries
+from tuner.runs.observer import Message, Opened, Searching, telling
+from tuner.runs.search_end import SearchEnd
 from tuner.search.coordinator import Coordinator
 from tuner.search.mirror import Mirror
 from tuner.search.waiting_guesses import fit_guesses
-from tuner.study.schema import ARM, BUDGET, STOPPED, TRACEBACK
-from tuner.study.store import settle
+from tuner.study.schema import ARM, TRACEBACK
 from tuner.study.trials import finished
 
 if TYPE_CHECKING:
@@ -66,7 +62,7 @@ class CaseWatch(SearchWatch):
         self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer, and say what the test can show and what fits into the time."""
+        """Tell the observer, and report what the test can show and what fits into the time."""
         super().update(running, ended)
         if ended is None:
             return
@@ -94,18 +90,14 @@ def search(
     settings: StudySettings,
     observer: Observer,
 ) -> Budget | None:
-    """Search an open study until it has its trials, or its time is over.
+    """Search an open study until it has its trials, or time is up.
 
     Returns:
-        What is left of its time budget; None: it has none.
+        What is left of its time budget; None if it has none.
     """
-    deadline = settings.timeout and time.monotonic() + settings.timeout
-    auto = settings.trials is None
-    total = CEILING if settings.trials is None else settings.trials
-    total = total_with_tries(study, total)
-    forget_the_end(study, settings.trials, settings.budget)
+    end = SearchEnd.of(study, settings)
     mirror = Mirror(study)
-    tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
+    tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has only this study
     models = Plan.of(tests, settings.seeds).models if settings.confirms else ()
     planned = PlannedConfirmation(
         rounds=_rounds(settings),
@@ -125,8 +117,8 @@ def search(
             config.case.metric.name,
             config.dataset.source,
             finished(study),
-            total,
-            at_most=auto or budget is not None,
+            end.total,
+            at_most=end.auto or budget is not None,
             rounds=planned.rounds,
             models=models,
             slots=engine.slots,
@@ -135,13 +127,7 @@ def search(
         )
     )
     watch = CaseWatch(observer, study, config, settings.seeds, budget)
-    enough = enough_by(reason_to_stop if auto else None, budget.reason_to_stop if budget else None)
-    Coordinator(mirror, config, engine, watch).search(total, deadline, enough)
-    observer.tell(SearchEnded())
-    if settle(study):
-        observer.tell(Message(f"Time limit reached after {finished(study)} of {total} trials."))
-    elif stopped := study.user_attrs.get(STOPPED):
-        observer.tell(Message(why_stopped(stopped, by_time=bool(study.user_attrs.get(BUDGET)))))
+    end.reach(study, Coordinator(mirror, config, engine, watch), budget, observer)
     return budget
 
 

@@ -1,7 +1,8 @@
-"""The steps of a run that are the same for a study of a case and for one of a loop."""
+"""The steps of a run that are the same for studies of cases and of loops, and its end."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.engines.forking import pool
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """How a run of a study ended.
+
+    Attributes:
+        study: its name.
+        report: path of report.md; None: its observer stopped the run before its end.
+    """
+
+    study: str
+    report: Path | None
+
+
 def measure_importance(study: optuna.Study, slots: int, observer: Observer) -> None:
     """Measure which hyperparameters mattered in the search, and store it.
 
     Args:
-        slots: fits that run at once; as many processes share the measuring.
+        slots: fits that run at once; the measurement uses as many processes.
     """
     observer.tell(Stage("measuring which hyperparameters mattered"))
     with pool(min(slots, usable_cores()), quieten_optuna) as processes:
@@ -33,7 +47,7 @@ def measure_importance(study: optuna.Study, slots: int, observer: Observer) -> N
 
 
 def report_on(study: optuna.Study, workplace: Workplace, observer: Observer) -> Path:
-    """Write the report at its usual place, and show it in the dashboard; return report.md.
+    """Write the report to its usual place, and show it in the dashboard; return report.md.
 
     Raises:
         UsageError: the folder cannot be written.

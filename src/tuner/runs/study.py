@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from tuner.runs.loops import run_loop_study
 from tuner.runs.observer import Message, Stage, StoppableEngine, StopRequested, telling
 from tuner.runs.record import Record
 from tuner.runs.searching import search
-from tuner.runs.steps import measure_importance, report_on
+from tuner.runs.steps import StudyRun, measure_importance, report_on
 from tuner.runs.tries import enqueue_tries, parse_tries, with_trials_of
 from tuner.search.pruner import PRUNER, pruner_named
 from tuner.search.sampler import sampler_for
@@ -55,19 +54,6 @@ if TYPE_CHECKING:
     from tuner.training.rehearsal import Rehearsal
 
 
-@dataclass(frozen=True, slots=True)
-class StudyRun:
-    """How a run of a study ended.
-
-    Attributes:
-        study: its name.
-        report: path of report.md; None: its observer stopped the run before its end.
-    """
-
-    study: str
-    report: Path | None
-
-
 def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     """Make a study, or continue it.
 
@@ -79,7 +65,7 @@ def run_study(settings: StudySettings, observer: Observer) -> StudyRun:
     if is_loop(settings.case):
         if settings.parent is not None:
             raise UsageError("--from takes trials over for a case, not for a loop; leave it out")
-        return StudyRun(*run_loop_study(settings, observer))
+        return run_loop_study(settings, observer)
     config = _config(settings, observer)
     case, dataset, workplace = config.case, config.dataset, settings.workplace
     tries = parse_tries(case, config.fixed, settings.tries)
@@ -259,7 +245,7 @@ def _run(
     observer: Observer,
     rehearsal: Rehearsal,
 ) -> Path:
-    """Search, confirm and report; return the report."""
+    """Search, confirm and report; return the path of report.md."""
     workplace = settings.workplace
     settings = with_trials_of(study, settings)
     say = telling(observer)
@@ -288,7 +274,7 @@ def _run(
 
 
 def _nothing_to_confirm(study: optuna.Study, config: StudyConfig) -> str | None:
-    """Say why there is nothing to confirm yet; None: there is."""
+    """Return why there is nothing to confirm yet; None if there is."""
     arms = arms_of(study)
     if "baseline" not in arms:
         return "Nothing to confirm yet: the baseline has no complete trial."

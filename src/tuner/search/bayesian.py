@@ -32,28 +32,30 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.float64]
 
 QUEUED = "fixed_params"  # Optuna's system attribute of a trial that was enqueued with values
-FEWEST_COMPLETE = 3  # to learn from
-MOST_RUNNING = 64  # trials that are taken into account while they run: the latest
+FEWEST_COMPLETE = 3
+MOST_RUNNING = 64  # running trials that are taken into account, the latest ones
 
 
 class BayesianSampler(BaseSampler):
-    """Draws all hyperparameters of a trial together, where the most improvement is expected.
+    """Draws all hyperparameters of a trial together, where the expected improvement is largest.
 
-    At first, and what it does not know of, is drawn as `RememberingTPESampler` draws it.
+    The first trials, and hyperparameters that no trial has had yet, are drawn as
+    `RememberingTPESampler` draws them.
 
-    Of a trial that runs it takes for granted what it expects of it, so that others look elsewhere
-    ("kriging believer", Ginsbourger, Le Riche and Carraro 2010). Where trials have constraints, it
-    multiplies the improvement by the probability that they are kept (Gardner et al. 2014, "Bayesian
-    Optimization with Inequality Constraints"). It may divide the improvement by what a training is
-    expected to compute (Snoek, Larochelle and Adams 2012, "Practical Bayesian Optimization of
-    Machine Learning Algorithms", section 3.2).
+    For a trial that is still running, it takes the predicted score as if it were known, so that
+    other trials explore elsewhere ("kriging believer", Ginsbourger, Le Riche and Carraro 2010). If
+    trials have constraints, it multiplies the improvement by the probability that they are met
+    (Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints"). It may divide the
+    improvement by the computation that a training is expected to need (Snoek, Larochelle and Adams
+    2012, "Practical Bayesian Optimization of Machine Learning Algorithms", section 3.2).
 
     Args:
-        columns: of the study; shared by the samplers of all its trials.
-        startup: how many trials have to end before it learns from them.
+        columns: the hyperparameters of the study's trials; shared by the samplers of all its
+            trials.
+        startup: number of ended trials before it learns from them.
         fixed: hyperparameters that the search does not vary.
-        thrift: power of what a training computes, by which the improvement is divided; 0: it counts
-            for nothing.
+        thrift: exponent of the expected computation, by which the improvement is divided; 0 ignores
+            the computation.
     """
 
     def __init__(
@@ -67,12 +69,12 @@ class BayesianSampler(BaseSampler):
         self._one_by_one = RememberingTPESampler(seed, columns, startup)
         self._columns, self._startup, self._fixed = columns, startup, dict(fixed or {})
         self._rng, self._thrift = np.random.default_rng(seed), thrift
-        self._has_read: int | None = None  # the number of the trial it draws one by one
+        self._has_read: int | None = None  # number of its trial
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return what trials have had so far; nothing, while there are too few to learn from."""
+        """Return the ranges of all hyperparameters seen so far; empty while trials are too few."""
         trials = study.get_trials(deepcopy=False)
         self._columns.add(
             [
@@ -91,10 +93,10 @@ class BayesianSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Draw a configuration; a hyperparameter that it would not have is not in it."""
+        """Draw a configuration, without the hyperparameters that do not apply to it."""
         if not search_space:
             return {}
-        with _threads().limit(limits=1, user_api="blas"):  # more may add up in another order
+        with _threads().limit(limits=1, user_api="blas"):  # more threads may sum in another order
             values = self._propose(study, trial, search_space)
         return {name: value for name, value in values.items() if name in search_space}
 
@@ -105,18 +107,18 @@ class BayesianSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw a hyperparameter by itself."""
+        """Draw one hyperparameter by itself, with TPE."""
         if self._has_read != trial.number:
             self._has_read = trial.number
             self._one_by_one.before_trial(study, trial)
         return self._one_by_one.sample_independent(study, trial, param_name, param_distribution)
 
     def _known(self) -> dict[str, BaseDistribution]:
-        """Return the ranges that trials have had so far, of those that leave a choice."""
+        """Return the ranges seen so far, except those with a single value."""
         return {name: one for name, one in self._columns.ranges.items() if not one.single()}
 
     def _given(self, trial: FrozenTrial) -> dict[str, Any]:
-        """Return the values that are decided already."""
+        """Return the values that are already decided: fixed, enqueued or drawn."""
         return {**self._fixed, **trial.system_attrs.get(QUEUED, {}), **trial.params}
 
     def _propose(
@@ -158,9 +160,9 @@ class BayesianSampler(BaseSampler):
         return encoding.rows({name: self._columns.whole(name, numbers) for name in encoding.names})
 
     def _computing(self, encoding: Encoding, told: Sequence[FrozenTrial]) -> Computing | None:
-        """Learn what trainings compute; baseline and recipe may have more folds, and are left out.
+        """Learn how much computation trainings need, from trials other than baseline and recipe.
 
-        None: it counts for nothing, or too few have told.
+        Those two may train more folds. Returns None if `thrift` is 0 or too few trials are known.
         """
         if not self._thrift:
             return None
@@ -173,7 +175,7 @@ class BayesianSampler(BaseSampler):
         return Computing(encoding, rows, np.array([work for _, work in latest]))
 
     def _limits(self, encoding: Encoding, trials: Iterable[FrozenTrial]) -> Excess | None:
-        """Learn by how much trials were over their limits; None: no trial has ever been."""
+        """Learn by how much trials exceed their limits; None if no trial has ever exceeded one."""
         measured = [one for one in trials if one.constraints and one.state != TrialState.WAITING]
         excess = np.array([_excess(one) for one in measured])
         if len(measured) < FEWEST_COMPLETE or excess.max() <= 0:
@@ -196,5 +198,5 @@ def _excess(trial: FrozenTrial) -> float:
 
 @cache
 def _threads() -> ThreadpoolController:
-    """Return what counts the threads of NumPy and SciPy; to find them takes milliseconds."""
+    """Return the controller of NumPy's and SciPy's threads; finding them takes milliseconds."""
     return ThreadpoolController()

@@ -1,7 +1,8 @@
-"""Which hyperparameters a configuration has, learnt from those that there were.
+"""Learns which hyperparameters a configuration has, from the configurations of earlier trials.
 
-A space is a program, and says nothing of its conditions. But whether a hyperparameter is drawn is
-decided by others, mostly by one choice, which a tree finds in a few trials.
+A space is a function and does not list its conditions. But whether a hyperparameter is drawn
+depends on other hyperparameters, mostly on a single choice, and a decision tree finds that in a few
+trials.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.float64]
 
-ABSENT = -1.0  # to a tree: a number that no hyperparameter has
+ABSENT = -1.0  # for a tree: a number that no hyperparameter takes
 
 
 class Conditions:
     """One tree for each hyperparameter that only some configurations have.
 
     Args:
-        rows: of configurations that there were, shape (n, columns), nan where one has none.
+        rows: configurations of earlier trials, shape (n, columns); nan if one has no such
+            hyperparameter.
     """
 
     def __init__(self, rows: Numbers) -> None:
@@ -31,7 +33,7 @@ class Conditions:
         shares = present.mean(axis=0)
         known = [int(column) for column in np.flatnonzero(shares == 1)]
         self._rules = []
-        for column in np.argsort(-shares, kind="stable"):  # what others hang on comes first
+        for column in np.argsort(-shares, kind="stable"):  # first those that others depend on
             if shares[column] < 1:
                 of = list(known)
                 tree = DecisionTreeClassifier(random_state=0)
@@ -41,7 +43,7 @@ class Conditions:
                 known.append(int(column))
 
     def apply(self, rows: Numbers) -> Numbers:
-        """Return rows in which each hyperparameter is nan that the configuration does not have.
+        """Return the rows with nan for each hyperparameter that the configuration does not have.
 
         Args:
             rows: shape (n, columns), with numbers for all hyperparameters.

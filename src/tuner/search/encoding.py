@@ -1,7 +1,7 @@
-"""Configurations as rows of numbers, and as points that distances can be taken between.
+"""Configurations as rows of numbers, and as points in a space with distances.
 
-A row has a number for each hyperparameter: from 0 to 1 for one with a range, the place among the
-choices for one with choices, and nan for one that the configuration does not have.
+A row has a number for each hyperparameter: from 0 to 1 if it has a range, the index of the choice
+if it has choices, and nan if the configuration does not have it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.float64]
 
-MIDDLE = 0.5  # of a range: where a configuration stands that does not have the hyperparameter
+MIDDLE = 0.5  # of a range: stands for a hyperparameter that the configuration does not have
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """A hyperparameter with choices; Optuna's internal number of a choice is its place."""
+    """A hyperparameter with choices; Optuna's internal number of a choice is its index."""
 
     distribution: CategoricalDistribution
     step: float = 1.0
@@ -44,7 +44,7 @@ class Choices:
         return units
 
     def features(self, units: Numbers) -> Numbers:
-        """Return points that are one apart where the choices differ, shape (n, choices)."""
+        """Return points at distance 1 from each other if the choices differ, shape (n, choices)."""
         there = units[:, None] == np.arange(len(self))
         return np.where(there, np.sqrt(0.5), 0.0)
 
@@ -55,7 +55,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Range:
-    """A hyperparameter with a range. One on a grid has the same room around each of its values."""
+    """A hyperparameter with a range. On a grid, each value covers an equally wide interval."""
 
     distribution: FloatDistribution | IntDistribution
 
@@ -68,7 +68,7 @@ class Range:
         return np.clip((self._bent(internal) - low) / (high - low), 0.0, 1.0)
 
     def decode(self, units: Numbers) -> Numbers:
-        """Return our numbers as Optuna's internal ones, on the grid where there is one."""
+        """Return our numbers as Optuna's internal ones, rounded to the grid if there is one."""
         own, (low, high) = self.distribution, self._ends
         values = low + np.clip(units, 0.0, 1.0) * (high - low)
         if own.log:
@@ -87,7 +87,7 @@ class Range:
 
     @cached_property
     def step(self) -> float:
-        """The distance between neighbours of the grid; 0: there is none, or it is not even."""
+        """The distance between neighbours on the grid; 0 if there is no grid or it is uneven."""
         own = self.distribution
         if own.step is None or own.log:
             return 0.0
@@ -108,10 +108,10 @@ class Encoding:
     """The hyperparameters of a space, in the order of their names.
 
     Attributes:
-        names: of the columns.
-        columns: one each.
-        owners: by feature: the place of its column, shape (features,).
-        chosen: by column: whether it has choices.
+        names: of the hyperparameters, one per column.
+        columns: a `Choices` or `Range` for each.
+        owners: for each feature, the index of its column, shape (features,).
+        chosen: for each column, whether it has choices.
     """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
@@ -124,13 +124,14 @@ class Encoding:
         """Return configurations as rows.
 
         Args:
-            internal: Optuna's internal numbers by name, shape (n,) each, nan where one has none.
+            internal: Optuna's internal numbers by name, shape (n,) each; nan if a configuration
+                lacks it.
         """
         each = zip(self.names, self.columns, strict=True)
         return np.stack([column.encode(internal[name]) for name, column in each], axis=1)
 
     def pinned(self, values: Mapping[str, Any]) -> Numbers:
-        """Return a row with these values, shape (columns,); nan where none can be used."""
+        """Return a row with these values, shape (columns,); nan for those that cannot be used."""
         row = np.full(len(self.names), np.nan)
         for at, (name, column) in enumerate(zip(self.names, self.columns, strict=True)):
             if name in values:
@@ -145,7 +146,7 @@ class Encoding:
         return np.concatenate(parts, axis=1)
 
     def snapped(self, rows: Numbers) -> Numbers:
-        """Return rows with each number on the grid of its hyperparameter."""
+        """Return rows with each number rounded to the grid of its hyperparameter."""
         parts = [c.encode(c.decode(rows[:, at])) for at, c in enumerate(self.columns)]
         return np.stack(parts, axis=1)
 
@@ -154,7 +155,7 @@ class Encoding:
         return self.snapped(np.stack([one.draw(rng, count) for one in self.columns], axis=1))
 
     def values(self, row: Numbers) -> dict[str, Any]:
-        """Return the hyperparameters that a configuration has, shape (columns,), by name."""
+        """Return the hyperparameters of a configuration, shape (columns,), by name."""
         each = zip(self.names, self.columns, row, strict=True)
         return {
             name: column.distribution.to_external_repr(float(column.decode(np.array([unit]))[0]))

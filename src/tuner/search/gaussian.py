@@ -1,8 +1,8 @@
 """A Gaussian process over configurations, with a length scale for each hyperparameter.
 
 Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and section
-5.4.1. `sklearn.gaussian_process` has no kernel that gives several columns one length scale, as the
-choices of a hyperparameter need, and takes 20 times as long to fit.
+5.4.1. `sklearn.gaussian_process` has no kernel with one length scale for several columns, which the
+choices of a hyperparameter need, and its fit takes 20 times as long.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.float64]
     Places: TypeAlias = NDArray[np.intp]
 
-# Normal priors of what is fitted, all logarithms. Values are standardised, ranges go from 0 to 1.
-WEIGHT, WEIGHT_SPREAD = 0.0, 1.5  # one over the square of a length scale
+# Normal priors of the logarithms that are fitted. Values are standardised; ranges go from 0 to 1.
+WEIGHT, WEIGHT_SPREAD = 0.0, 1.5  # 1 / length scale squared
 SCALE, SCALE_SPREAD = 0.0, 1.0  # the variance of the values
-NOISE, NOISE_SPREAD = float(np.log(1e-4)), 2.0  # of one value, as variance
+NOISE, NOISE_SPREAD = float(np.log(1e-4)), 2.0  # variance of the noise of one value
 NOISE_AT_LEAST = 1e-6
-BELIEVED = 1e-4  # variance of a value that is taken for granted
+BELIEVED = 1e-4  # variance of a predicted value that is treated as known
 FARTHEST = 4  # spreads from the prior's mean
-STEPS = 25  # of the optimizer; more change little
+STEPS = 25  # of the optimizer; more steps change little
 
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """What is known of a function from its values at some points.
+    """A Gaussian process that has learnt a function's values at some points.
 
     Attributes:
-        roots: of the weights, by feature, shape (f,).
-        scale: the function's variance before anything is known.
-        points: where it is known, times the roots, shape (n, f).
-        inverse: of the lower Cholesky factor of their covariance with noise, shape (n, n).
-        solved: that covariance's inverse times the values, shape (n,).
+        roots: square roots of the weights, one per feature, shape (f,).
+        scale: variance of the function before any value is known.
+        points: the known points times the roots, shape (n, f).
+        inverse: inverse of the lower Cholesky factor of their covariance with noise, shape (n, n).
+        solved: inverse of that covariance times the values, shape (n,).
     """
 
     roots: Numbers
@@ -56,18 +56,18 @@ class Gaussian:
         return covariance @ self.solved, np.sqrt(np.maximum(variance, 1e-12))
 
     def means(self, features: Numbers) -> Numbers:
-        """Return the means alone, in a fraction of the time."""
+        """Return the means only, which takes a fraction of the time."""
         found: Numbers = self._across(features) @ self.solved
         return found
 
     def _across(self, features: Numbers) -> Numbers:
-        """Return the covariance of the function there and where it is known, shape (m, n)."""
+        """Return the covariance between these points and the known ones, shape (m, n)."""
         kernel = _matern(*_decay(_squared(features * self.roots, self.points)))
         kernel *= self.scale
         return kernel
 
     def believing(self, features: Numbers) -> Gaussian:
-        """Return what would be known if the values at these points were as expected."""
+        """Return the process as if the predicted values at these points were known."""
         points = features * self.roots
         across = self._across(features)
         among = self.scale * _matern(*_decay(_squared(points, points)))
@@ -75,7 +75,7 @@ class Gaussian:
         rest = _inverse(_factor(among - half @ half.T, 0.0, np.full(len(points), BELIEVED)))
         above = np.hstack([self.inverse, np.zeros((len(self.inverse), len(points)))])
         below = np.hstack([-rest @ half @ self.inverse, rest])
-        # What is expected changes no expectation: the new points get no weight.
+        # Predicted values change no prediction: the new points get weight 0.
         return Gaussian(
             roots=self.roots,
             scale=self.scale,
@@ -86,13 +86,13 @@ class Gaussian:
 
 
 def fit(features: Numbers, owners: Places, values: Numbers, doubts: Numbers) -> Numbers:
-    """Return the logarithms that are most likely: a weight for each owner, scale and noise.
+    """Return the most probable logarithms: a weight for each owner, then scale and noise.
 
     Args:
         features: points, shape (n, f).
-        owners: which hyperparameter a feature belongs to, shape (f,).
+        owners: the hyperparameter that each feature belongs to, shape (f,).
         values: standardised, shape (n,).
-        doubts: variance of each value beside the noise that all have, shape (n,).
+        doubts: variance of each value, in addition to the noise that all share, shape (n,).
     """
     count = int(owners.max()) + 1
     squares, one_each = (features**2).T, np.eye(len(values))
@@ -127,7 +127,7 @@ def fit(features: Numbers, owners: Places, values: Numbers, doubts: Numbers) -> 
 def learn(
     features: Numbers, owners: Places, values: Numbers, doubts: Numbers, logs: Numbers
 ) -> Gaussian:
-    """Learn values at points; arguments as `fit` has them, `logs` as it returns them."""
+    """Learn values at points; the arguments are those of `fit`, and `logs` is what it returns."""
     roots, scale = np.exp(logs[:-2] / 2)[owners], float(np.exp(logs[-2]))
     points = features * roots
     kernel = _matern(*_decay(_squared(points, points)))
@@ -159,9 +159,9 @@ def _squared(one: Numbers, other: Numbers) -> Numbers:
     return np.maximum(squared, 0.0, out=squared)
 
 
-# In place where it can be: new arrays of that size cost more than what is computed in them.
+# In place if possible: allocating arrays of that size costs more than the computation.
 def _decay(squared: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the root of five times the squared distances, in their place, and how it decays."""
+    """Return sqrt(5 * squared), in place, and the exponential of its negative."""
     squared *= 5
     root = np.sqrt(squared, out=squared)
     return root, np.exp(-root)
@@ -177,7 +177,7 @@ def _matern(root: Numbers, decay: Numbers) -> Numbers:
 
 
 def _slope(root: Numbers, decay: Numbers) -> Numbers:
-    """Return its derivative by the squared distance."""
+    """Return the derivative of the kernel with respect to the squared distance."""
     slope: Numbers = 1 + root
     slope *= -5 / 6
     slope *= decay

@@ -1,4 +1,4 @@
-"""Where the next trial promises most: a search over the space that trains nothing."""
+"""Searches the space for the configuration with the highest expected improvement."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.float64]
 
-DRAWS = 600  # at random, to begin with
-PARENTS = 5  # the best trials, and
-CHILDREN = 40  # configurations near each of them
-KEPT = 8  # in each round, and
-MUTANTS = 24  # of each of them
+DRAWS = 600  # random configurations to begin with
+PARENTS = 5  # best trials to begin from
+CHILDREN = 40  # configurations near each of these
+KEPT = 8  # best configurations kept in each round
+MUTANTS = 24  # changed copies of each of these
 ROUNDS = 10
-SPREAD, SHRINKS = 0.2, 0.65  # of what a number is changed by: at first, and from round to round
-FAR_BELOW = -5.0  # standard deviations, from which on the improvement is taken from its series
+SPREAD, SHRINKS = 0.2, 0.65  # size of a change in the first round, its factor later
+FAR_BELOW = -5.0  # standard deviations; below this, the improvement is computed from its series
 
 
 def log_improvement(means: Numbers, deviations: Numbers, best: float) -> Numbers:
-    """Return the logarithm of how much lower than `best` normal values are expected to be.
+    """Return the logarithm of the expected improvement over `best`, for normal values to minimise.
 
-    The logarithm, because far from the best the improvement itself is 0 in floating point, and one
-    place looks like any other (Ament et al. 2023, "Unexpected Improvements to Expected Improvement
+    The logarithm is used because, far from the best, the improvement itself is 0 in floating point
+    and all places look alike (Ament et al. 2023, "Unexpected Improvements to Expected Improvement
     for Bayesian Optimization", section 4.1).
     """
     z = (best - means) / deviations
@@ -44,10 +44,10 @@ def log_improvement(means: Numbers, deviations: Numbers, best: float) -> Numbers
 
 
 class Proposals:
-    """Looks for a configuration: many at random, then smaller and smaller changes of the best.
+    """Searches for a configuration: many random ones, then smaller and smaller changes of the best.
 
     Args:
-        pinned: by column: the number that every configuration has, nan where it is free.
+        pinned: for each column, the number that every configuration must have; nan if it is free.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Proposals:
         self._pinned, self._rng = pinned, rng
 
     def best(self, score: Callable[[Numbers], Numbers], parents: Numbers) -> Numbers:
-        """Return the row, shape (columns,), with the highest score that was found.
+        """Return the row with the highest score found, shape (columns,).
 
         Args:
-            score: of rows, shape (n, columns): shape (n,).
+            score: function from rows, shape (n, columns), to their scores, shape (n,).
             parents: rows of good trials.
         """
         drawn = self._encoding.draw(self._rng, DRAWS)
@@ -88,11 +88,11 @@ class Proposals:
         old = np.where(np.isnan(old), fresh, old)
         rates = rng.choice([1.5 / columns, 0.3, 1.0], size=total)
         changed = rng.random((total, columns)) < rates[:, None]
-        changed[np.arange(total), rng.integers(columns, size=total)] = True  # one at least
+        changed[np.arange(total), rng.integers(columns, size=total)] = True  # at least one
         sizes = spread * rng.choice([0.1, 0.4, 1.0], size=total)[:, None]
         moved = np.clip(old + sizes * rng.normal(size=old.shape), 0, 1)
         chosen = self._encoding.chosen
-        redrawn = rng.random(old.shape) < 0.3  # a choice has no small change
+        redrawn = rng.random(old.shape) < 0.3  # a choice cannot be changed by a small amount
         new = np.where(chosen, np.where(redrawn, fresh, old), moved)
         steps = np.where(chosen, 0.0, [column.step for column in self._encoding.columns])
         jumps = old + steps * rng.choice([-1, 1], size=old.shape)

@@ -1,4 +1,4 @@
-"""What trains a trial of a case's search, and which of its folds count there."""
+"""The training of a trial in a case's search, and the folds that count for its score."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def search_job(
     config: StudyConfig, hyperparameters: Mapping[str, Any], seed: int, *, arm: bool = False
 ) -> Job:
-    """Train on the folds that the search uses of its split, in lockstep.
+    """Return the job that trains a trial on the folds that the search uses, in lockstep.
 
     Args:
-        arm: baseline or recipe, which are trained on all folds: their curves are what the diagnosis
-            reads.
+        arm: whether it is the baseline or recipe; these train all folds, because the diagnosis
+            reads their curves.
     """
     folds = None if arm else config.design.folds_in_search
     return Job(
@@ -36,10 +36,10 @@ def search_job(
 
 
 def on_search_folds(config: StudyConfig, point: ReportPoint) -> ReportPoint:
-    """Return a point with the scores on those folds alone that every trial of the search has.
+    """Return the point with the scores on only those folds that every trial of the search trains.
 
-    Trials are pruned, ranked and chosen by these: the same folds for all. `validation` stays the
-    mean over all folds that were trained.
+    Trials are pruned, ranked and chosen by these scores: the same folds for all trials.
+    `validation` stays the mean over all trained folds.
     """
     trained = slice(config.design.folds_in_search)
     return replace(

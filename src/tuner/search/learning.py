@@ -1,4 +1,4 @@
-"""What a search learns from its trials: what configurations are worth, and what they cost."""
+"""Learns from the trials of a search how good configurations are and what they cost."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.float64]
 
-MOST_LEARNT, MOST_FITTED = 256, 80  # trials; of more, the best half and some of all others
-MOST_COUNTED = 64  # the latest; what they compute has no noise, and few tell it
+MOST_LEARNT, MOST_FITTED = 256, 80  # trials; if more: the best half, and a sample of the others
+MOST_COUNTED = 64  # latest trials; computation has no noise, so few are enough
 
 
 class Excess:
-    """By how much configurations are over their limits, as far as is known.
+    """A model of how far configurations exceed their limits.
 
     Args:
         rows: of trials, shape (n, columns).
-        excess: shares by which they are over, shape (n,).
+        excess: how far each is over its limit, as a share of the limit, shape (n,).
     """
 
     def __init__(self, encoding: Encoding, rows: Numbers, excess: Numbers) -> None:
-        bent = np.log1p(excess) if excess.min() > -1 else np.arcsinh(excess)  # shares: of a limit
+        bent = np.log1p(excess) if excess.min() > -1 else np.arcsinh(excess)  # as shares of a limit
         spread = bent.std() or 1.0
         self._edge = -bent.mean() / spread
         self._model = _learn_exact(encoding, rows, (bent - bent.mean()) / spread)
 
     def log_chance(self, features: Numbers) -> Numbers:
-        """Return the logarithm of the probability that limits are kept."""
+        """Return the logarithm of the probability that the limits are kept."""
         means, deviations = self._model.at(features)
         chance: Numbers = log_ndtr((self._edge - means) / deviations)
         return chance
 
 
 class Computing:
-    """What the trainings of configurations compute, as far as is known.
+    """A model of how much computation the trainings of configurations need.
 
     Args:
         rows: of trials, shape (n, columns).
-        work: of their whole trainings, shape (n,).
+        work: work of their whole trainings, shape (n,).
     """
 
     def __init__(self, encoding: Encoding, rows: Numbers, work: Numbers) -> None:
@@ -56,12 +56,12 @@ class Computing:
         self._model = _learn_exact(encoding, rows, (logs - logs.mean()) / self._spread)
 
     def logs(self, features: Numbers) -> Numbers:
-        """Return the logarithm of the work that is expected, over that of an average trial."""
+        """Return the logarithm of the expected work, relative to an average trial."""
         return self._spread * self._model.means(features)
 
 
 def learn_from(encoding: Encoding, rows: Numbers, values: Numbers, doubts: Numbers) -> Gaussian:
-    """Learn values of rows; how smooth they are is fitted to some of them, where they are many."""
+    """Learn the values of rows; if there are many, the smoothness is fitted to a subset."""
     features = encoding.features(rows)
     some = np.sort(some_of(np.argsort(values, kind="stable"), MOST_FITTED))
     logs = fit(features[some], encoding.owners, values[some], doubts[some])
@@ -73,7 +73,7 @@ def _learn_exact(encoding: Encoding, rows: Numbers, values: Numbers) -> Gaussian
 
 
 def some_of(best_first: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Return the best half of what is allowed, and the other half evenly from all others."""
+    """Return `most` indices: the best for one half, evenly spread over the others for the other."""
     if len(best_first) <= most:
         return best_first
     best, rest = best_first[: most // 2], best_first[most // 2 :]

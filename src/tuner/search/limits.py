@@ -1,4 +1,4 @@
-"""What keeps the models that a search trains within the limits of its study."""
+"""Keeps the models that a search trains within the limits of its study."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.study.limits import Limits
 
-MOST_IN_A_ROW = 100  # configurations over a limit, before the search gives up
+MOST_IN_A_ROW = 100  # configurations over a limit, after which the search gives up
 
 
 class LimitedModels:
-    """Measures models before they are trained, where the study has limits.
+    """Measures models before they are trained, if the study has limits.
 
     Args:
-        study: as the search sees it.
+        study: the study as the search sees it, in memory.
     """
 
     def __init__(self, study: optuna.Study, config: StudyConfig) -> None:
@@ -37,22 +37,22 @@ class LimitedModels:
 
     @property
     def are_hopeless(self) -> bool:
-        """Whether the last hundred configurations are over the limits, also of earlier runs."""
+        """Whether the last hundred configurations are over the limits, earlier runs included."""
         trials = reversed(self.study.get_trials(deepcopy=False))
         return sum(1 for _ in takewhile(self._is_still_over, trials)) >= MOST_IN_A_ROW
 
     def _is_still_over(self, trial: FrozenTrial) -> bool:
-        """Whether a trial was passed over, and the present limits would pass it over again."""
+        """Whether a trial was skipped, and the present limits would skip it again."""
         if not was_passed_over(trial):
             return False
         try:
             excess = self.config.limits.of_trial(trial.user_attrs).excess(trial.user_attrs)
-        except KeyError:  # what is limited now was not measured then
+        except KeyError:  # a limit is new and was not measured for this trial
             return False
         return any(share > 0 for share in excess.values())
 
     def give_up(self, running: int) -> None:
-        """End the search, as nothing that is drawn is within the limits; what runs is let end.
+        """End the search, because every drawn configuration is over the limits; let trials finish.
 
         Args:
             running: trials that are being trained.
@@ -68,9 +68,9 @@ class LimitedModels:
         self.study.set_user_attr(STOPPED, stopped)
 
     def allow(self, trial: optuna.Trial, chosen: Any) -> bool:
-        """Measure a model, unless an interrupted run has, and keep what was found.
+        """Return whether a model is within the limits; measure it unless an interrupted run has.
 
-        One that cannot be built is within them: its training fails, and tells why.
+        A model that cannot be built counts as within them: its training fails and gives the reason.
         """
         limits = self.config.limits.of_trial(trial.user_attrs)
         try:
@@ -82,12 +82,12 @@ class LimitedModels:
         for name, share in excess.items():
             trial.set_user_attr(name, known[name])
             if name not in told:
-                trial.set_constraint(name, share)  # TPE takes what is over a limit as the worst
+                trial.set_constraint(name, share)  # TPE ranks trials over a limit last
         trial.set_user_attr(BREAKS, list(excess.values()))
         return ARM in known or all(share <= 0 for share in excess.values())
 
     def _measured(self, limits: Limits, known: Mapping[str, Any], chosen: Any) -> dict[str, float]:
-        """Return what a model costs of what is limited and not known yet."""
+        """Return those costs of a model that are limited and not known yet."""
         config, found = self.config, dict[str, float]()
         if PARAMETERS not in known and limits.parameters is not None:
             found[PARAMETERS] = parameters_of(config.case, chosen, config.dataset)

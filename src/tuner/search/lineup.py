@@ -1,10 +1,10 @@
-"""The trials that are under way: those that run in virtual time, and those asked for ahead of it.
+"""The trials under way: those that run in virtual time, and those asked for ahead of it.
 
-A worker whose trial is ahead of the others in virtual time would have to wait for them. So that it
-does not, some more trials than there are workers are asked for, and a free worker trains one of
-them. In virtual time such a trial begins when one that runs has ended, so what is decided does not
-depend on when a worker was free. The price: when it is asked for, the sampler knows the results of
-fewer trials.
+Without the latter, a worker whose trial is ahead of the others in virtual time would have to wait
+for them. So the search asks for some more trials than there are workers, and a free worker trains
+one of them. In virtual time such a trial begins when a running one has ended, so decisions do not
+depend on when a worker became free. The price: when such a trial is asked for, the sampler knows
+the results of fewer trials.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from optuna import Trial
 
-SHARE_AHEAD = 0.18  # by simulation (studies/scale): with more, more is trained for nothing
+SHARE_AHEAD = 0.18  # chosen by simulation (studies/scale): with more, more training is wasted
 
 
 class Reports(Protocol):
-    """What a training has reported so far."""
+    """The reports of a training so far."""
 
     @property
     def stages(self) -> dict[int, float]:
@@ -32,24 +32,24 @@ class Reports(Protocol):
 
     @property
     def score(self) -> float | None:
-        """The present score."""
+        """The current score."""
 
     @property
     def progress(self) -> str:
         """How far it has come, in words."""
 
     def curve(self) -> Sequence[Sequence[Any]]:
-        """All that was reported, as it is stored."""
+        """All reports, as they are stored."""
 
 
 class Running(Protocol):
-    """A trial while it is trained.
+    """A trial that is being trained.
 
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
         begun: the virtual time at which it began.
-        clock: virtual time: when it began, and the work done since, up to its last point.
-        started: the time.perf_counter() at which it began.
+        clock: virtual time of its last point: the time at which it began plus the work done since.
+        started: time.perf_counter() when it began.
     """
 
     trial: Trial
@@ -63,17 +63,17 @@ class Running(Protocol):
 
     @property
     def history(self) -> Reports:
-        """What has come back so far."""
+        """The reports so far."""
 
     def begin(self, now: float) -> None:
-        """Begin at this virtual time."""
+        """Begin at a virtual time."""
 
 
 R = TypeVar("R", bound=Running)
 
 
 def most_ahead(slots: int) -> int:
-    """Return how many trials more than there are workers are asked for."""
+    """Return how many trials to ask for beyond the number of workers."""
     return math.ceil((slots - 1) * SHARE_AHEAD)
 
 
@@ -82,7 +82,7 @@ class Lineup(Generic[R]):
 
     Args:
         slots: trials that run at once.
-        ahead: trials that may be asked for besides.
+        ahead: additional trials that may be asked for.
     """
 
     def __init__(self, slots: int, ahead: int) -> None:
@@ -99,18 +99,18 @@ class Lineup(Generic[R]):
 
     @property
     def is_full(self) -> bool:
-        """Whether no more trials are to be asked for now."""
+        """Whether to ask for no more trials for now."""
         return len(self) == self.most
 
     def add(self, trial: R) -> None:
-        """Take up a trial that was asked for."""
+        """Add a trial that was asked for."""
         self._ahead.append(trial)
 
     def begin(self, now: float) -> None:
-        """Let trials begin in virtual time, in the order in which they were asked for.
+        """Begin trials in virtual time, in the order in which they were asked for.
 
         Args:
-            now: the virtual time. An interrupted trial begins when it had begun.
+            now: the virtual time. An interrupted trial begins at the time it began before.
         """
         while self._ahead and len(self.running) < self.slots:
             trial = self._ahead.popleft()
@@ -118,14 +118,14 @@ class Lineup(Generic[R]):
             self.running[trial.number] = trial
 
     def furthest_behind(self) -> R:
-        """Return the running trial whose next point comes first; of equal ones, the first asked."""
+        """Return the running trial with the least virtual time; of equals, the first asked for."""
         return min(self.running.values(), key=lambda trial: (trial.clock, trial.number))
 
     def remove(self, trial: R) -> None:
-        """Take out a running trial that has ended."""
+        """Remove a running trial that has ended."""
         del self.running[trial.number]
 
     def clear(self) -> None:
-        """Take out all."""
+        """Remove all trials."""
         self.running.clear()
         self._ahead.clear()

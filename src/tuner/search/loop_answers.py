@@ -1,10 +1,10 @@
-"""What a loop was told each time it asked whether to end, so that it is told the same again.
+"""The answers a loop got when it asked whether to end, so that a resumed search repeats them.
 
-In a loop a report, the question whether to end, its answer and the end itself come one after the
-other, and trials beside it may end in between. So where a search is interrupted, what an answer was
-cannot be known from the reports (as in `tuner.search.replay`). Each trial that ends keeps what
-those beside it had been told by then. What they were told since is asked again: no trial has ended
-since, so the pruner says the same of the same reports.
+In a loop, a report, the question whether to end, its answer and the end itself come one after the
+other, and other trials may end in between. So after an interrupt, the answers cannot be derived
+from the reports (as `tuner.search.replay` does). Each trial that ends therefore stores the answers
+that the running trials had got by then. Later answers are computed again: no trial has ended since,
+so the pruner decides the same from the same reports.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Answers:
-    """What a loop has been told.
+    """The answers that a loop has got.
 
     Attributes:
-        before: to how many of its reports the answer is known from a search that was interrupted;
-            None: that was made before answers were kept.
+        before: number of its reports whose answer is known from an interrupted search; None if that
+            search ran before answers were stored.
         ends: reports, counted from 1, after which it was told to end.
-        asked: about how many reports it has asked, or gone on without asking.
+        asked: number of reports after which it has asked, or continued without asking.
     """
 
     before: int | None = 0
@@ -38,7 +38,7 @@ class Answers:
 
     @classmethod
     def kept_of(cls, number: int, trials: Sequence[FrozenTrial]) -> Self:
-        """Return what the trials that have ended keep of one that runs again."""
+        """Return the answers to a resumed trial, as the trials that have ended stored them."""
         beside = [
             one.user_attrs for one in trials if str(number) in one.user_attrs.get(ALONGSIDE, {})
         ]
@@ -49,6 +49,6 @@ class Answers:
         return cls(before, {report for note in notes for report in note["ends"]})
 
     def as_kept(self) -> dict[str, Any]:
-        """Return what a trial beside it keeps, when that one ends."""
+        """Return the answers as another trial stores them when it ends."""
         ends = sorted(report for report in self.ends if report <= self.asked)
         return {"reports": self.asked, "ends": ends}

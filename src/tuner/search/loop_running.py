@@ -1,4 +1,4 @@
-"""A call of a loop that a trial is, and what it has reported so far."""
+"""A trial of a loop while it runs, and its reports so far."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from tuner.own.loops.events import Reported
 
+TRAIN = "train"  # beside the score: that on training rows
+
 
 @dataclass(slots=True)
 class LoopHistory:
-    """What a loop has reported so far.
+    """The reports of a loop so far.
 
     Attributes:
         stages: scores by step.
@@ -30,7 +32,7 @@ class LoopHistory:
     stages: dict[int, float] = field(default_factory=dict)
 
     def take(self, report: Reported) -> None:
-        """Take a report."""
+        """Add a report."""
         self.points.append(report)
         self.stages[report.step] = report.value
 
@@ -44,25 +46,31 @@ class LoopHistory:
         """How far it has come, in words."""
         return f"step {self.points[-1].step}" if self.points else "starting"
 
+    @property
+    def others(self) -> Mapping[str, float]:
+        """What was given last besides the score; that on training rows is in the curve."""
+        last = self.points[-1].further if self.points else {}
+        return {name: value for name, value in last.items() if name != TRAIN}
+
     def curve(self) -> list[tuple[int, float, float | None, float | None, float]]:
         """Return all reports as (count, step, nothing, training score, validation score)."""
         return [
-            (count, float(one.step), None, one.further.get("train"), one.value)
+            (count, float(one.step), None, one.further.get(TRAIN), one.value)
             for count, one in enumerate(self.points, start=1)
         ]
 
 
 @dataclass(slots=True)
 class RunningLoop:
-    """A call of a loop that a trial is.
+    """A trial of a loop while it runs.
 
     Attributes:
-        sampler: draws what it asks for.
-        prunable: off for baseline and recipe, which a report has to have, and for guesses.
-        named: values that a person has named for it.
-        answers: that it has got when it asked whether to end.
-        undecided: whether the pruner has to be asked about its last report.
-        begun, clock, started: as `RunningTrial` has them; work is counted in reports.
+        sampler: draws the values it asks for.
+        prunable: false for baseline and recipe, which a report needs, and for guesses.
+        named: values that a person has set for it.
+        answers: the answers it got when it asked whether to end.
+        undecided: whether the pruner has yet to be asked about its last report.
+        begun, clock, started: as in `RunningTrial`; work is counted in reports.
     """
 
     trial: optuna.Trial
@@ -83,7 +91,7 @@ class RunningLoop:
         return self.trial.number
 
     def begin(self, now: float) -> None:
-        """Begin at this virtual time."""
+        """Begin at a virtual time."""
         self.begun = self.clock = now
         self.started = time.perf_counter()
         self.trial.set_user_attr("begun", now)

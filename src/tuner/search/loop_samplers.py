@@ -1,4 +1,4 @@
-"""What answers a loop's questions: TPE for one trial, or the middle of each range."""
+"""Samplers for a trial of a loop: TPE, or the middle of each range."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SAMPLER = "TPESampler(multivariate=False), n_startup_trials=10, reseeded for eac
 
 
 class LoopSampler(RememberingTPESampler):
-    """TPE for one trial of a loop: each hyperparameter is drawn from a stream of its own.
+    """TPE for one trial of a loop: each hyperparameter is drawn from a random stream of its own.
 
-    So what is drawn does not depend on what was drawn before an interrupt. It learns from the
-    trials that had ended when the trial was asked for, and from no other.
+    So a draw does not depend on draws before an interrupt. It learns only from the trials that had
+    ended when this trial was asked for.
 
     Args:
-        informed: how many had ended.
-        startup: how many have to end before it learns from them.
+        informed: number of trials that had ended by then.
+        startup: number of ended trials before it learns from them.
     """
 
     def __init__(self, seed: int, columns: Columns, informed: int, startup: int = STARTUP) -> None:
@@ -59,7 +59,7 @@ class LoopSampler(RememberingTPESampler):
 
 
 class MiddleSampler(OneByOneSampler):
-    """Gives the middle of every range: for what a baseline or recipe does not name."""
+    """Returns the middle of every range, for values that a baseline or recipe does not name."""
 
     def sample_independent(
         self,
@@ -68,6 +68,6 @@ class MiddleSampler(OneByOneSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return the middle."""
+        """Return the middle of the range."""
         del study, trial, param_name
         return middle(param_distribution)

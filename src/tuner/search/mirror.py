@@ -1,8 +1,8 @@
-"""A study's trials in memory, as the database has them or will have them in a second.
+"""A study's trials in memory, at most a second ahead of the database.
 
-Optuna reads the trials that run from the database again at every ask and every pruning: 30 ms a
-point with 8 of them, and more with more. Only one process writes a study, so what that process has
-written is all there is, and it need not ask.
+Optuna reads the running trials from the database again at every ask and every pruning: 30 ms a
+point with 8 of them, and more with more. Only one process writes a study, so that process knows
+everything in it and need not read.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 class Mirror(InMemoryStorage):
     """One study of a database: read from memory, written to both.
 
-    Only for the one process that writes the study. States are written at once, and with
-    them all that came before; points and attributes of a trial that runs may be a second behind. A
-    trial that was just asked for is in memory alone until `write_new`.
+    Use it only in the process that writes the study. States are written at once, together with
+    everything before them; points and attributes of a running trial may be written a second later.
+    A trial that was just asked for is only in memory until `write_new`.
 
     Raises:
-        StoreError: a trial is missing, so those after it would get other numbers, and other seeds.
+        StoreError: a trial is missing; the trials after it would get other numbers and other seeds.
     """
 
     def __init__(self, study: optuna.Study) -> None:
@@ -42,7 +42,7 @@ class Mirror(InMemoryStorage):
         self._database = storage_of(study)
         self._database_study: int = row_of_study(study)
         self._behind = WriteBehind(engine_of(study), self._database_study)
-        self._ids: list[int | None] = []  # in the database, by number; None: not written yet
+        self._ids: list[int | None] = []  # in the database, by trial number; None: not written
         memory = super().create_new_study(study.directions, study.study_name)
         for name, value in study.user_attrs.items():
             super().set_study_user_attr(memory, name, value)
@@ -63,7 +63,7 @@ class Mirror(InMemoryStorage):
         )
 
     def write_new(self) -> None:
-        """Write the trials that have been asked for since, each whole."""
+        """Write the trials that were asked for since the last call, each with all it has."""
         for number, known in enumerate(self._ids):
             if known is None:
                 self._behind.add_trial(
@@ -71,30 +71,30 @@ class Mirror(InMemoryStorage):
                 )
 
     def flush(self) -> None:
-        """Write all that has happened to trials in the database."""
+        """Write all pending changes of trials to the database."""
         self._behind.flush()
 
     @property
     def _up_to_date(self) -> BaseStorage:
-        """The database, with all that came before what is written to it now."""
+        """The database, after all pending changes are written."""
         self.flush()
         return self._database
 
     def _id_to_write(self, trial_id: int) -> int | None:
-        """Return the trial's id in the database; None while it is not there.
+        """Return the trial's id in the database; None if it is not written yet.
 
         Raises:
             KeyError: there is no such trial.
-            UpdateFinishedTrialError: it has ended, so nothing of it may change.
+            UpdateFinishedTrialError: it has ended, so it can no longer change.
         """
         self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
         return self._ids[trial_id]
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Add a trial; one without a template is written by `write_new`."""
+        """Add a trial; without a template it stays in memory until `write_new`."""
         known = None
         if template_trial is not None:
-            self.write_new()  # both count alike
+            self.write_new()  # so that both number the trials alike
             known = self._up_to_date.create_new_trial(self._database_study, template_trial)
         self._ids.append(known)
         return super().create_new_trial(study_id, template_trial)
@@ -116,7 +116,7 @@ class Mirror(InMemoryStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Set the state of a trial, and the value it ends with."""
+        """Set the state of a trial and its final value."""
         known = self._id_to_write(trial_id)
         if known is None and state.is_finished():
             self.write_new()
@@ -128,7 +128,7 @@ class Mirror(InMemoryStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        """Set what is reported at a step."""
+        """Set the value reported at a step."""
         if (known := self._id_to_write(trial_id)) is not None:
             if step in self.get_trial(trial_id).intermediate_values:
                 self._up_to_date.set_trial_intermediate_value(known, step, intermediate_value)
@@ -137,7 +137,7 @@ class Mirror(InMemoryStorage):
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Set an attribute of a trial; one taken up again mostly has it already."""
+        """Set an attribute of a trial; a resumed trial usually has it already."""
         read, present = _as_read(value), self.get_trial(trial_id).user_attrs
         if (known := self._id_to_write(trial_id)) is not None:
             if key not in present:
@@ -147,7 +147,7 @@ class Mirror(InMemoryStorage):
         super().set_trial_user_attr(trial_id, key, read)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Set an attribute that Optuna keeps on a trial."""
+        """Set an attribute of Optuna's own on a trial."""
         if (known := self._id_to_write(trial_id)) is not None:
             self._up_to_date.set_trial_system_attr(known, key, value)
         super().set_trial_system_attr(trial_id, key, _as_read(value))
@@ -158,11 +158,11 @@ class Mirror(InMemoryStorage):
         super().set_study_user_attr(study_id, key, _as_read(value))
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Set an attribute that Optuna keeps on the study."""
+        """Set an attribute of Optuna's own on the study."""
         self._up_to_date.set_study_system_attr(self._database_study, key, value)
         super().set_study_system_attr(study_id, key, _as_read(value))
 
 
 def _as_read(value: Any) -> Any:
-    """Return the value as it comes back from the database: a tuple is a list there."""
+    """Return the value as the database returns it: a tuple becomes a list."""
     return json.loads(json.dumps(value))

@@ -1,4 +1,4 @@
-"""When a trial is given up. Chosen by measurement in studies/."""
+"""Decides when a trial is pruned. The rule was chosen by measurement in studies/."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-PRUNER = CUBE  # of studies that begin now
-RULES = {CUBE: (3.0, 0.1), SQUARE: (2.0, 0.15)}  # power, and least
+PRUNER = CUBE  # of new studies
+RULES = {CUBE: (3.0, 0.1), SQUARE: (2.0, 0.15)}  # power and least share
 STARTUP_TRIALS = 5  # that are not pruned
 FIRST_STAGE = STAGES // 10
 
 
 class TaperingPruner(BasePruner):
-    """Give up the worst early, and the doubtful late.
+    """Prunes clearly bad trials early, and doubtful ones late.
 
-    When a share s of a training is done, it goes on if it is among the best (1 - s)^power of all
-    trials before it, or among the `least` that always go on; those pruned earlier count as worse.
-    That is the rule of asynchronous successive halving (Li et al. 2020, "A System for Massively
-    Parallel Hyperparameter Tuning", algorithm 2) with a rung at each stage. Optuna's median and
-    percentile pruners compare with complete trials alone: the more are pruned, the better these
-    are, and soon every new configuration that starts slowly is given up, as all do under a
-    one-cycle schedule.
+    When a share s of a training is done, it continues if it is among the best (1 - s)^power of all
+    trials before it, or among the `least` that always continue. Trials that were pruned earlier
+    count as worse. This is the rule of asynchronous successive halving (Li et al. 2020, "A System
+    for Massively Parallel Hyperparameter Tuning", algorithm 2) with a rung at each stage. Optuna's
+    median and percentile pruners compare only with complete trials. The more trials are pruned, the
+    better the complete ones are, and soon every new configuration that starts slowly is pruned;
+    under a one-cycle schedule, all start slowly.
 
     Args:
-        power: the higher, the earlier.
-        least: share of the trials that goes on to the end.
+        power: the higher, the earlier trials are pruned.
+        least: share of the trials that is never pruned.
     """
 
     def __init__(self, power: float = 3, least: float = 0.1) -> None:
@@ -49,7 +49,7 @@ class TaperingPruner(BasePruner):
         self._rungs: WeakKeyDictionary[Study, _Rungs] = WeakKeyDictionary()
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Decide on the trial's last report."""
+        """Decide whether to prune a trial, from its last report."""
         stage = trial.last_step
         if stage is None or stage < FIRST_STAGE:
             return False
@@ -63,7 +63,7 @@ class TaperingPruner(BasePruner):
 
 
 def pruner_named(description: str) -> TaperingPruner:
-    """Make the pruner that a study describes; one that describes none was begun with the square.
+    """Make the pruner that a study describes; a study that describes none gets `SQUARE`.
 
     Raises:
         StudyError: this version has no such pruner.
@@ -79,19 +79,19 @@ def pruner_named(description: str) -> TaperingPruner:
 
 
 class _Rungs:
-    """What the trials of a study that have ended were worth at each stage that they reached."""
+    """The scores of a study's ended trials at each stage that they reached."""
 
     def __init__(self, sign: int) -> None:
         self._sign = sign
         self._known: set[int] = set()
-        self._settled = 0  # all trials before this one are finished, and are not looked at again
-        self._scores: list[list[float]] = [[] for _ in range(STAGES + 1)]  # rising
+        self._settled = 0  # all trials before this number have ended and are not read again
+        self._scores: list[list[float]] = [[] for _ in range(STAGES + 1)]  # ascending
 
     def __len__(self) -> int:
         return len(self._known)
 
     def add(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take up those that have ended since; `trials` are all, by number."""
+        """Add the trials that have ended since the last call; `trials` are all, by number."""
         for trial in trials[self._settled :]:
             if (
                 trial.state in SCORED
@@ -103,7 +103,7 @@ class _Rungs:
             self._settled += 1
 
     def _take(self, trial: FrozenTrial) -> None:
-        """Take up a trial; a stage without a report counts as the one before."""
+        """Add a trial; a stage without a report takes the score of the one before."""
         self._known.add(trial.number)
         last = (trial.last_step or 0) if trial.state == TrialState.PRUNED else STAGES
         score = math.nan
@@ -113,6 +113,6 @@ class _Rungs:
                 insort(self._scores[stage], self._sign * score)
 
     def better(self, stage: int, score: float) -> int:
-        """How many were better at this stage."""
+        """Return how many trials were better at this stage."""
         scores = self._scores[stage]
         return len(scores) - bisect_right(scores, self._sign * score)

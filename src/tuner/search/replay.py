@@ -1,9 +1,9 @@
-"""What an interrupted search had decided already.
+"""Which decisions an interrupted search had already made.
 
-A trial that was running when a search was interrupted runs again from its start, and reaches each
-stage with the same score as before. Decisions up to the interrupt must not be made again: the
-pruner would now see trials that had not ended then. They need not be made again either, because the
-trial continued after them. Only the last decision may be missing:
+A trial that was running at an interrupt runs again from its start, and reaches each stage with the
+same score as before. Decisions from before the interrupt must not be made again: the pruner would
+now see trials that had not ended then. Nor do they need to be made again, because the trial ran on
+after them. Only the last decision may be missing:
 
 | stage reached                   | another trial has ended since   | is the pruner asked?         |
 | ------------------------------- | ------------------------------- | ---------------------------- |
@@ -38,7 +38,7 @@ class Replay:
     """The stages that a search has to repeat before it reaches a new one.
 
     Args:
-        trials: of the study, interrupted ones WAITING.
+        trials: all of the study; interrupted ones are WAITING.
     """
 
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
@@ -51,7 +51,7 @@ class Replay:
         )
 
     def needs_decision(self, *, repeated: bool) -> bool:
-        """Note a stage that a trial has reached; return whether to ask the pruner.
+        """Count a stage that a trial has reached; return whether to ask the pruner.
 
         Args:
             repeated: the trial had reached it before the search was interrupted.
@@ -63,11 +63,11 @@ class Replay:
 
 
 def stages_alongside(others: Mapping[int, int]) -> dict[str, int]:
-    """Return what a trial that ends keeps as `ALONGSIDE`: stages reached, by number of trial."""
+    """Return what a trial stores as `ALONGSIDE` when it ends: stages reached, by trial number."""
     return {str(number): stages for number, stages in others.items()}
 
 
 def _reported_at_end_of(trial: FrozenTrial, others: Sequence[FrozenTrial]) -> int:
-    """How many stages the others had reached together when this trial ended."""
+    """Return how many stages the other trials had reached in total when this trial ended."""
     reached: Mapping[str, int] = trial.user_attrs.get(ALONGSIDE, {})
     return sum(reached.get(str(other.number), 0) for other in others)

@@ -1,4 +1,4 @@
-"""A trial while it is trained: what it reports to Optuna, and when it has to ask the pruner."""
+"""A trial of a case while it is trained: its reports to Optuna, and when to ask the pruner."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class RunningTrial:
 
     Attributes:
         trial: the trial as Optuna's `study.ask` gave it.
-        history: what has come back so far.
-        prunable: off for baseline and recipe, which a report has to have, and for guesses.
+        history: its reports so far.
+        prunable: false for baseline and recipe, which a report needs, and for guesses.
         begun: the virtual time at which it began.
-        clock: virtual time: when it began, and the work done since, up to its last point.
-        started: the time.perf_counter() at which it began.
+        clock: virtual time of its last point: the time at which it began plus the work done since.
+        started: time.perf_counter() when it began.
     """
 
     trial: Trial
@@ -37,7 +37,7 @@ class RunningTrial:
     replayed: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember what an interrupted run of this trial had reported already."""
+        """Read the stages that an interrupted run of this trial had reported."""
         stored = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
         self.replayed = set(stored.intermediate_values)
 
@@ -47,13 +47,13 @@ class RunningTrial:
         return self.trial.number
 
     def begin(self, now: float) -> None:
-        """Begin at this virtual time."""
+        """Begin at a virtual time."""
         self.begun = self.clock = now
         self.started = time.perf_counter()
         self.trial.set_user_attr(BEGUN, now)
 
     def report(self, point: ReportPoint) -> bool:
-        """Take a point; return whether the pruner has to be asked about it."""
+        """Report a point to Optuna; return whether to ask the pruner about it."""
         reached = self.history.take(point)
         self.clock = self.begun + point.work
         if reached is None:
@@ -64,7 +64,7 @@ class RunningTrial:
 
     @property
     def replaying(self) -> bool:
-        """Whether an interrupted run had reported the present stage already."""
+        """Whether an interrupted run had already reported the current stage."""
         return max(self.history.stages) in self.replayed
 
     def should_prune(self) -> bool:

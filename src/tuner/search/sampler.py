@@ -1,4 +1,4 @@
-"""Which configurations are tried. Chosen by measurement in studies/."""
+"""Chooses the sampler of a study, by measurements in studies/."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
     from tuner.data.dataset import Dataset
 
-SAMPLER = GAUSSIAN  # of studies of tables that begin now
-COOLS = 30  # trials after those at random, in which what a training computes ceases to count
+SAMPLER = GAUSSIAN  # of new studies on tables
+COOLS = 30  # trials after the random ones, over which the weight of computation falls to 0
 
 
 def sampler_for(data: Dataset) -> str:
-    """Describe the sampler of a study that begins now.
+    """Describe the sampler of a new study.
 
-    On images, dividing by what a training computes saves much of a search, and less and less of it
-    is taken into account, as the best may be dear; on a table, which trains in seconds, it found
-    worse (studies/search/thrift.py).
+    On images, dividing the expected improvement by the computation saves much of a search. The
+    division is weakened from trial to trial, because the best configuration may be expensive. On a
+    table, which trains in seconds, it found worse configurations (studies/search/thrift.py).
     """
     return SAMPLER if data.pixels is None else COOLING
 
 
 def thrift(description: str, number: int) -> float:
-    """Return the power of what a training computes, by which expected improvement is divided.
+    """Return the exponent of the computation by which expected improvement is divided.
 
-    Dividing by all of it to the end never tries what is good and dear. So the power falls from 1 to
-    0, "cost-cooling" (Lee et al. 2020, "Cost-aware Bayesian Optimization", arXiv:2003.10870), by
-    the number of the trial and not by what is left of a budget: a study that is continued draws
-    what a longer one had drawn.
+    With a constant exponent, the search never tries good but expensive configurations. So it falls
+    from 1 to 0 ("cost-cooling", Lee et al. 2020, "Cost-aware Bayesian Optimization",
+    arXiv:2003.10870). It depends on the number of the trial, not on what is left of a budget, so
+    that a continued study draws the same trials as a longer one.
 
     Args:
-        description: of a sampler that learns from all hyperparameters together.
-        number: of the trial, guesses not counted.
+        description: of a sampler that draws all hyperparameters together.
+        number: of the trial, not counting guesses.
     """
     if description == COOLING:
         return max(0.0, 1 - max(0, number - STARTUP) / COOLS)
@@ -57,12 +57,12 @@ def thrift(description: str, number: int) -> float:
 class Samplers:
     """Makes the samplers of one study, one for each trial.
 
-    What is drawn then depends on the study's seed and its trials so far, not on how often the study
-    was interrupted.
+    So draws depend on the study's seed and its trials so far, but not on how often the study was
+    interrupted.
 
     Args:
-        description: of the sampler that the study was begun with; empty: of an older study, which
-            describes none, and draws each hyperparameter by itself.
+        description: of the sampler that the study began with; empty for an older study, which
+            stored no description and draws each hyperparameter by itself.
 
     Raises:
         StudyError: this version has no such sampler.
@@ -83,9 +83,9 @@ class Samplers:
         """Make the sampler that draws a trial of the study with this `seed`.
 
         Args:
-            number: of the trial, guesses not counted.
+            number: of the trial, not counting guesses.
             fixed: hyperparameters that the search does not vary.
-            startup: how many trials have to end before it learns from them.
+            startup: number of ended trials before it learns from them.
         """
         own = derive(seed, Stream.SAMPLER, number)
         sampler: BaseSampler
@@ -97,14 +97,14 @@ class Samplers:
         if not fixed:
             return sampler
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it is experimental
             return FixingSampler(dict(fixed), sampler)
 
 
 class FixingSampler(PartialFixedSampler):
-    """`PartialFixedSampler` that does not warn of each trial whose own range is narrower.
+    """`PartialFixedSampler` without its warning for each trial whose own range is narrower.
 
-    A range may depend on other hyperparameters. Whether a value can be reached at all was checked
+    A range may depend on other hyperparameters. Whether the value can be reached at all was checked
     when it was fixed.
     """
 

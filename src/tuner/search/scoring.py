@@ -1,4 +1,4 @@
-"""Between an Optuna trial and the trainer: the only place that reports, prunes and scores."""
+"""Turns the points of a training into the scores that a trial reports and is ranked by."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 STAGES = 20
-WINDOW = 0.1  # share of a training that its score is the mean of
+WINDOW = 0.1  # a score is the mean over this share of the training
 
 
 def stage(epoch: float, epochs: int) -> int:
-    """Return how many twentieths of a training of `epochs` are done after `epoch` of them.
+    """Return how many twentieths of a training of `epochs` are done after `epoch` epochs.
 
-    Trials report and are pruned by stage: a training of 100 epochs under a schedule that falls at
-    its end is compared half-way with one of 10 epochs half-way, not after the same 5 epochs, where
-    its learning rate is still rising. A long trial costs the database no more than a short one.
+    Trials report and are pruned by stage. So a training of 100 epochs, whose learning rate falls at
+    its end, is compared half-way with a training of 10 epochs half-way, and not after the same 5
+    epochs, when its learning rate is still rising. A long trial writes no more to the database than
+    a short one.
     """
-    return math.floor(STAGES * epoch / epochs + 1e-9)  # a third of an epoch is not exact
+    return math.floor(STAGES * epoch / epochs + 1e-9)  # a third of an epoch is inexact
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a trial is worth after `epoch` epochs: the metric on each fold, and its mean."""
+    """The score of a trial after `epoch` epochs: the metric on each fold."""
 
     epoch: int
     folds: tuple[float, ...]
@@ -44,25 +45,25 @@ class Score:
 
 
 def counts(epoch: float, now: float, epochs: float) -> bool:
-    """Whether a validation counts for what a training is worth at epoch `now`.
+    """Whether a validation counts for the score of a training at epoch `now`.
 
-    That is the mean over the tenth of the training that ends there. The best of many single points
-    would be the luckiest one, and favour trainings that jump about.
+    The score is the mean over the tenth of the training that ends at `now`. The best of many single
+    points would be the luckiest one, and would favour unstable trainings.
 
     Args:
-        epoch: of the validation.
+        epoch: when the validation was made.
         epochs: of the whole training.
     """
     return now - WINDOW * epochs + 1e-9 < epoch <= now
 
 
 def fold_scores(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
-    """Return what a training of `epochs` is worth at the last of these points, on each fold."""
+    """Return the score of a training of `epochs` at the last of these points, on each fold."""
     return _means(points, epochs, lambda point: point.fold_scores)
 
 
 def fold_surrogates(points: Sequence[ReportPoint], epochs: int) -> tuple[float, ...]:
-    """Return the same by the metric's surrogate; empty where it has none."""
+    """Return the same for the metric's surrogate; empty if the metric has none."""
     return _means(points, epochs, lambda point: point.fold_surrogates)
 
 
@@ -80,12 +81,12 @@ def _means(
 
 @dataclass(slots=True)
 class History:
-    """A training as it goes: its points so far, and what they are worth.
+    """A training in progress: its points so far, and its score.
 
     Attributes:
         case: decides which score is better.
-        epochs: that the training may take.
-        stages: the score at each stage reached so far, as it is reported.
+        epochs: the most that the training may take.
+        stages: the score at each stage reached so far, as reported to Optuna.
     """
 
     case: Case
@@ -94,7 +95,7 @@ class History:
     stages: dict[int, float] = field(init=False, default_factory=dict)
 
     def take(self, point: ReportPoint) -> int | None:
-        """Take a point; return the stage that it is the first to reach with a score, if any."""
+        """Add a point; return the stage that it is the first to reach with a score, or None."""
         self.points.append(point)
         reached, score = stage(point.epoch, self.epochs), self.score
         if score is None or reached == max(self.stages, default=0):
@@ -104,7 +105,7 @@ class History:
 
     @property
     def score(self) -> float | None:
-        """The present score; None where nothing is validated, or not yet."""
+        """The current score; None if nothing is validated, or not yet."""
         folds = fold_scores(self.points, self.epochs)
         return fmean(folds) if folds else None
 
@@ -114,7 +115,7 @@ class History:
         return f"epoch {self.points[-1].epoch:.1f}" if self.points else "starting"
 
     def best(self) -> Score:
-        """Return the best score at the end of an epoch; of equal ones, the latest.
+        """Return the best score at the end of an epoch; of equals, the latest.
 
         Raises:
             CaseError: there is none, because nothing was validated.

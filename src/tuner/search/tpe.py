@@ -1,8 +1,8 @@
-"""Optuna's TPE with a memory: the same draws, without reading all trials again for each of them.
+"""Optuna's TPE with a memory: the same draws, without reading all trials again for each draw.
 
-`TPESampler` lists, sorts and converts all trials again for every hyperparameter that it draws; with
-17 hyperparameters and 1,500 trials that is three quarters of what an ask costs. Within one ask the
-trials are the same, and the hyperparameters of a trial never change.
+`TPESampler` lists, sorts and converts all trials for every hyperparameter that it draws. With 17
+hyperparameters and 1,500 trials, that is three quarters of the time of an ask. It need not: within
+one ask the trials stay the same, and the hyperparameters of a trial never change.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.int64]
 
-STARTUP = 10  # trials, drawn at random; guesses come on top of them
+STARTUP = 10  # random trials, in addition to guesses
 ASKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class Columns:
-    """The hyperparameters of a study's trials in Optuna's internal numbers, a column each.
+    """The hyperparameters of a study's trials in Optuna's internal numbers, one column each.
 
     Attributes:
         ranges: of each hyperparameter, wide enough for all trials.
@@ -39,11 +39,11 @@ class Columns:
     def __init__(self) -> None:
         self.ranges: dict[str, BaseDistribution] = {}
         self._known: set[int] = set()
-        self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: it has none
+        self._columns: dict[str, NDArray[np.float64]] = {}  # by trial number; nan: not drawn
         self._size = 0
 
     def add(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take up the trials that are new."""
+        """Add the trials that are new."""
         new = [trial for trial in trials if trial.number not in self._known]
         if not new:
             return
@@ -61,17 +61,17 @@ class Columns:
         return np.append(column, np.full(self._size - len(column), np.nan))
 
     def _widen(self, name: str, distribution: BaseDistribution) -> None:
-        """Join a range with what it was in other trials; it may depend on what else was drawn."""
+        """Widen a stored range to include this one; a range may depend on other hyperparameters."""
         if (present := self.ranges.setdefault(name, distribution)) != distribution:
             self.ranges[name] = joined(present, distribution)
 
     def whole(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
-        """Return what these trials have of this hyperparameter; nan: one has none."""
+        """Return these trials' values of a hyperparameter; nan if a trial lacks it."""
         column = self._columns.get(name)
         return np.full(len(numbers), np.nan) if column is None else column[numbers]
 
     def of(self, name: str, numbers: Numbers) -> NDArray[np.float64]:
-        """Return what those of these trials have that have this hyperparameter, in their order."""
+        """Return the values of those of these trials that have the hyperparameter, in order."""
         if name not in self._columns:
             return np.empty(0)
         values = self._columns[name][numbers]
@@ -79,20 +79,21 @@ class Columns:
 
 
 class RememberingTPESampler(OpenTPESampler):
-    """`TPESampler(seed, multivariate=False)` for one trial of a study with one writer.
+    """`TPESampler(seed, multivariate=False)` for one trial of a study with a single writer.
 
     Args:
-        columns: of the study; shared by the samplers of all its trials.
-        startup: how many trials have to end before it learns from them.
+        columns: the hyperparameters of the study's trials; shared by the samplers of all its
+            trials.
+        startup: number of ended trials before it learns from them.
     """
 
     def __init__(self, seed: int, columns: Columns, startup: int = STARTUP) -> None:
         super().__init__(seed, startup)
         self._columns = columns
-        self.groups: tuple[Numbers, Numbers] | None = None  # None: too few to learn from
+        self.groups: tuple[Numbers, Numbers] | None = None  # None: too few trials
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Divide the other trials, those that run among them, into good ones and the rest."""
+        """Divide the other trials, including running ones, into good ones and the rest."""
         super().before_trial(study, trial)
         asked = study.get_trials(deepcopy=False, states=ASKED)
         others = [other for other in asked if other.number != trial.number]

@@ -1,10 +1,10 @@
-"""A search in virtual time: ask for trials, start them, take their events in order, prune, tell.
+"""A search in virtual time: ask, give jobs to the engine, take events in order, prune, tell.
 
-Virtual time is the work that a training has done, counted from its shapes (see work.py), or the
-number of its reports if the work cannot be counted. The next event is always that of the running
-trial with the least virtual time, so decisions do not depend on which worker happened to be faster:
-with any number of workers, a study is a function of its inputs. `--order arrival` gives that up:
-events are taken in the order in which they arrive.
+Virtual time is the work that a training has done, counted from its shapes (see work.py), or in
+reports if it cannot be counted. The next event is always that of the running trial with the least
+virtual time. So decisions do not depend on which worker happened to be faster: with any number of
+workers, a study is a function of its inputs. `--order arrival` gives this up and takes events as
+they come.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     from tuner.study.configuration import Order
 
     class Stoppable(Protocol):
-        """What an engine has, whatever it runs."""
+        """The part of an engine that all searches need, whatever it runs."""
 
         @property
         def slots(self) -> int:
             """How many trainings can run at once."""
 
         def stop(self, key: int) -> None:
-            """Give up a training."""
+            """Stop a training."""
 
 
 BASELINE_ATTEMPTS = 3
@@ -65,19 +65,19 @@ class Observer(Protocol):
     """Watches a search."""
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Be told that something has happened: a point, or that a trial has ended."""
+        """React to a new point, or to the end of a trial."""
 
 
 class VirtualTimeSearch(ABC, Generic[R]):
     """Runs one study's search. The only writer of the database.
 
-    Subclasses say what a trial is, and what its events mean.
+    Subclasses define what a trial is and what its events mean.
 
     Args:
-        observer: gets every point, and the end of every trial.
+        observer: is called for every point and at every trial's end.
 
     Attributes:
-        what: what the user has to fix if the baseline fails.
+        what: names what has to be fixed if the baseline fails.
     """
 
     what = "the case"
@@ -98,15 +98,15 @@ class VirtualTimeSearch(ABC, Generic[R]):
 
     @abstractmethod
     def _start(self) -> R | None:
-        """Ask for a trial and start its training; None if it has ended at once."""
+        """Ask for a trial and start its training; None if the trial has ended at once."""
 
     @abstractmethod
     def _take(self, running: R, timeout: float) -> bool:
-        """Take the next event of a trial; return False if none came for `timeout` seconds."""
+        """Take the next event of a trial; return False if none comes within `timeout` seconds."""
 
     @abstractmethod
     def _enqueue_baseline(self) -> None:
-        """Queue the baseline as a trial."""
+        """Enqueue the baseline as a trial."""
 
     def search(
         self,
@@ -114,16 +114,17 @@ class VirtualTimeSearch(ABC, Generic[R]):
         deadline: float | None = None,
         enough: Callable[[optuna.Study], str | None] | None = None,
     ) -> None:
-        """Search until the study has `total` finished trials, or the deadline is over, or enough.
+        """Search until the study has `total` finished trials, or has done enough, or time is up.
 
         Args:
             deadline: a value of time.monotonic().
-            enough: returns why the search has done enough, or None. This is decided once, and
-                stored as the study's attribute `stopped`; running trials may then end.
+            enough: returns the reason why the search has done enough, or None. The reason is stored
+                once, as the study's attribute `stopped`; running trials may then finish.
 
         Raises:
-            StudyError: the baseline has failed three times, or would fail in the same way again.
-            KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, for `settle` to queue again.
+            StudyError: the baseline has failed three times, or with an error that will repeat.
+            KeyboardInterrupt: Ctrl-C; running trials stay RUNNING, and `settle` enqueues them
+                again.
         """
         self._check_baseline()
         try:
@@ -144,7 +145,7 @@ class VirtualTimeSearch(ABC, Generic[R]):
             self.mirror.flush()
 
     def _fill(self, total: int, enough: Callable[[optuna.Study], str | None] | None) -> None:
-        """Start trials, and ask for more, until there are enough of them."""
+        """Begin trials and ask for more, until enough are under way."""
         while True:
             self.lineup.begin(self.now)
             if self.lineup.is_full or not self._wants_another(total, enough):
@@ -157,10 +158,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
     ) -> bool:
         """Whether one more trial is wanted.
 
-        Up to the total, a queued trial always is. A failed baseline that waits for its next attempt
-        is also wanted beyond the total: without its score all others are useless. Once the
-        search has done enough, a guess that was never started is not wanted, unless another trial
-        waits behind it: trials begin in the order of their numbers.
+        Up to the total, a queued trial always is. A baseline that has failed and waits for its next
+        attempt is wanted beyond the total too: without its score the others are useless. Once the
+        search has done enough, a guess that no run has tried is not wanted, unless some other trial
+        is queued behind it: trials begin in the order of their numbers.
         """
         done = finished(self.study)
         trials = self.study.get_trials(deepcopy=False)
@@ -176,24 +177,24 @@ class VirtualTimeSearch(ABC, Generic[R]):
         return stopped is None
 
     def _waiting(self) -> FrozenTrial | None:
-        """Return the queued trial that comes next."""
+        """Return the next trial in the queue, if any."""
         trials = self.study.get_trials(deepcopy=False)
         return next((trial for trial in trials if trial.state == TrialState.WAITING), None)
 
     def _take_by_work(self) -> bool:
-        """Take the next event of the trial with the least virtual time, if it has arrived."""
+        """Take the next event of the trial with the least virtual time; return whether one came."""
         return self._take(self.lineup.furthest_behind(), SECONDS_BETWEEN_LOOKS)
 
     def _take_what_is_there(self) -> bool:
-        """Take the next event of every trial that has one."""
+        """Take the next event of every trial that has one; return whether one came."""
         running = tuple(self.lineup.running.values())
         wait = SECONDS_BETWEEN_LOOKS / len(running) / 5
-        took = [self._take(trial, wait) for trial in running]  # each, not up to the first
+        took = [self._take(trial, wait) for trial in running]  # a list: every trial is asked
         return any(took)
 
     def _end(self, running: R, state: TrialState, value: float | None = None) -> None:
         trial = running.trial
-        self.now = max(self.now, running.clock)  # so that it can be known after an interrupt
+        self.now = max(self.now, running.clock)  # so that a resumed search can restore it
         trial.set_user_attr(CURVE, running.history.curve())
         trial.set_user_attr(SECONDS, time.perf_counter() - running.started)
         trial.set_user_attr(WORK, running.clock - running.begun)
@@ -218,11 +219,10 @@ class VirtualTimeSearch(ABC, Generic[R]):
             self.observer.update(list(self.lineup.running.values()), ended)
 
     def _check_baseline(self, failed: Failed | None = None) -> None:
-        """Queue the baseline again after it failed; without it there is nothing to compare with.
+        """Enqueue the baseline again after it failed; without it there is nothing to compare with.
 
         Args:
-            failed: how the last failed trial ended. An error that would occur each time is not
-                tried again.
+            failed: how the last failed trial ended. An error that will repeat is not tried again.
         """
         attempts = [
             trial

@@ -1,4 +1,4 @@
-"""The guesses of a study that wait to be tried, as its limits of this run allow them."""
+"""Resizes a study's guesses that are not tried yet to the limits of a run."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def fit_guesses(study: optuna.Study, config: StudyConfig, say: Callable[[str], None]) -> None:
-    """Let the guesses that wait be as large as the limits of a run allow.
+    """Make the waiting guesses as large as the limits of a run allow.
 
-    What they become depends on the study's facts and on these limits alone, so it does not matter
-    how often this is done. A study that was begun by another rule, or before there was one, keeps
+    The result depends only on the study's stored facts and on these limits, so it does not matter
+    how often this is called. A study that began under another rule, or before there was one, keeps
     its guesses as they are.
 
     Args:
-        config: with the limits, those of a time budget included.
-        say: is told where some are made smaller.
+        config: includes the limits, also those of a time budget.
+        say: is called with a message if guesses are made smaller.
 
     Raises:
         CaseError: `suggest` fails.

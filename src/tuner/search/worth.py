@@ -1,4 +1,4 @@
-"""What each trial of a search has shown, as one number: the lower, the better."""
+"""Converts the result of each trial of a search into one number; lower is better."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.float64]
 
 POWERS = np.linspace(-3, 3, 121)
-DOUBT = 0.02  # variance of the score that a pruned trial would have had
-BEHIND = 0.05  # between trials that were given up behind all others
+DOUBT = 0.02  # variance of the score that a pruned trial would have reached
+BEHIND = 0.05  # distance between trials that were pruned behind all others
 
 
 def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
-    """Return what trials are worth, standardised, and the variance of each, shape (n,) each.
+    """Return the values of trials, standardised, and the variance of each, shape (n,) each.
 
-    Scores of complete trials are made as near to normal as a power makes them, as HEBO does
-    (Cowen-Rivers et al. 2022, "HEBO: Pushing the Limits of Sample-Efficient Hyperparameter
-    Optimisation", section 4.2): one that is a hundred times worse than another hides no longer
-    what lies between good ones.
+    A power transformation makes the scores of complete trials as close to normal as possible, as
+    HEBO does (Cowen-Rivers et al. 2022, "HEBO: Pushing the Limits of Sample-Efficient
+    Hyperparameter Optimisation", section 4.2). So a score that is a hundred times worse than the
+    others no longer hides the differences between good ones.
 
-    A pruned trial is worth as much as the complete one that had its place in the order of scores,
-    at the stage at which it was given up: the orders of complete trials, then and at the end, are
-    laid side by side. One that was behind all of them is worth less than any, and so is one that
-    diverged.
+    A pruned trial gets the value of a complete one with the same rank: its rank among the complete
+    trials at the stage at which it was pruned is looked up in their final order. A trial that was
+    behind all of them gets a lower value than any, and so does one that diverged.
 
     Args:
-        trials: complete, pruned with a score, or diverged; three complete ones at least.
-        sign: 1 where more of a score is better, -1 where less is.
+        trials: complete, pruned with a score, or diverged; at least three complete ones.
+        sign: 1 if a higher score is better, -1 if a lower one is.
     """
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     finals = normalized(_finite(np.array([-sign * (trial.value or 0.0) for trial in complete])))
@@ -67,11 +66,11 @@ def worths(trials: Sequence[FrozenTrial], sign: int) -> tuple[Numbers, Numbers]:
 
 
 def normalized(values: Numbers) -> Numbers:
-    """Return values standardised after the power that makes them most nearly normal.
+    """Return values standardised after the power transformation that makes them most nearly normal.
 
-    Box and Cox 1964, "An Analysis of Transformations"; where values are not all above zero, or
-    near each other, Yeo and Johnson 2000, "A New Family of Power Transformations". scikit-learn's
-    `power_transform` finds the same powers to more digits, in 30 times the time.
+    Box and Cox 1964, "An Analysis of Transformations"; if values are not all positive, or are close
+    together, Yeo and Johnson 2000, "A New Family of Power Transformations". scikit-learn's
+    `power_transform` finds the same powers with more digits, in 30 times the time.
     """
     plain = _standardized(values)
     if not plain.any():
@@ -90,26 +89,26 @@ def normalized(values: Numbers) -> Numbers:
     return _standardized(found) if usable and found.std() > 0 else plain
 
 
-@lru_cache(maxsize=64)  # some for the stages of trainings
+@lru_cache(maxsize=64)  # some for each stage
 def _evenly(count: int) -> Numbers:
-    """Return so many places from 0 to 1."""
+    """Return `count` evenly spaced quantile levels between 0 and 1."""
     return np.linspace(0, 1, count)
 
 
 def _finite(values: Numbers) -> Numbers:
-    """Return values with infinite ones at the ends of the finite ones."""
+    """Return values with infinite ones replaced by the extremes of the finite ones."""
     finite = values[np.isfinite(values)]
     return np.clip(values, finite.min(), finite.max()) if len(finite) else np.zeros(len(values))
 
 
 def _standardized(values: Numbers) -> Numbers:
-    scaled = values / (np.abs(values).max() or 1.0)  # else the square of a large one is infinite
+    scaled = values / (np.abs(values).max() or 1.0)  # else the square of a large one overflows
     spread = scaled.std()
     return (scaled - scaled.mean()) / spread if spread > 0 else np.zeros(len(values))
 
 
 class _Then:
-    """Where complete trials stood at earlier stages."""
+    """The scores of complete trials at earlier stages."""
 
     def __init__(self, complete: Sequence[FrozenTrial], sign: int) -> None:
         self._reports = [
@@ -119,7 +118,7 @@ class _Then:
         self._known: dict[int, Numbers] = {}
 
     def at(self, stage: int) -> Numbers:
-        """Return their scores, rising; a stage without a report counts as the one before."""
+        """Return their scores in ascending order; a stage without a report takes the one before."""
         if stage not in self._known:
             last = [
                 reports[stages[place - 1]]

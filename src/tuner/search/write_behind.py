@@ -1,8 +1,8 @@
-"""What happens to running trials on its way to the database: many rows in one transaction.
+"""Writes changes of running trials to the database: many rows in one transaction.
 
-Optuna's own storage takes a transaction for every value, and a query or two before it to see
-whether the value is there already: two milliseconds a point, and twenty for a new trial. A single
-writer knows what the table holds. The rows are Optuna's own tables'.
+Optuna's own storage uses a transaction for every value, and a query or two before it to see whether
+the value already exists: two milliseconds a point, and twenty for a new trial. A single writer
+knows what the table holds. The rows go into Optuna's own tables.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ Rows: TypeAlias = dict[type[models.BaseModel], list[dict[str, Any]]]
 class WriteBehind:
     """Rows that are not in the database yet, in the order in which they came.
 
-    What is lost with the process is the end of what happened, never something in between.
+    If the process dies, only the latest rows are lost, never some in between.
 
     Args:
         engine: of the database.
-        study_id: of the study in it.
+        study_id: id of the study in it.
     """
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self.engine, self.study_id = engine, study_id
-        # A file is written at once, or its lock is waited for, which lets Ctrl-C in. A server may
-        # hang: there Ctrl-C is held back in the commit alone.
+        # SQLite writes at once, or waits for its lock in a way that Ctrl-C can interrupt. A server
+        # may hang: there Ctrl-C is held back only during the commit.
         self._whole = held_back if engine.dialect.name == "sqlite" else nullcontext
         with self._whole(), Session(engine) as session:
             self._name = name_of(session, study_id)
@@ -54,10 +54,10 @@ class WriteBehind:
         self._oldest = time.monotonic()
 
     def add_trial(self, trial: FrozenTrial, note: Callable[[int], object]) -> None:
-        """Write a trial that runs, whole, and all that waits.
+        """Write a running trial with all it has, and all pending rows.
 
         Args:
-            note: is told its id in the database, as soon as it is there.
+            note: is called with its id in the database, as soon as it is there.
         """
         with self._writing() as session:
             added = models.TrialModel(
@@ -72,32 +72,32 @@ class WriteBehind:
             _insert(session, self._rows)
             _insert(session, _rows_of(known, trial))
             refuse_if_gone(session, self.study_id, self._name)
-            # Ctrl-C must not come between the commit and noting it: rows would be written twice.
+            # Ctrl-C must not come between the commit and `note`: rows would be written twice.
             with held_back():
                 session.commit()
                 self._rows.clear()
                 note(known)
 
     def add_point(self, trial_id: int, step: int, value: float) -> None:
-        """Have a value written that is new at its step, in a second at the latest."""
+        """Write a value that is new at its step, within a second."""
         self._note(models.TrialIntermediateValueModel, _point(trial_id, step, value))
 
     def add_parameter(
         self, trial_id: int, name: str, value: float, distribution: BaseDistribution
     ) -> None:
-        """Have a hyperparameter written that the trial has not had yet, in a second at the latest.
+        """Write a hyperparameter that the trial has not had yet, within a second.
 
         Args:
-            value: as Optuna has it internally.
+            value: Optuna's internal number.
         """
         self._note(models.TrialParamModel, _parameter(trial_id, name, value, distribution))
 
     def add_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Have an attribute written that the trial has not had yet, in a second at the latest."""
+        """Write an attribute that the trial has not had yet, within a second."""
         self._note(models.TrialUserAttributeModel, _attribute(trial_id, key, value))
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the pending rows."""
         if self._rows:
             with self._writing() as session:
                 _insert(session, self._rows)
@@ -108,7 +108,7 @@ class WriteBehind:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        """Give a transaction; where a server refuses rows of a study that is gone, say that."""
+        """Yield a transaction; if a server refuses rows of a deleted study, say so."""
         with self._whole(), Session(self.engine) as session:
             try:
                 yield session
@@ -167,7 +167,7 @@ def _attribute(trial_id: int, key: str, value: Any) -> dict[str, Any]:
 
 
 def _point(trial_id: int, step: int, value: float) -> dict[str, Any]:
-    # Infinity and NaN have a place of their own there.
+    # Infinity and NaN have types of their own there.
     number, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
     return {
         "trial_id": trial_id,

@@ -1,4 +1,4 @@
-"""`python -m tuner.study`: the command of that name."""
+"""`python -m tuner.study`: runs `tuner study`."""
 
 from tuner.commands.ending import run
 from tuner.commands.study import main

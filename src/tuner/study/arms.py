@@ -29,19 +29,19 @@ ARMS = ("baseline", "recipe", "best")
 
 
 class Trained(Protocol):
-    """What tells the arms: a complete trial, read whole or in part."""
+    """The part of a complete trial that is needed to find the arms."""
 
     @property
     def number(self) -> int:
-        """Of the trial."""
+        """Its number."""
 
     @property
     def values(self) -> Any:
-        """Its score, alone in a list."""
+        """Its score, as a list of one."""
 
     @property
     def user_attrs(self) -> Any:
-        """Its attributes, those of `TELLING` at least."""
+        """Its attributes, at least those in `TELLING`."""
 
 
 T = TypeVar("T", bound=Trained)
@@ -49,12 +49,13 @@ TELLING = (ARM, GUESS, HYPERPARAMETERS, BEST_EPOCH, BREAKS, CONSTRAINTS)
 
 
 def arms_of(study: optuna.Study) -> dict[str, FrozenTrial]:
-    """Return the trial of each arm that has a complete one; the last one, where it was repeated.
+    """Return the trial of each arm that has a complete one; the latest, if it was repeated.
 
-    The best is what won on fresh folds, as long as the candidates are those of now; before that,
-    the trial with the best score in the search. It may be the baseline or the recipe.
+    The best is the winner on fresh folds, provided that the candidates have not changed since.
+    Before the race, it is the trial with the best score in the search. It may be the baseline or
+    the recipe.
     """
-    attributes = study.user_attrs  # read from the database, and copied, each time
+    attributes = study.user_attrs  # each access reads and copies them
     confirmation = attributes.get(CONFIRMATION)
     design = Design.of(attributes.get(FACTS, {}))
     return arms_among(complete_trials(study), confirmation, sign_of_study(study), design)
@@ -67,8 +68,8 @@ def arms_among(
 
     Args:
         confirmation: of the study, if there is one.
-        sign: 1 where more of the score is better, -1 where less is.
-        design: says who is a candidate.
+        sign: 1 if a higher score is better, -1 if a lower one is.
+        design: decides which trials are candidates.
     """
     trained = _trained(complete)
     found = {trial.user_attrs[ARM]: trial for trial in trained if ARM in trial.user_attrs}
@@ -81,7 +82,7 @@ def arms_among(
 
 
 def why_no_changes(arms: Mapping[str, FrozenTrial]) -> str | None:
-    """Say why there is nothing that the best has changed about the baseline; None: there is."""
+    """Return why the best has no changes compared with the baseline; None if it has some."""
     if "baseline" not in arms:
         return "its baseline is missing"
     if "best" not in arms:
@@ -93,9 +94,9 @@ def why_no_changes(arms: Mapping[str, FrozenTrial]) -> str | None:
 def candidates_of(study: optuna.Study) -> list[FrozenTrial]:
     """Return the complete trials that did best in the search, each configuration once.
 
-    Where the design says so, the first guess is the last of them if it was not one of the best.
-    A baseline or recipe whose model is over a limit is not among them, nor any trial of a loop that
-    breaks a constraint.
+    If the design says so, the first guess comes last unless it is among the best anyway. Left out
+    are a baseline or recipe whose model is over a limit, and trials of a loop that break a
+    constraint.
     """
     design = Design.of(study.user_attrs.get(FACTS, {}))
     return candidates_among(complete_trials(study), sign_of_study(study), design)
@@ -105,7 +106,7 @@ def candidates_among(complete: Iterable[T], sign: int, design: Design) -> list[T
     """Return the candidates among the complete trials of a study, given by number.
 
     Args:
-        sign: 1 where more of the score is better, -1 where less is.
+        sign: 1 if a higher score is better, -1 if a lower one is.
     """
     return _candidates(_trained(complete), sign, design)
 
@@ -137,6 +138,6 @@ def _candidates(trained: Sequence[T], sign: int, design: Design) -> list[T]:
 
 
 def _trained(complete: Iterable[T]) -> list[T]:
-    """Return what tuner has trained to its end; trials from elsewhere inform the sampler alone."""
+    """Return the trials that tuner trained to their end; others only inform the sampler."""
     own = {HYPERPARAMETERS, BEST_EPOCH}
     return [trial for trial in complete if own <= trial.user_attrs.keys()]

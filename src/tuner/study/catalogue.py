@@ -1,4 +1,4 @@
-"""All studies of a store at once: which there are, what belongs to each, and their names."""
+"""All studies of a store at once: their names, contents and evidence."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from optuna.storages import RDBStorage
 
-# Optuna has no call that renames a study; these are two of its tables.
+# Optuna has no call that renames a study, so two of its tables are written here.
 RENAME = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
 RETELL = text(
     "UPDATE study_user_attributes SET value_json = :value WHERE study_id = :id AND key = :key"
 )
-# And three more, of which Optuna reads all there is, every point and every distribution included.
-TRIALS = text(  # but those that are queued and have not begun, as a guess is
+# Three more tables, of which Optuna would read everything, with every point and distribution.
+TRIALS = text(  # without queued ones that have not begun, such as guesses
     "SELECT t.study_id, t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
     "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
     "WHERE (t.state != 'WAITING' OR t.datetime_start IS NOT NULL) ORDER BY t.trial_id"
@@ -58,9 +58,9 @@ INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 @dataclass(slots=True)
 class Ended:
-    """A trial that has ended, as far as it tells whether it counts (`tuner.study.trials.counts`).
+    """The part of an ended trial that decides whether it counts (`tuner.study.trials.counts`).
 
-    One that is complete tells the arms besides (`tuner.study.arms.Trained`).
+    For a complete one, also the part that decides which are the arms (`tuner.study.arms.Trained`).
     """
 
     number: int
@@ -70,9 +70,9 @@ class Ended:
 
 @dataclass(slots=True)
 class Overview:
-    """What became of the trials of a study.
+    """How the trials of a study ended.
 
-    A trial that waits was begun and interrupted; one that is queued and has not begun is left out.
+    A waiting trial was begun and interrupted; queued trials that have not begun are left out.
     """
 
     states: Counter[TrialState] = field(default_factory=Counter)
@@ -81,13 +81,13 @@ class Overview:
 
     @property
     def finished(self) -> int:
-        """How many of those that were asked for have ended, however they ended."""
+        """How many of the trials that were asked for have ended, in whatever state."""
         return sum(map(counts, self.ended))
 
 
 @dataclass(slots=True)
 class Part:
-    """A study of which only what `Catalogue` needs is read."""
+    """The part of a study that `Catalogue` reads."""
 
     study_name: str
     _study_id: int
@@ -96,16 +96,16 @@ class Part:
 
 
 class Catalogue:
-    """What a store holds. Read once; reading it again makes another.
+    """The content of a store, read once; make a new one to read it again.
 
     Args:
-        only: ids of the studies to read; None: all. Of others nothing is known then, but for
-            `others`: what they keep, by name, as far as it matters.
+        only: ids of the studies to read; None for all. Of the others, only what they store is
+            known, by name, in `others`.
 
     Attributes:
-        studies: of tuner's, by name: what each keeps besides its trials.
-        evidence: of each name, the studies that hold trainings after that one's search. A name
-            that is not among `studies` has lost its study.
+        studies: tuner's own studies by name, each with what it stores besides its trials.
+        evidence: for each name, the studies with the trainings after that study's search. A name
+            that is not in `studies` belongs to evidence whose study is gone.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Catalogue:
                 self.evidence.setdefault(str(one.user_attrs[EVIDENCE]), []).append(name)
 
     def load(self, name: str) -> optuna.Study:
-        """Load one of them.
+        """Load one of tuner's studies.
 
         Raises:
             UsageError: there is no study of tuner's of that name.
@@ -137,19 +137,19 @@ class Catalogue:
         return optuna.load_study(study_name=name, storage=self.storage)
 
     def check(self, name: str) -> None:
-        """Refuse a name that no study of tuner's has.
+        """Refuse a name that none of tuner's studies has.
 
         Raises:
-            UsageError: it is that of none.
+            UsageError: there is no study of that name.
         """
         if name not in self.studies:
             raise unknown_name("study", "studies", name, self.studies)
 
     def refuse_taken(self, name: str) -> None:
-        """Refuse a name for a study that cannot be one, or that something else has.
+        """Refuse a name that is invalid for a study or already taken.
 
         Raises:
-            UsageError: it is one of those.
+            UsageError: it is.
         """
         folder_name(name)
         if name in self._all or evidence_name(name) in self._all:
@@ -157,11 +157,11 @@ class Catalogue:
 
     @property
     def attributes(self) -> dict[str, Mapping[str, Any]]:
-        """What each study of the store keeps besides its trials, by name, tuner's or not."""
+        """What each study of the store keeps besides its trials, by name; not only tuner's."""
         return self._others | {name: one.user_attrs for name, one in self._all.items()}
 
     def overview(self) -> dict[str, Overview]:
-        """Return what became of the trials of tuner's studies, by name, in two queries."""
+        """Return how the trials of tuner's studies ended, by name, with two queries."""
         found = {name: Overview() for name in self.studies}
         by_id = {row_of_study(self._all[name]): one for name, one in found.items()}
         ended: dict[int, Ended] = {}
@@ -185,10 +185,10 @@ class Catalogue:
         return found
 
     def artifacts(self, name: str | None = None) -> dict[str, tuple[int, bool]]:
-        """Return the ids of artifacts on record: of a study and its trials, or of all there are.
+        """Return the ids of recorded artifacts: of a study and its trials, or of all studies.
 
         Returns:
-            For each the id of the study or trial that has it, and whether that is a trial.
+            For each, the id of the study or trial that it belongs to, and whether that is a trial.
         """
         wanted = self._all if name is None else {n: self._all[n] for n in self.family(name)}
         found: dict[str, tuple[int, bool]] = {}
@@ -200,26 +200,25 @@ class Catalogue:
         return found
 
     def family(self, name: str) -> list[str]:
-        """Return the study's name and those of the studies that hold its evidence."""
+        """Return the names of the study and of the studies with its evidence."""
         return [*([name] if name in self._all else []), *self.evidence.get(name, [])]
 
     def counts_looks(self, name: str) -> bool:
-        """Whether the evidence under a name keeps how often test sets were looked at."""
+        """Whether the evidence of a study records how often test sets were opened."""
         return any(OPENINGS in self._all[one].user_attrs for one in self.evidence.get(name, []))
 
     def delete(self, name: str) -> None:
-        """Delete a study and its evidence, evidence first: the rest can be deleted again."""
+        """Delete a study, after its evidence, so that it can be deleted again if that fails."""
         with self.storage.engine.begin() as connection:
             forget_rows(connection, name)
         for one in reversed(self.family(name)):
             optuna.delete_study(study_name=one, storage=self.storage)
 
     def rename(self, name: str, new: str, command: Callable[[str], str]) -> None:
-        """Give a study, its evidence and its own record of both another name, in one transaction.
+        """Rename a study, its evidence and its record of both, in one transaction.
 
         Args:
-            command: makes of a command that the study remembers one that makes it under its new
-                name.
+            command: changes a command that the study remembers into one for the new name.
         """
         study = self._all[name]
         sessions = [
@@ -244,7 +243,7 @@ class Catalogue:
 
 
 def _parts(storage: RDBStorage, ids: Sequence[int]) -> list[Any]:
-    """Read some studies, in two queries."""
+    """Read some studies with two queries."""
     with storage.engine.connect() as connection:
         found = {
             number: Part(name, number)
@@ -257,5 +256,5 @@ def _parts(storage: RDBStorage, ids: Sequence[int]) -> list[Any]:
 
 
 def _ids(attributes: Mapping[str, Any]) -> list[str]:
-    """Return the ids of artifacts on record."""
+    """Return the ids of recorded artifacts."""
     return [one["artifact_id"] for one in on_record(attributes)]

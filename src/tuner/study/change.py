@@ -1,4 +1,4 @@
-"""One thing that is not as it was when a study was begun, and how it is said."""
+"""A difference between a study as it was begun and as it would continue."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing on which results depend, and which is not as it was when the study was begun.
+    """One thing that results depend on and that has changed since the study was begun.
 
     Attributes:
-        what: it is.
-        was: in words; so is `now`.
-        said: the whole of it, in words that follow on "this study differs:".
-        can_be_accepted: whether the study can continue all the same. What was typed cannot: the
-            command that made the study can be typed again.
-        of_case: whether it lies in the case, and not in tuner or in what was typed.
+        what: name of the thing.
+        was: the old value, in words; `now` is the new one.
+        said: the whole difference, in words that follow "this study differs:".
+        can_be_accepted: whether the study can continue in spite of it. Typed options cannot be
+            accepted: the user can type the study's own command again.
+        of_case: whether the case has changed, and not tuner or the typed options.
     """
 
     what: str
@@ -31,12 +31,12 @@ class Change:
 
 
 def plain(what: str, was: object, now: object) -> Change:
-    """Return the change of what can be written in a word; it can be accepted."""
+    """Return the change of a simple value; it can be accepted."""
     said = f"its {what} is {was}, not {now}"
     return Change(what=what, was=str(was), now=str(now), said=said)
 
 
 def typed(what: str, was: object, now: object) -> Iterator[Change]:
-    """Yield the change of what was typed, if it has changed; it cannot be accepted."""
+    """Yield the change of a typed option if it has changed; it cannot be accepted."""
     if was != now:
         yield replace(plain(what, was, now), can_be_accepted=False, of_case=False)

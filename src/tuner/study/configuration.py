@@ -1,4 +1,4 @@
-"""What a study is made of, as the command that makes or continues it knows it."""
+"""The configuration of a study, as the command that makes or continues it knows it."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ Order = Literal["work", "arrival"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyConfig:
-    """What a study is made of: the same config gives the same study.
+    """The configuration of a study: the same one gives the same study.
 
     Attributes:
-        reference: how the case was named: a name or a path.
+        reference: the name or path by which the user gave the case.
         source: of the case, as it was loaded.
         data_folder: the cached data set, for the workers.
         fixed: hyperparameters that the search does not vary.
-        plan: how fits use the machine; of a stored study, as it was begun.
-        order: in which points of trials that run at once are taken: by the "work" they have done,
-            or on "arrival", which makes a study with several workers depend on their speed.
-        sampler: what draws trials, in words; so does `pruner` for what ends them early.
+        plan: how fits use the machine; for a stored study, the plan that it began with.
+        order: in which points of concurrent trials are taken: by the "work" they have done, or on
+            "arrival", which makes a study with several workers depend on their speed.
+        sampler: description of what draws the trials; `pruner` likewise of what ends them early.
         design: how many folds the search trains, and the race after it.
-        metric: that was asked for in place of the case's own, which `case` has; None: none was.
-        limits: of what is trained.
-        shuffled: whether the targets of its development rows are shuffled: it is a placebo.
-        identity: of the study itself, once it is there; empty: before, or made by an older tuner.
+        metric: name of the metric that was asked for instead of the case's own, and that `case` now
+            has; None if none was.
+        limits: of the models and trainings.
+        shuffled: whether the targets of its development rows are shuffled, for a placebo.
+        identity: of the study itself; empty if it does not exist yet or an older tuner made it.
     """
 
     case: Case
@@ -72,7 +73,7 @@ class StudyConfig:
 
     @property
     def direction(self) -> Direction:
-        """Which way the score is better."""
+        """The direction in which the score is better."""
         return self.case.direction
 
     @property
@@ -81,7 +82,7 @@ class StudyConfig:
         return {"baseline": asdict(self.case.baseline), "recipe": asdict(self.case.recipe)}
 
     def begun_as(self, stored: Mapping[str, Any]) -> Self:
-        """Return the config of a study with what was settled when it was begun.
+        """Return the config with the settings that were stored when the study was begun.
 
         Args:
             stored: the study's facts.
@@ -96,7 +97,7 @@ class StudyConfig:
         )
 
     def guessed(self) -> list[dict[str, Any]]:
-        """Return what to try before the search, as values by name.
+        """Return the configurations to try before the search, as values by name.
 
         Raises:
             CaseError: the case's `suggest` fails.
@@ -104,7 +105,7 @@ class StudyConfig:
         return guesses_of(self.case, self.dataset, self.seed, self.fixed)
 
     def facts(self) -> dict[str, Any]:
-        """Return what the study keeps of this, as plain values.
+        """Return the study's facts: the part of this that it stores, as plain values.
 
         Raises:
             CaseError: baseline or recipe is outside the case's search space.
@@ -143,9 +144,10 @@ class StudyConfig:
 
     @property
     def basis(self) -> str:
-        """Hash of what a training after the search depends on, besides what is trained.
+        """Hash of what a training after the search depends on, besides its configuration.
 
-        It holds the study itself: one of the same name, made after this was deleted, has another.
+        It includes the identity of the study: a new study with the name of a deleted one has
+        another.
         """
         parts = (
             self.identity,

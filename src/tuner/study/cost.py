@@ -1,4 +1,4 @@
-"""What a training will compute, told before it begins: from its shapes and its settings alone."""
+"""The computation of a training, known before it begins from its shapes and settings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Costs:
-    """What configurations of a case cost, each as a multiple of what the baseline does.
+    """The cost of configurations of a case, each as a multiple of the baseline's.
 
-    It is the work of all epochs (`tuner.training.work`), the same on every machine. A training that
-    early stopping ends sooner costs less than is told here.
+    It is the work of all epochs (`tuner.training.work`), the same on every machine. With early
+    stopping, a training may cost less.
 
     Raises:
         CaseError: the baseline's model cannot be built.
@@ -35,7 +35,7 @@ class Costs:
         self._of_baseline = self.work(case.baseline)
 
     def of(self, hyperparameters: Hyperparameters) -> float:
-        """Return what a configuration costs; the baseline costs 1.
+        """Return the cost of a configuration; the baseline costs 1.
 
         Raises:
             CaseError: its model cannot be built.
@@ -43,7 +43,7 @@ class Costs:
         return self.work(hyperparameters) / self._of_baseline
 
     def work(self, hyperparameters: Hyperparameters) -> float:
-        """Return what a training on one fold computes, in the unit of `Work`.
+        """Return the work of a training on one fold, in the unit of `Work`.
 
         Raises:
             CaseError: its model cannot be built.

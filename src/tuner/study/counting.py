@@ -1,4 +1,4 @@
-"""How many trials of each study have ended, read from the file of a database alone."""
+"""Counts the ended trials of each study, reading only the database file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A trial that has ended, as far as it tells whether it counts."""
+    """The part of an ended trial that decides whether it counts."""
 
     user_attrs: dict[str, Any] = field(default_factory=dict)
 
 
 def counts_in_file(path: Path) -> dict[str, int]:
-    """Return how many trials of each study in a file have ended, those that were asked for.
+    """Return how many of the requested trials have ended, for each study in a file.
 
     Raises:
         StoreError: it is not an Optuna database.

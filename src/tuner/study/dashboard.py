@@ -1,4 +1,4 @@
-"""What optuna-dashboard shows of a study besides its trials: a note, and files as artifacts."""
+"""Content of a study for optuna-dashboard, besides its trials: a note, and files as artifacts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """Files of the dashboard as Optuna asks for them (`optuna.artifacts.ArtifactStore`)."""
+    """The dashboard's files, with the interface of `optuna.artifacts.ArtifactStore`."""
 
     depot: Depot
 
@@ -37,7 +37,7 @@ class Artifacts:
         """Open a file.
 
         Raises:
-            ArtifactNotFound: there is none of that name.
+            ArtifactNotFound: there is no file of that name.
         """
         try:
             return self.depot.open_artifact(_plain(artifact_id))
@@ -45,7 +45,7 @@ class Artifacts:
             raise ArtifactNotFound(f"there is no file {artifact_id!r}") from error
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep a file, whole or not at all."""
+        """Store a file, whole or not at all."""
         self.depot.put_artifact(_plain(artifact_id), content_body)
 
     def remove(self, artifact_id: str) -> None:
@@ -54,10 +54,10 @@ class Artifacts:
 
 
 def _plain(artifact_id: str) -> str:
-    """Return an id of an artifact, once it is known to lead nowhere else.
+    """Return an artifact's id after a check that it cannot lead to another folder.
 
     Raises:
-        ArtifactNotFound: no artifact has such an id.
+        ArtifactNotFound: no artifact can have such an id.
     """
     if not artifact_id or artifact_id.startswith(".") or set("/\\") & set(artifact_id):
         raise ArtifactNotFound(f"there is no file {artifact_id!r}")
@@ -68,7 +68,7 @@ def dashboard_command(url: str, artifacts: str, where: str) -> str:
     """Return the command that shows a database in the dashboard.
 
     Args:
-        url: of the database, without what is secret in it.
+        url: of the database, without its secrets.
         artifacts: folder or URL of the dashboard's files, which its own command cannot find in S3.
         where: the options that name the workplace.
     """
@@ -78,14 +78,14 @@ def dashboard_command(url: str, artifacts: str, where: str) -> str:
 
 
 def publish_report(study: optuna.Study, report: Path, note: str, depot: Depot) -> None:
-    """Make the first screen of a report the study's note, and its page and plots its artifacts.
+    """Make the start of a report the study's note, and its page and plots its artifacts.
 
-    A note that a person has written, or changed, stays as it is.
+    A note that a person has written or changed stays.
 
     Args:
         report: path of report.md; the other files are beside it.
-        note: the first screen.
-        depot: of the dashboard's files.
+        note: the start of the report.
+        depot: where the dashboard's files are kept.
 
     Raises:
         DepotError: it cannot be reached.
@@ -94,40 +94,40 @@ def publish_report(study: optuna.Study, report: Path, note: str, depot: Depot) -
     store = Artifacts(depot)
     old = _publish(study, store, [report.with_suffix(".html"), *report.parent.glob("*.svg")])
     for name, artifact in old.items():
-        if name.endswith(".svg"):  # of a plot that there is no more
+        if name.endswith(".svg"):  # of a plot that no longer exists
             with suppress(ArtifactNotFound):
                 store.remove(artifact)
             forget(storage_of(study), row_of_study(study), artifact)
 
 
 def _write_note(study: optuna.Study, text: str) -> None:
-    """Write the study's note, unless a person has written the one that is there."""
+    """Write the study's note, unless a person has written the present one."""
     from optuna_dashboard import get_note, save_note  # imports a web server
 
     present = get_note(study)
     version = storage_of(study).get_study_system_attrs(row_of_study(study)).get(NOTE_VERSION, 0)
     written: int | None = study.user_attrs.get(NOTE)
-    if written is None:  # by a version of tuner that kept no record of it, or by a person
+    if written is None:  # by a person, or by a version of tuner that kept no record
         theirs = not present.startswith(f"# Study `{study.study_name}`\n\n**")
     else:
         theirs = version > written
     if present == text or (present and theirs):
         return
-    study.set_user_attr(NOTE, version + 1)  # before: a note that is cut short is ours as well
+    study.set_user_attr(NOTE, version + 1)  # recorded first: a note that is cut short is still ours
     save_note(study, text)
 
 
 def publish_bundle(study: optuna.Study, bundle: Path, depot: Depot) -> None:
-    """Make the files of a bundle artifacts of the study, in place of those of an earlier one.
+    """Make the files of a bundle artifacts of the study, replacing those of an earlier one.
 
     Raises:
-        DepotError: the depot of the dashboard's files cannot be reached.
+        DepotError: the depot cannot be reached.
     """
     _publish(study, Artifacts(depot), bundle.iterdir())
 
 
 def _publish(study: optuna.Study, store: Artifacts, files: Iterable[Path]) -> dict[str, str]:
-    """Make files artifacts, each in place of the one of its name; return what else there is."""
+    """Publish files, each replacing an artifact of its name; return the other artifacts."""
     old = _published(storage_of(study).get_study_system_attrs(row_of_study(study)))
     for file in sorted(files):
         if file.name in old:
@@ -139,10 +139,10 @@ def _publish(study: optuna.Study, store: Artifacts, files: Iterable[Path]) -> di
 
 
 def on_record(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what Optuna keeps of the artifacts of a study or a trial.
+    """Return Optuna's records of the artifacts of a study or trial.
 
     Args:
-        attributes: system attributes of it.
+        attributes: its system attributes.
     """
     found = [
         json.loads(value) for name, value in attributes.items() if name.startswith(OFFERED_ARTIFACT)
@@ -151,10 +151,10 @@ def on_record(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def forget(storage: BaseStorage, owner: int, artifact: str, *, of_trial: bool = False) -> None:
-    """Take an artifact off the record as the dashboard does: attributes cannot be deleted.
+    """Remove the record of an artifact as the dashboard does: attributes cannot be deleted.
 
     Args:
-        owner: id of the study, or of the trial.
+        owner: id of the study or trial.
     """
     tell = storage.set_trial_system_attr if of_trial else storage.set_study_system_attr
     tell(owner, OFFERED_ARTIFACT + artifact, json.dumps(None))

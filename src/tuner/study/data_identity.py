@@ -1,4 +1,4 @@
-"""What a study keeps of its data, what makes it the same data, and what has changed in it."""
+"""The facts about data that a study stores, and how data has changed since."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def facts_of_data(data: Dataset, seed: int) -> dict[str, Any]:
-    """Return what a study keeps of its data: what it is, what was found in it, how it is split.
+    """Return the facts of data that a study stores: identity, findings and split.
 
     Args:
-        seed: of the study, which draws its folds.
+        seed: of the study; it draws the folds.
     """
     splits = folds(data.development, data.validation, seed)
     return {
@@ -46,19 +46,19 @@ def facts_of_data(data: Dataset, seed: int) -> dict[str, Any]:
 
 
 def facts_of_split(dataset: Dataset) -> dict[str, Any]:
-    """Return what a study keeps of its data's split scheme, to know it by."""
+    """Return the facts by which a study recognises the split scheme of its data."""
     scheme = {"kind": type(dataset.validation).__name__, **asdict(dataset.validation)}
     return {"identity": dataset.identity, "validation": scheme}
 
 
 def split_in_words(stored: Mapping[str, Any]) -> str:
-    """Return a stored split scheme as a case writes it."""
+    """Return a stored split scheme in the notation of a case."""
     arguments = ", ".join(str(value) for name, value in stored.items() if name != "kind")
     return f"{stored['kind']}({arguments})"
 
 
 def changes_in_data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    """Yield what differs in the data, as studies keep it: rows, classes, columns, validation."""
+    """Yield what differs between stored facts of data: rows, classes, columns, validation."""
     there, here = (
         f"{data['name']} with fingerprint {data['fingerprint'][:12]}" for data in (was, now)
     )
@@ -80,7 +80,7 @@ def changes_in_data(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def _classes(was: list[str], now: list[str]) -> Iterator[Change]:
-    """Say which classes are gone or new: a model's outputs stand for the classes by their order."""
+    """Yield which classes are gone or new; order matters, as outputs are matched by position."""
     if was == now:
         return
     gone, new = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
@@ -100,7 +100,7 @@ def _classes(was: list[str], now: list[str]) -> Iterator[Change]:
 
 
 def _columns(was: list[str], now: list[str]) -> Change:
-    """Say which columns differ, and not those that do not."""
+    """Return the change of columns, naming only those that differ."""
     pairs = [(a, b) for a, b in zip(was, now, strict=False) if a != b]
     gone = [name for name in was if name not in now] or [a for a, _ in pairs]
     new = [name for name in now if name not in was] or [b for _, b in pairs]

@@ -1,6 +1,6 @@
-"""The rules by which a study searches and chooses: kept with it, so that it ends as it was begun.
+"""The rules by which a study searches and chooses, stored with it so that they never change.
 
-`tuner.study.designing` chooses those of a study that begins now.
+`tuner.study.designing` chooses the rules of a new study.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ PRUNERS = (CUBE, SQUARE)  # the newest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Race:
-    """How the best of a search are raced on fresh folds.
+class RaceRules:
+    """How the best of a search compete on fresh folds.
 
     Attributes:
-        entered: candidates in each round, the best so far; the first number is how many there are.
-        arms: rounds that baseline and recipe are in.
-        with_search: candidates are ranked by their folds of the search and fresh ones together,
-            else by fresh ones alone.
-        by_surrogate: they are ranked by the surrogate of the metric, if it has one.
-        with_guess: the first guess is a candidate even where others did better in the search.
+        entered: number of candidates in each round, the best ones so far; the first number is how
+            many there are.
+        arms: rounds that baseline and recipe take part in.
+        with_search: whether candidates are ranked by the folds of the search and fresh ones
+            together, instead of fresh ones only.
+        by_surrogate: whether they are ranked by the surrogate of the metric, if it has one.
+        with_guess: whether the first guess is a candidate even if others did better in the search.
     """
 
     entered: tuple[int, ...]
@@ -43,16 +44,16 @@ class Race:
 
     @classmethod
     def before(cls, candidates: int, rounds: int) -> Self:
-        """Return the race of studies that have none on record: the worst dropped at even distances.
+        """Return the race of studies that store none: the worst are dropped at even distances.
 
-        >>> Race.before(3, 6).entered
+        >>> RaceRules.before(3, 6).entered
         (3, 3, 2, 2, 1, 1)
         """
         entered = (max(1, candidates - done * candidates // rounds) for done in range(rounds))
         return cls(entered=tuple(entered), arms=rounds)
 
     def cut(self, rounds: int) -> Self:
-        """Return the first rounds of it: fewer seeds than rounds are a shorter race."""
+        """Return the race with only its first rounds, for fewer seeds than rounds."""
         return replace(self, entered=self.entered[:rounds], arms=min(self.arms, rounds))
 
 
@@ -61,30 +62,30 @@ CANDIDATES_BEFORE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """How many folds a search trains, and how the race after it goes.
+    """How many folds a search trains, and the race after it.
 
     Attributes:
-        folds_in_search: of each configuration but baseline and recipe, which have all; the first
-            ones of the split. None: all, as it was before.
-        race: None: as it was before.
+        folds_in_search: number of folds for each configuration, the first ones of the split;
+            baseline and recipe train all. None means all, as in older studies.
+        race: None means the race of older studies.
     """
 
     folds_in_search: int | None = None
-    race: Race | None = None
+    race: RaceRules | None = None
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """Return the design of a stored study; one that has none on record keeps the rules before.
+        """Return the design of a stored study; a study that stores none keeps the older rules.
 
         Raises:
-            TypeError, ValueError, KeyError: what is stored is no design.
+            TypeError, ValueError, KeyError: the stored value is not a design.
         """
         stored = facts.get("race")
-        race = stored and Race(**{**stored, "entered": tuple(stored["entered"])})
+        race = stored and RaceRules(**{**stored, "entered": tuple(stored["entered"])})
         return cls(folds_in_search=facts.get("folds_in_search"), race=race or None)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a study keeps of it; nothing where all is as it was before."""
+        """Return the design as a study stores it; empty if it has only the older rules."""
         known = {
             "folds_in_search": self.folds_in_search,
             "race": self.race and asdict(self.race),
@@ -96,26 +97,26 @@ class Design:
         """How many configurations the race begins with."""
         return self.race.entered[0] if self.race else CANDIDATES_BEFORE
 
-    def race_of(self, candidates: int, rounds: int) -> Race:
+    def race_of(self, candidates: int, rounds: int) -> RaceRules:
         """Return the race of this many candidates, in at most this many rounds."""
-        return self.race.cut(rounds) if self.race else Race.before(candidates, rounds)
+        return self.race.cut(rounds) if self.race else RaceRules.before(candidates, rounds)
 
 
-# What a study keeps of its rules when it is continued with a change that was accepted.
+# The rules that a study keeps when it continues with an accepted change.
 KEPT = ("folds_in_search", "race")
 
 
 def rows_validated(facts: Mapping[str, Any], folds: int) -> int:
-    """Return how many rows this many folds hold out together: no row is held out twice.
+    """Return how many rows these folds validate together; no row is in two of them.
 
-    The first fold, whose rows a study keeps, may have one more than others.
+    The first fold, whose rows a study stores, may have one more than others.
     """
     sizes = facts["data"]["sizes"]
     return min(int(sizes["validation"]) * folds, int(sizes["development"]))
 
 
 def folds_trained(facts: Mapping[str, Any], *, arm: bool) -> int:
-    """Return on how many folds a trial of this study was trained: baseline and recipe on all."""
+    """Return the number of folds that a trial of this study trains; baseline and recipe: all."""
     k: int = facts["data"]["sizes"].get("folds", 1)
     searched = facts.get("folds_in_search")
     return k if arm or searched is None else min(k, int(searched))

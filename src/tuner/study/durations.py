@@ -1,4 +1,4 @@
-"""How long trials took, and what they would have computed by their end."""
+"""The time that trials took, and the work that they would have done by their end."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 def seconds_on(folds: int, trial: FrozenTrial, facts: Mapping[str, Any] | None) -> float:
-    """Return the seconds that a trial took, or would have taken on this many folds.
+    """Return the seconds that a trial took, or would have taken on a number of folds.
 
-    Baseline and recipe may train on more folds than the other trials. A trial that has not noted
-    its time counts as 0 s.
+    Baseline and recipe may train on more folds than the other trials. A trial that stored no time
+    counts as 0 s.
 
     Args:
-        facts: of its study, which say on how many folds it trained; without them the time is
-            returned as it is. (A study copies all that it keeps each time it is asked for it.)
+        facts: of its study, which tell on how many folds it trained; without them the time is
+            returned unchanged. (Read them once: a study copies all its attributes at each access.)
     """
     share = folds / folds_trained(facts, arm=ARM in trial.user_attrs) if facts else 1.0
     return share * float(trial.user_attrs.get(SECONDS, 0.0))
 
 
 def whole_work(trial: FrozenTrial) -> float | None:
-    """Return what a trial has computed, or, of a pruned one, would have by its last epoch.
+    """Return the work of a trial; for a pruned one, the work that it would have done in all.
 
-    None: nothing is known of it, as of one that was not trained here.
+    None if nothing is known, as for a trial that was not trained by tuner.
     """
     facts = trial.user_attrs
     if not facts.get(CURVE) or not {HYPERPARAMETERS, WORK} <= facts.keys():

@@ -1,7 +1,7 @@
-"""A glance at a store: names of studies in an SQLite file, without importing Optuna.
+"""Reads names of studies from an SQLite file, without importing Optuna.
 
-It serves to refuse a mistyped name at once. Where it cannot tell, it says nothing, and opening the
-store tells.
+So a mistyped name is refused at once. If a check cannot be made here, it passes, and opening the
+store makes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SPACE = """
 
 
 def check_study(url: str, name: str) -> None:
-    """Refuse a store that is not there, and a name that no study in it has.
+    """Refuse a store that does not exist, and a name that none of its studies has.
 
     Raises:
         StoreError: the URL is not one, or the SQLite file does not exist.
@@ -44,7 +44,7 @@ def check_study(url: str, name: str) -> None:
 
 
 def check_store(url: str) -> Path | None:
-    """Refuse a store that is not there; return its file, where it is a plain SQLite URL's.
+    """Refuse a store that does not exist; return its file if the URL is a plain SQLite one.
 
     Raises:
         StoreError: the URL is not one, or the SQLite file does not exist.
@@ -57,7 +57,7 @@ def check_store(url: str) -> Path | None:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is not a URL at all.
+    """Refuse a text that is not a URL at all.
 
     Raises:
         StoreError: it is not.
@@ -69,30 +69,30 @@ def check_url(url: str) -> None:
 
 
 def hyperparameters_of(url: str, name: str) -> list[str] | None:
-    """Return the names in the search space of a study; None: cannot tell."""
+    """Return the names in the search space of a study; None if they cannot be read here."""
     path = database_file(url)
     if path is None:
         return None
     try:
         with closing(_reader(path)) as connection:
             rows = connection.execute(SPACE, (name, FACTS)).fetchall()
-        return list(json.loads(rows[0][0])["space"])
+        return list(json.loads(rows[0][0])["space"]) or None  # a loop's is known from its trials
     except (sqlite3.Error, LookupError, TypeError, ValueError):
         return None
 
 
 def _reader(path: Path) -> sqlite3.Connection:
-    """Open a file that may be in use; only read it, and wait a second at most."""
+    """Open a file that may be in use, read-only, waiting at most a second for its lock."""
     place = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
     return sqlite3.connect(place, uri=True, timeout=1)
 
 
 def _names_in(path: Path) -> tuple[set[str], list[str]] | None:
-    """Return the names of all studies, and of those that a person may mean; None: cannot tell."""
+    """Return all studies' names, and those that a person may mean; None if unreadable here."""
     try:
         with closing(_reader(path)) as connection:
             every = {row[0] for row in connection.execute("SELECT study_name FROM studies")}
             mine = connection.execute(WITH_FACTS, (FACTS, EVIDENCE, EVIDENCE))
             return every, [row[0] for row in mine]
-    except sqlite3.Error:  # locked, damaged, something else's, or with its log in another's hands
+    except sqlite3.Error:  # locked, damaged, not a database, or its log is in use
         return None

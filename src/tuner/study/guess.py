@@ -1,4 +1,4 @@
-"""One guess: the likeliest hyperparameters, or a draw around them, as `suggest` gives them."""
+"""A guess: the most likely hyperparameters or a draw around them, as `suggest` returns them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case
     from tuner.models.priors.kinds import Prior
 
-ATTEMPTS = 10  # to draw values that go together
+ATTEMPTS = 10  # to draw values that are allowed together
 FINEST = 200  # steps into which a range is divided
-LEAST = 1e-300  # of a weight: its logarithm is finite
+LEAST = 1e-300  # weight, so that its logarithm is finite
 
 
 class Replayed(NamedTuple):
-    """What `suggest` makes of a guess; all is empty where its values do not go together.
+    """The result of `suggest` for a guess; all empty if its values are not allowed together.
 
     Attributes:
-        params: what it has drawn.
-        hyperparameters: what it gives.
-        ranges: the distributions that it has drawn from.
+        params: values that it has drawn.
+        hyperparameters: values that it returns.
+        ranges: distributions that it has drawn from.
     """
 
     params: dict[str, Any]
@@ -48,12 +48,12 @@ class Replayed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a guess is made of.
+    """The definition of a guess.
 
     Attributes:
-        values: by name; the nearest one is taken where a range does not have it.
-        priors: come before the values.
-        draw: number of the draw; None: the likeliest values.
+        values: by name; if a range lacks a value, the nearest one is taken.
+        priors: by name; they take precedence over the values.
+        draw: number of the draw; None for the most likely values.
     """
 
     values: Mapping[str, Any]
@@ -61,7 +61,7 @@ class Guess:
     draw: int | None = None
 
     def replayed(self, case: Case, seed: int, fixed: Mapping[str, Any]) -> Replayed:
-        """Let `suggest` draw it."""
+        """Run `suggest` with the values of the guess."""
         for attempt in range(1 if self.draw is None else ATTEMPTS):
             own = None if self.draw is None else derive(seed, Stream.GUESS, self.draw, attempt)
             sampler = GuessSampler(fixed, self.values, self.priors, own)
@@ -78,12 +78,12 @@ class Guess:
 
 
 class GuessSampler(OneByOneSampler):
-    """Gives what is fixed, else what a prior says, else a value that is given, else the middle.
+    """Returns the first of: the fixed value, the prior's, the given one, the middle of the range.
 
     Args:
         fixed, values, priors: by name.
-        seed: of draws from the priors, each hyperparameter from a stream of its own; None: the
-            likeliest value is taken.
+        seed: of draws from the priors, with a random stream for each hyperparameter; None to take
+            the most likely value.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class GuessSampler(OneByOneSampler):
 
 
 def _weighed(prior: Prior, distribution: BaseDistribution, drawn: Drawn) -> list[tuple[Any, float]]:
-    """Return values of a range with their weights, the likeliest number among them."""
+    """Return values of a range with their weights, including the most likely number."""
     low, high = _ends(drawn)
     if drawn.choices is not None:
         return [(one, prior.weight(one, low, high)) for one in drawn.choices]
@@ -133,7 +133,7 @@ def _weighed(prior: Prior, distribution: BaseDistribution, drawn: Drawn) -> list
 
 
 def _ends(drawn: Drawn) -> tuple[float, float]:
-    """Return the lowest and the highest number of a range, or among choices; 0 without any."""
+    """Return the lowest and highest number of a range or of choices; 0 if there are none."""
     if drawn.choices is None:
         return drawn.low, drawn.high
     numbers = [one for one in drawn.choices if isinstance(one, int | float)]
@@ -154,7 +154,7 @@ def _grid(distribution: BaseDistribution, drawn: Drawn) -> list[Any]:
 
 
 def nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
-    """Return the value of a range, or the choice, that is nearest to one."""
+    """Return the value of a range, or the choice, that is nearest to a value."""
     if drawn.choices is not None:
         known = [one for one in drawn.choices if repr(one) == repr(value)]
         return known[0] if known else middle(distribution)
@@ -168,7 +168,7 @@ def nearest(distribution: BaseDistribution, drawn: Drawn, value: Any) -> Any:
 
 
 def _has(drawn: Drawn, value: Any) -> bool:
-    """Whether a range or a list of choices has a value."""
+    """Whether a range or a list of choices contains a value."""
     return value in drawn.choices if drawn.choices is not None else drawn.contains(value)
 
 
@@ -177,9 +177,9 @@ def likelihood(
     priors: Mapping[str, Prior],
     drawn: Mapping[str, BaseDistribution],
 ) -> float:
-    """Return the logarithm of how likely what `suggest` has drawn is to be good, by the priors.
+    """Return the logarithm of the prior likelihood that drawn values are good.
 
-    The likeliest value of each hyperparameter counts as 0.
+    The most likely value of each hyperparameter counts as 0.
 
     Args:
         drawn: the distributions of the search space.

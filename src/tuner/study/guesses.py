@@ -1,11 +1,11 @@
-"""Guesses: what is tried first after baseline and recipe, from what textbooks know.
+"""Guesses: configurations that are tried first after baseline and recipe, from textbooks.
 
-The first guess has the likeliest value of each hyperparameter (`tuner.models.priors`), the others
-are draws around it. They are drawn once, when a study is made, and kept with its facts; one that is
-over a limit is made smaller before it is tried (`tuner.study.limited_guesses`). The search draws as
-many trials at random as without them, and the same ones, so a bad guess costs its own training and
-nothing else (PriorBand, Mallik et al. 2023, arXiv:2306.12370, takes priors early and never alone
-for the same reason).
+The first guess has the most likely value of each hyperparameter (`tuner.models.priors`), and the
+others are draws around it. They are drawn once, when a study is made, and stored with its facts; a
+guess over a limit is made smaller before it is tried (`tuner.study.limited_guesses`). The search
+makes as many random draws as without guesses, and the same ones, so a bad guess costs only its own
+training (for the same reason, PriorBand, Mallik et al. 2023, arXiv:2306.12370, uses priors early
+and never exclusively).
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.models.priors.kinds import Prior
 
-DRAWS = 4  # after the guess, in a classification; in a regression they made searches worse
+DRAWS = 4  # after the first guess, for classification; for regression, draws made searches worse
 
 
 def guesses_of(
     case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the configurations to try first, as what `suggest` draws of each.
+    """Return the configurations to try first, as the values that `suggest` draws for each.
 
-    A case's own guesses come first. Where it has one, or none are written, priors follow: of models
-    that tuner builds, and of a user's own if the search draws its learning rate and it has no
-    optimizer or step of its own, as nothing else says what its values mean. Of a user's own model
-    only the guess is taken, because what is known of it is too little for draws.
+    A case's own guesses come first. If it has one, or does not define guesses, priors follow, for
+    models that tuner builds. They also follow for a user's own model if the search draws its
+    learning rate and the model has no optimizer or step of its own; otherwise the meaning of its
+    values is unknown. For a user's own model, only the first guess is used, because too little is
+    known for draws.
 
     Args:
         seed: of the study.
@@ -69,12 +70,12 @@ def guesses_of(
 def priors_of(
     case: Case, data: Dataset, seed: int, fixed: Mapping[str, Any], *, limited: bool = False
 ) -> dict[str, Prior]:
-    """Return what is known of the hyperparameters that a case's search draws; empty: too little.
+    """Return the priors of the hyperparameters that a case's search draws; empty if unknown.
 
     Args:
         seed: of the split into folds.
         fixed: hyperparameters that the search does not vary.
-        limited: whether a limit keeps models from being as large as they would be.
+        limited: whether limits keep models smaller than they would otherwise be.
 
     Raises:
         CaseError: `suggest` fails.

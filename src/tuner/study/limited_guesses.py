@@ -1,9 +1,9 @@
-"""Guesses that keep the limits of a study.
+"""Makes guesses keep the limits of a study.
 
-One that is over a limit is not trained, and what textbooks know would be lost with it: the
-likeliest network is often a large one. So it gives up, step by step, what costs the least
-likelihood for what it saves, until it keeps them. How long a model takes in use is measured when
-its trial begins, and is not looked at here.
+A guess over a limit is not trained, and the textbooks' knowledge would be lost with it: the most
+likely network is often a large one. So the guess is changed step by step until it is within the
+limits. Each step is the one that costs the least likelihood for what it saves. Latency is measured
+only when a trial begins, and is not considered here.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from tuner.study.configuration import StudyConfig
 
-A_STEP = 2 / 3  # of a number, or the next one below it; above it 3 / 2
-HALVINGS = 6  # of a step that may have been too long
-NEGLIGIBLE = 0.01  # of the logarithm of what is saved
-TOLERANCE = 1e-9  # of rounding, as a share of a limit
+A_STEP = 2 / 3  # factor of a step down, or the next lower value; a step up is 3 / 2
+HALVINGS = 6  # of a step that may have been too large
+NEGLIGIBLE = 0.01  # as a logarithm of the saving
+TOLERANCE = 1e-9  # for rounding, as a share of a limit
 
 
 def within_limits(
@@ -40,15 +40,15 @@ def within_limits(
     config: StudyConfig,
     tried: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Return guesses that keep the limits of a study, each the likeliest near the one in its place.
+    """Return guesses that keep the limits of a study, each the most likely one near the original.
 
-    One stays as it is where nothing near it keeps them, where it would become one that is tried
-    already, and where a person has written it.
+    A guess stays unchanged if nothing near it keeps the limits, if the result has been tried
+    already, or if a person has written it.
 
     Args:
-        guesses: as what `suggest` draws of each.
+        guesses: as the values that `suggest` draws for each.
         config: with the limits.
-        tried: hyperparameters of trials that the study has besides.
+        tried: hyperparameters of the study's other trials.
 
     Raises:
         CaseError: `suggest` fails.
@@ -76,14 +76,14 @@ def within_limits(
 
 
 class Excess:
-    """By how much guesses are over those limits of a study that shapes and settings tell."""
+    """How far guesses exceed the limits that can be computed from shapes and settings."""
 
     def __init__(self, config: StudyConfig) -> None:
         self._config = config
         self._limits = replace(config.limits.of_trial({GUESS}), latency_ms=None)
         cost = self._limits.cost is not None
         self._costs = Costs(config.case, config.dataset, config.plan) if cost else None
-        self._known: dict[str, dict[str, float]] = {}  # COST is that of an epoch
+        self._known: dict[str, dict[str, float]] = {}  # COST is for one epoch
 
     @property
     def is_limited(self) -> bool:
@@ -91,9 +91,9 @@ class Excess:
         return bool(self._limits)
 
     def of(self, hyperparameters: Mapping[str, Any]) -> float:
-        """Return the logarithms of how many times the limits it needs, summed; 0: it keeps them.
+        """Return the summed logarithms of need over limit; 0 if the limits are kept.
 
-        A model that cannot be built keeps them: its training fails, and tells why.
+        A model that cannot be built counts as 0: its training fails and gives the reason.
         """
         key = repr({**hyperparameters, "epochs": None})
         if key not in self._known:
@@ -118,12 +118,12 @@ class Excess:
 
 
 class _Step(NamedTuple):
-    """A value that saves something.
+    """A change of one value that saves something.
 
     Attributes:
-        price: likelihood that it costs for what it saves, both as logarithms.
+        price: loss of likelihood divided by the saving, both as logarithms.
         now: the guess with this value.
-        over: what it still is over the limits.
+        over: its remaining excess over the limits.
     """
 
     price: float
@@ -137,14 +137,14 @@ class _Descent:
     """A guess on its way to the limits.
 
     Attributes:
-        likeliest: the first guess, with what is known.
-        values: of this one.
-        pinned: those in which it differs from the likeliest one. The others may become likelier
-            than they are, where what was given up leaves room for it.
-        changed: what it has given up.
-        now: what `suggest` makes of it.
-        over: what it is over the limits.
-        waiting: the cheapest step of each hyperparameter, as it was when it was looked at last.
+        likeliest: the first guess, with its priors.
+        values: of this guess.
+        pinned: those values in which it differs from the first guess. The others may become more
+            likely than they are, if the changes leave room.
+        changed: values that were changed so far.
+        now: result of `suggest` for it.
+        over: its excess over the limits.
+        waiting: the cheapest step of each hyperparameter, as of the last look at it.
     """
 
     config: StudyConfig
@@ -168,7 +168,7 @@ class _Descent:
         self.over = self._over(self.now)
 
     def arrives(self) -> bool:
-        """Go down to the limits, then up again as far as they allow; False: they are not kept."""
+        """Go down to the limits, then up again as far as possible; return whether they are kept."""
         while self.over > 0:
             if not self._goes_down():
                 return False
@@ -186,10 +186,10 @@ class _Descent:
         return self.excess.of(one.hyperparameters) if one.params else 0.0
 
     def _goes_down(self) -> bool:
-        """Take the step that is cheapest for what it saves; return whether there was one.
+        """Take the step that is cheapest for its saving; return whether there was one.
 
-        What a step saves hardly depends on the others, so only those that look cheapest are looked
-        at again (lazy greedy: Minoux 1978, "Accelerated greedy algorithms").
+        The saving of a step hardly depends on the other steps, so only the steps that look cheapest
+        are computed again (lazy greedy: Minoux 1978, "Accelerated greedy algorithms").
         """
         if not self.waiting:
             for name in self.likeliest.priors:
@@ -205,7 +205,7 @@ class _Descent:
         return False
 
     def _look_at(self, name: str) -> None:
-        """Find the cheapest step of a hyperparameter, or that it has none."""
+        """Find the cheapest step of a hyperparameter, if it has any."""
         steps = self._steps(name)
         self.waiting.pop(name, None)
         if steps:
@@ -222,7 +222,7 @@ class _Descent:
                 break
             now = self._with({name: value})
             if name not in now.params or now.params[name] != value:
-                continue  # with the rest, the search space does not have it
+                continue  # not part of the space with the present values
             over = self._over(now)
             if (saved := self.over - over) > min(NEGLIGIBLE, self.over / 2):
                 price = (likely - self._likelihood(now.params)) / saved
@@ -233,9 +233,9 @@ class _Descent:
         return likelihood(params, self.likeliest.priors, space(self.config.case))
 
     def _give_back(self, name: str) -> None:
-        """Take back what was given up if there is room for it now, or as much of a number as fits.
+        """Undo a change if there is room for it now, or as much of a number's change as fits.
 
-        A step may be too long, or needless once another one has been taken.
+        A step may have been too large, or may have become needless after another one.
         """
         bound = self.changed.pop(name)
         free = self._with({})
@@ -260,7 +260,7 @@ class _Descent:
                 wanted = value
 
     def _take_choice(self, name: str, choices: Sequence[Any], wanted: Any) -> None:
-        """Take the number that fits and is nearest to a wanted one, if any is nearer."""
+        """Take the choice that fits and is nearest to the wanted number, if one is nearer."""
         bound = self.changed[name]
         low, high = min(wanted, bound), max(wanted, bound)
         between = [one for one in choices if is_number(one) and low < one < high]
@@ -277,7 +277,7 @@ class _Descent:
         return True
 
     def _fits(self, one: Replayed) -> bool:
-        """Whether the search space has a guess, and it keeps the limits."""
+        """Whether a guess is in the search space and within the limits."""
         return bool(one.params) and self._over(one) == 0
 
 
@@ -286,9 +286,9 @@ def _cheapest(waiting: Mapping[str, _Step]) -> str:
 
 
 def _others(distribution: BaseDistribution, value: Any) -> tuple[list[Any], list[Any]]:
-    """Return the choices besides a value, or the numbers that are a step below and above it.
+    """Return the other choices, or the numbers one step below and above a value; and the ends.
 
-    Besides, the ends of its range: there is something to save, though a step may save nothing.
+    The ends of the range are returned separately, for the case that a single step saves nothing.
     """
     drawn = drawn_by(distribution)
     if drawn.choices is not None:

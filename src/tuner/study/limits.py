@@ -1,4 +1,4 @@
-"""What a model may cost at most, in use and to train: what costs more is not trained."""
+"""Limits on the cost of a model, in use and in training; a model over a limit is not trained."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 PARAMETERS, LATENCY, COST = "parameters", "latency_ms", "cost"  # of a trial, if there are limits
-GUESSES_MAY = 2.0  # times the work that other trials may take: guesses are worth more
-BREAKS = "breaks"  # list[float]: by which share it breaks each limit; above zero it does
+GUESSES_MAY = 2.0  # factor on the work allowed for guesses, which are worth more
+BREAKS = "breaks"  # list[float]: excess over each limit, as a share of it; positive if broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of a study.
+    """The limits of a study.
 
     Attributes:
-        parameters: of the model; None: any number.
-        latency_ms: milliseconds that the model takes for one row on the machine that measured it,
-            before its training. It is another each time, so the trial keeps it; None: any.
-        cost: of a training, as a multiple of what the baseline's computes, and twice that for a
-            guess. Baseline, recipe and what a person tries are trained anyway. None: any.
+        parameters: most parameters of a model; None for any number.
+        latency_ms: most milliseconds for one row, measured before the training on the machine at
+            hand; None for any. A measurement varies, so each trial stores its own.
+        cost: most work of a training, as a multiple of the baseline's; twice that for a guess.
+            Baseline, recipe and configurations that a person tries are always trained. None for
+            any.
     """
 
     parameters: int | None = None
@@ -34,7 +35,7 @@ class Limits:
     cost: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing could keep.
+        """Refuse limits that no model could keep.
 
         Raises:
             UsageError: one is not above zero.
@@ -44,20 +45,20 @@ class Limits:
                 raise UsageError(f"--max-{name.replace('_', '-')} {value:g} is not above zero")
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any limit."""
         return self != Limits()
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """Return the limits that a study keeps."""
+        """Return the limits that a study stores."""
         return cls(**(facts.get("limits") or {}))
 
     def facts(self) -> dict[str, Any] | None:
-        """Return them as a study keeps them; None: there are none."""
+        """Return the limits as a study stores them; None if there are none."""
         return asdict(self) if self else None
 
     def of_trial(self, attributes: Collection[str]) -> Self:
-        """Return those that a trial has to keep; it may have ARM, TRIED or GUESS."""
+        """Return the limits of a trial with these attributes (ARM, TRIED or GUESS)."""
         if self.cost is None:
             return self
         if not {ARM, TRIED}.isdisjoint(attributes):
@@ -65,10 +66,10 @@ class Limits:
         return replace(self, cost=GUESSES_MAY * self.cost) if GUESS in attributes else self
 
     def excess(self, measured: Mapping[str, float]) -> dict[str, float]:
-        """Return by which share a model is over each limit; at or under zero it keeps it.
+        """Return the excess over each limit, as a share of it; zero or less if it is kept.
 
         Args:
-            measured: PARAMETERS, LATENCY and COST, where there is a limit of it.
+            measured: PARAMETERS, LATENCY and COST, for those with a limit.
         """
         limits = {PARAMETERS: self.parameters, LATENCY: self.latency_ms, COST: self.cost}
         return {
@@ -76,7 +77,7 @@ class Limits:
         }
 
     def in_words(self) -> str:
-        """Return the limits as in a sentence."""
+        """Return the limits as part of a sentence."""
         parts = []
         if self.parameters is not None:
             parts.append(f"{self.parameters:,} parameters")
@@ -88,7 +89,7 @@ class Limits:
 
 
 def limits_of(attributes: Mapping[str, Any]) -> Limits:
-    """Return the limits of a study: those it was made with, and what a time budget has set.
+    """Return the limits of a study: its original ones, and those that a time budget has set.
 
     Args:
         attributes: of the study.
@@ -100,11 +101,11 @@ def limits_of(attributes: Mapping[str, Any]) -> Limits:
 
 
 class Measured(Protocol):
-    """A trial, read whole or in part."""
+    """A trial, read completely or in part."""
 
     @property
     def user_attrs(self) -> Any:
-        """Its attributes, `BREAKS` and `CONSTRAINTS` among them if it has these."""
+        """Its attributes, including `BREAKS` and `CONSTRAINTS` if it has them."""
 
 
 def breaks_limits(trial: Measured) -> bool:
@@ -113,7 +114,7 @@ def breaks_limits(trial: Measured) -> bool:
 
 
 def broken_constraints(trial: Measured) -> dict[str, float]:
-    """Return what a loop has told of the constraints that a trial breaks, by their names."""
+    """Return the values of the constraints that a trial of a loop breaks, by name."""
     told: Mapping[str, float] = trial.user_attrs.get(CONSTRAINTS, {})
     return {name: value for name, value in told.items() if not value <= 0}
 

@@ -1,4 +1,4 @@
-"""A study of a loop taken up again: its config, from the store and the loop's file."""
+"""Opens an existing study of a loop: its config, from the store and the loop's file."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 def is_of_loop(study: optuna.Study) -> bool:
-    """Whether a study is of a loop of the user's own, and not of a case."""
+    """Whether the study is of a user's own loop, and not of a case."""
     return facts_of(study).get("task") == LOOP
 
 
 def loop_config_of(study: optuna.Study, named: str | None, *, changed: bool = False) -> LoopConfig:
-    """Return what a study of a loop was made of.
+    """Return the config that a study of a loop was made with.
 
     Args:
         named: the loop's file as the user names it now, with or without its function. It is never
-            taken from the study: one from a stranger must not choose what code is run.
-        changed: take the file even if its code has changed since; otherwise that is an error.
+            read from the study: a study from a stranger must not choose what code is run.
+        changed: use the file even if its code has changed since; otherwise that is an error.
 
     Raises:
         CaseError: the file is not named, is gone, or is not Python.
@@ -80,7 +80,7 @@ def _refuse_another_version(study: optuna.Study, facts: Mapping[str, Any], sourc
     """Refuse a loop's file that has changed since the study was made.
 
     Raises:
-        StudyError: it has.
+        StudyError: it has changed.
     """
     differing = list(changes_of_source(facts["source"], source))
     if differing:

@@ -1,17 +1,15 @@
-"""What a study of a loop of the user's own is made of."""
+"""The configuration of a study of a user's own loop."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.metric import LOOP
-from tuner.case.source import hash_of_code
 from tuner.revision import full_version
+from tuner.study.rules import rules_of_loops
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -22,28 +20,25 @@ if TYPE_CHECKING:
     from tuner.case.source import Source
     from tuner.study.configuration import Order
 
-PACKAGE = Path(__file__).parents[1]
-RULES = ("own/loops/*.py", "engines/loop*.py", "search/loop*.py", "seeds.py")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopConfig:
-    """What a study of a loop is made of: the same config gives the same study.
+    """The configuration of a study of a loop: the same one gives the same study.
 
     Attributes:
         reference: the file and the function, `train.py:objective`.
         source: of the file, as it was read.
-        name: of the loop: its file's and its function's.
-        metric: what its score is called.
-        baseline: what to beat, by name; a name that is missing gets the middle of its range.
-        made_up: whether nobody has named a baseline.
-        recipe: what a textbook would change by hand; None: there is none.
-        guesses: what to try before the search draws, as values by name. Only the loop's file can
-            name them: what its names mean is not known.
+        name: of the loop, made from its file and function.
+        metric: name of the score.
+        baseline: values to beat, by name; a missing name gets the middle of its range.
+        made_up: whether tuner made the baseline because the user named none.
+        recipe: what a textbook would change by hand; None if there is none.
+        guesses: values to try before the search draws, by name. Only the loop's file can give them:
+            tuner does not know what the names mean.
         fixed: hyperparameters that the search does not vary.
-        order: in which reports of calls that run at once are taken.
+        order: in which reports of concurrent calls are taken.
         has_test: whether the file has a function that scores on test rows.
-        identity: of the study itself, once it is there.
+        identity: of the study itself, once it exists.
     """
 
     reference: str
@@ -83,7 +78,7 @@ class LoopConfig:
         return named if self.recipe is None else {**named, "recipe": dict(self.recipe)}
 
     def begun_as(self, stored: Mapping[str, Any]) -> Self:
-        """Return the config of a study with what was settled when it was begun.
+        """Return the config with the settings that were stored when the study was begun.
 
         Args:
             stored: the study's facts.
@@ -94,15 +89,15 @@ class LoopConfig:
         )
 
     def guessed(self) -> list[dict[str, Any]]:
-        """Return what to try before the search, as values by name.
+        """Return the configurations to try before the search, as values by name.
 
-        What a guess does not name has the baseline's value; what is fixed is fixed in it as well.
+        A value that a guess does not name is the baseline's; fixed values are fixed in guesses too.
         """
         whole = [{**self.baseline, **one} for one in self.guesses]
         return [{name: self.fixed.get(name, one[name]) for name in one} for one in whole]
 
     def facts(self) -> dict[str, Any]:
-        """Return what the study keeps of this, as plain values."""
+        """Return the study's facts: the part of this that it stores, as plain values."""
         facts = {
             "version": full_version(),
             "case": self.name,
@@ -114,7 +109,7 @@ class LoopConfig:
             "fixed": dict(self.fixed),
             "data": self._data(),
             "trivial": {"metric": None, "loss": None},
-            "space": {},  # it is known only as far as trials have asked: see the trials
+            "space": {},  # known only from what trials have asked for; see the trials
             "baseline": dict(self.baseline),
             "made_up": self.made_up,
             "recipe": dict(self.recipe or {}),
@@ -130,7 +125,7 @@ class LoopConfig:
         return plain
 
     def _data(self) -> dict[str, Any]:
-        """Say of the data what there is to say: the loop finds it by itself."""
+        """Return the facts about the data; there are few, because the loop loads its own data."""
         return {
             "name": self.name,
             "source": f"found by the loop itself ({self.reference})",
@@ -141,10 +136,3 @@ class LoopConfig:
             "pixels": None,
             "sizes": {"development": 0, "training": 0, "validation": 0, "folds": 1, "test": 0},
         }
-
-
-@lru_cache(maxsize=1)
-def rules_of_loops() -> dict[str, str]:
-    """Return a hash of each file of tuner that decides what a call of a loop gives, by its path."""
-    files = (path for pattern in RULES for path in sorted(PACKAGE.glob(pattern)))
-    return {path.relative_to(PACKAGE).as_posix(): hash_of_code(path) for path in files}

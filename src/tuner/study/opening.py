@@ -1,4 +1,4 @@
-"""Make a study, or continue one if it is the same study."""
+"""Makes a study, or opens an existing one after checking that it is the same."""
 
 from __future__ import annotations
 
@@ -53,25 +53,24 @@ def open_study(
     accept: bool = False,
     begin: Callable[[optuna.Study], None] | None = None,
 ) -> tuple[optuna.Study, ConfigT]:
-    """Create the study, or check that it is the same one and continue it.
+    """Create the study, or open it after checking that it is the same one.
 
     Args:
-        pruner: makes the pruner of the study from its stored description.
-        choose: makes the plan of a new study; None: the config's plan is used.
-        precision: the one asked for; a continued study must have begun in it.
-        accept: continue the study although something changed since it began, and store a note.
-        begin: gets the study before baseline and recipe are queued, and may add trials.
+        pruner: makes the study's pruner from its stored description.
+        choose: finds the plan of a new study; None to use the config's.
+        precision: the one asked for; an existing study must have been begun with it.
+        accept: continue the study in spite of changes since it was begun, and record them.
+        begin: is called with the study before baseline and recipe are enqueued, and may add trials.
 
     Returns:
-        The study, with interrupted trials queued again, and the config with the plan and the
-        identity that the study began with. A study that has only a failed baseline is begun
-        again.
+        The study, with interrupted trials enqueued again, and the config with its identity and the
+        plan that it was begun with. A study that has nothing but a failed baseline is begun anew.
 
     Raises:
         StoreError: the database cannot be used, or the study was not made by tuner.
-        StudyError: the study of that name differs in something that its results depend on, and the
-            change was not accepted or cannot be.
-        TunerError: whatever `choose` raises; there is no new study then.
+        StudyError: a study of that name differs in something that its results depend on, and that
+            was not accepted or cannot be.
+        TunerError: as `choose` raises it; no new study is made then.
     """
     storage = open_storage(url, create=True)
     facts = config.facts()
@@ -104,7 +103,7 @@ def _created(storage: BaseStorage, name: str, config: StudyConfig | LoopConfig) 
 
 
 def _enqueue_arms(study: optuna.Study, config: StudyConfig | LoopConfig) -> None:
-    """Queue baseline and recipe, unless the study has them."""
+    """Enqueue baseline and recipe, unless the study has them."""
     present = {trial.user_attrs.get(ARM) for trial in study.get_trials(deepcopy=False)}
     for arm, values in config.arms.items():
         if arm not in present:
@@ -112,12 +111,12 @@ def _enqueue_arms(study: optuna.Study, config: StudyConfig | LoopConfig) -> None
 
 
 def _present(storage: BaseStorage, name: str) -> optuna.Study | None:
-    """Load a study; None if there is none, or if it has only a failed baseline."""
+    """Load a study; None if there is none, or if it has nothing but a failed baseline."""
     if name not in optuna.get_all_study_names(storage):
         return None
     study = optuna.load_study(study_name=name, storage=storage)
     if FACTS in study.user_attrs and only_failures(study):
-        optuna.delete_study(study_name=name, storage=storage)  # begun anew, with a fixed case
+        optuna.delete_study(study_name=name, storage=storage)  # it begins anew, with the case fixed
         return None
     return study
 
@@ -125,10 +124,10 @@ def _present(storage: BaseStorage, name: str) -> optuna.Study | None:
 def _same(
     study: optuna.Study, facts: dict[str, Any], precision: Precision | None, *, accept: bool
 ) -> dict[str, Any]:
-    """Return what a study was made with, including accepted changes.
+    """Return the facts that a study was made with, updated by accepted changes.
 
     Raises:
-        StudyError: it was made with something else than `facts` and `precision`.
+        StudyError: they differ from `facts` or `precision`.
     """
     stored = facts_of(study)
     found = changes(stored, facts, precision)
@@ -140,12 +139,12 @@ def _same(
 
 
 def enqueue_arm(study: optuna.Study, arm: str, values: Mapping[str, Any]) -> None:
-    """Queue baseline or recipe as a trial."""
+    """Enqueue baseline or recipe as a trial."""
     study.enqueue_trial(dict(values), user_attrs={ARM: arm})
 
 
 def _enqueue_guesses(study: optuna.Study, guesses: Sequence[Mapping[str, Any]]) -> None:
-    """Queue the guesses of a study as trials, those that an interrupt has kept from the queue."""
+    """Enqueue those guesses of a study that are not in the queue yet, e.g. after an interrupt."""
     known = {trial.user_attrs.get(GUESS) for trial in study.get_trials(deepcopy=False)}
     for place, values in enumerate(guesses):
         if place not in known:
@@ -158,7 +157,7 @@ def _untold(study: optuna.Study) -> bool:
 
 
 def _remove_what_is_left(storage: BaseStorage, name: str) -> None:
-    """Remove the evidence of a study of this name that was deleted by Optuna, which left it."""
+    """Remove the evidence of a study that Optuna deleted, which left its evidence behind."""
     left = evidence_name(name)
     if left in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=left, storage=storage)
@@ -167,10 +166,10 @@ def _remove_what_is_left(storage: BaseStorage, name: str) -> None:
 def _accept(
     study: optuna.Study, stored: dict[str, Any], facts: dict[str, Any], found: Sequence[Change]
 ) -> dict[str, Any]:
-    """Keep a note of changes, drop what was concluded before them, and return the new facts.
+    """Record changes, drop conclusions made before them, and return the new facts.
 
-    In this order: after a process that was killed in between, the study is refused again, and no
-    change is left without a note.
+    The order matters: if the process is killed in between, the study is refused again, and no
+    change goes unrecorded.
     """
     when = datetime.now(UTC).isoformat(timespec="seconds")
     noted: list[AcceptedChange] = [
@@ -195,13 +194,13 @@ def _accept(
 
 
 def remove_if_empty(study: optuna.Study) -> None:
-    """Remove a study in which no trial has ended, because what was asked for cannot be used."""
+    """Remove a study without an ended trial, because the request cannot be fulfilled."""
     if not finished(study):
         optuna.delete_study(study_name=study.study_name, storage=storage_of(study))
 
 
 def only_failures(study: optuna.Study) -> bool:
-    """Whether a study has a failed baseline, none that may still train, and no other result."""
+    """Whether a study has a failed baseline, no other that may still train, and no result."""
     trials = study.get_trials(deepcopy=False)
     baselines = [trial for trial in trials if trial.user_attrs.get(ARM) == "baseline"]
     failed = bool(baselines) and all(trial.state == TrialState.FAIL for trial in baselines)

@@ -1,4 +1,4 @@
-"""A finished study taken up again: its config, from the store and the data it was made on."""
+"""Opens an existing study of a case: its config, from the store and its data."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def config_of(
     *,
     changed: bool = False,
 ) -> StudyConfig:
-    """Return what a study was made of.
+    """Return the config that a study was made with.
 
     Args:
-        workplace: where its data is cached, or is looked for.
+        workplace: where its data is cached, or searched for.
         case_file: for a study of a user's own case, the path of that case's file.
-        data_dir: folder with the raw data, where the study's cache is gone.
-        changed: take the case even if its code has changed since; otherwise that is an error.
+        data_dir: folder with the raw data, if the study's cache is gone.
+        changed: use the case even if its code has changed since; otherwise that is an error.
 
     Raises:
-        CaseError: the case is gone, broken, or a user's own and its file is not named.
+        CaseError: the case is gone or broken, or it is a user's own and its file is not named.
         DataError: the data is gone, or is not the data of the study.
-        StoreError: the study was made by something else.
+        StoreError: the study was not made by tuner.
         StudyError: the case has changed since.
     """
     facts = facts_of(study)
@@ -87,9 +87,9 @@ def config_of(
 def _data(
     case: Case, facts: dict[str, Any], workplace: Workplace, data_dir: Path | None
 ) -> tuple[Dataset, Path]:
-    """Take the study's data from the cache, or find it again and check that it is the same."""
+    """Read the study's data from the cache, or load it anew and check that it is the same."""
     stored = facts["data"]
-    # Before splits and columns had a part in the name, the folder was that of the fingerprint.
+    # Older versions named the folder by the fingerprint alone, without splits and columns.
     for name in filter(None, (stored.get("identity"), stored["fingerprint"])):
         folder = cache.folder_of(workplace.cache, name)
         if cache.is_whole(folder):
@@ -109,7 +109,7 @@ def _data(
 
 
 def differences_of_data(stored: Mapping[str, Any], found: Dataset, seed: int) -> list[str]:
-    """Say how data differs from that of a study; of an older study less is known."""
+    """Return how data differs from that of a study; older studies store less about it."""
     differences = []
     there, here = stored["fingerprint"], found.fingerprint
     if there != here:

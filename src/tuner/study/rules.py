@@ -1,15 +1,19 @@
-"""The rules by which tuner trains, in hashes of its own code."""
+"""The rules by which tuner trains, as hashes of its own code."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuner.case.source import hash_of_code
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PACKAGE = Path(__file__).parents[1]
-# What the numbers of a training come from. Docstrings and comments do not count.
-RULES = (
+# The files that determine the numbers of a training. Docstrings and comments do not count.
+OF_FITS = (
     "training/*.py",
     "models/*.py",
     "data/augment.py",
@@ -23,10 +27,22 @@ RULES = (
     "search/scoring.py",
     "seeds.py",
 )
+# What a call of a loop comes to, besides the loop.
+OF_LOOPS = ("own/loops/*.py", "engines/loop*.py", "search/loop*.py", "seeds.py")
 
 
-@lru_cache(maxsize=1)
+@cache
 def rules_of_fit() -> dict[str, str]:
     """Return a hash of each file of tuner that decides what a training gives, by its path."""
-    files = (path for pattern in RULES for path in sorted(PACKAGE.glob(pattern)))
+    return _hashes(OF_FITS)
+
+
+@cache
+def rules_of_loops() -> dict[str, str]:
+    """Return a hash of each file of tuner that decides what a call of a loop gives, by its path."""
+    return _hashes(OF_LOOPS)
+
+
+def _hashes(patterns: Iterable[str]) -> dict[str, str]:
+    files = (path for pattern in patterns for path in sorted(PACKAGE.glob(pattern)))
     return {path.relative_to(PACKAGE).as_posix(): hash_of_code(path) for path in files}

@@ -1,4 +1,4 @@
-"""The samplers that a study of a case can have been begun with, in the words that it keeps."""
+"""The samplers that a study of a case may have begun with, by their stored names."""
 
 from __future__ import annotations
 

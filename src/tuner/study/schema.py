@@ -1,8 +1,8 @@
-"""What is in the database besides Optuna's own: the attributes of studies and trials, on one page.
+"""The database's content besides Optuna's own: all attributes of studies and trials.
 
-A study of tuner is an Optuna study with the attribute `FACTS`. Beside it stands one named
-`STUDY/evidence`, with the attribute `EVIDENCE`, which holds the trainings after the search.
-Studies of earlier versions lack what those versions did not write: it is `NotRequired` here.
+A study of tuner is an Optuna study with the attribute `FACTS`. A second one, named
+`STUDY/evidence`, with the attribute `EVIDENCE`, holds the trainings after the search. Studies of
+earlier versions lack attributes that were added later: these are `NotRequired` here.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ from typing import Any, NotRequired, TypedDict
 
 # Attributes of a study.
 FACTS = "tuner"  # Facts: what the study was made with; it makes an Optuna study one of tuner's
-CHANGES = "changes_accepted"  # list[AcceptedChange]: what was accepted since, oldest first
+CHANGES = "changes_accepted"  # list[AcceptedChange]: changes accepted since, oldest first
 SESSIONS = "sessions"  # list[Session]: the runs of the study command
-STOPPED = "stopped"  # why the search has ended by itself; None: it has not
-OVER_LIMITS = "over_limits"  # of STOPPED: so many in a row were over limits that a person has set
-BUDGET = "budget"  # the time budget that has ended the search; None: none has
+STOPPED = "stopped"  # why the search has ended by itself; None if it has not
+OVER_LIMITS = "over_limits"  # of STOPPED: number of configurations in a row over a person's limits
+BUDGET = "budget"  # the time budget that has ended the search; None if none has
 ALLOWED = "allowed"  # Allowed: what a time budget has decided
-CONFIRMATION = "confirmation"  # who won on fresh folds, and what the arms do on the test split
-MISTAKES = "mistakes"  # what the best gets wrong on the test split
-ABLATION = "ablation"  # what each change does
-AUDIT = "audit"  # scores of pruned trials that were drawn by lot and trained to their end
-PLACEBO = "placebo"  # what the same search finds on shuffled targets
-PARTS = "parts"  # by name: what the baseline with a part of the changes does on the test split
+CONFIRMATION = "confirmation"  # the winner on fresh folds, and the arms' results on the test split
+MISTAKES = "mistakes"  # errors of the best on the test split
+ABLATION = "ablation"  # the effect of each change
+AUDIT = "audit"  # scores of randomly chosen pruned trials that were trained to their end
+PLACEBO = "placebo"  # result of the same search on shuffled targets
+PARTS = "parts"  # by name: test results of the baseline with some of the changes
 IMPORTANCE = "importance"  # which hyperparameters mattered
-REMARKS = "remarks"  # what is odd about the data: sentences, said before anything trains
-TESTED_WEIGHTS = "tested_weights"  # of the models that met the test, by trial or part, a seed each
-SEED_MATTERS = "seed_matters"  # what a training's seed changes: its "weights", "order" or "nothing"
-NOTE = "note_version"  # of the note in the dashboard that tuner wrote last; a later one is not ours
+REMARKS = "remarks"  # sentences about oddities of the data, shown before anything trains
+TESTED_WEIGHTS = "tested_weights"  # of models scored on the test: by trial or part, then by seed
+SEED_MATTERS = "seed_matters"  # what a training's seed changes: "weights", "order" or "nothing"
+NOTE = "note_version"  # of the dashboard note that tuner wrote last; a later version is a person's
 OPENINGS = "test_openings"  # list[Opening]: when and why the test split was opened
 
-PARENT = "parent"  # whose trials it began with: its name, its identity, how many were taken
+PARENT = "parent"  # the study whose trials it began with: its name, identity and how many
 
-# Attributes of the evidence study, each with the number of a trial behind it.
-DIVERGED_FINALS = "diverged:"  # or of a part: its seeds that gave no model for the test
-ROW_LOSSES = "row_losses:"  # of a loop: what models of that trial's configuration lose a test row
+# Attributes of the evidence study, each followed by the number of a trial.
+DIVERGED_FINALS = "diverged:"  # or by a part: seeds that gave no model for the test
+ROW_LOSSES = "row_losses:"  # of a loop: loss on each test row of the models of that trial
 
-# What was concluded from trainings: empty again once a change has been accepted.
+# Conclusions from trainings; they are cleared when a change is accepted.
 CONCLUSIONS = (CONFIRMATION, MISTAKES, ABLATION, AUDIT, PLACEBO, PARTS, TESTED_WEIGHTS)
 
-# The attribute of a study that holds the trainings after another's search: that other's name.
+# The attribute of a study with the trainings after another's search: the other's name.
 EVIDENCE = "evidence_of"
 
-TRIALS_BEFORE = "trials_before"  # of a session: how many had ended when it began
-WITHIN = "within"  # of a session: the part that it is in, which it keeps if it is killed there
+TRIALS_BEFORE = "trials_before"  # of a session: how many trials had ended when it began
+WITHIN = "within"  # of a session: its current part, still stored if it is killed there
 
 # Attributes of a trial of the search (SearchTrial) and of one of the evidence (EvidenceTrial).
 ARM, HYPERPARAMETERS, SEED, CURVE = "arm", "hyperparameters", "seed", "curve"
@@ -51,46 +51,30 @@ BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED = "best_epoch", "fold_scores", "failu
 SECONDS, WORK, BEGUN, ENDED, ALONGSIDE = "seconds", "work", "begun", "ended", "alongside"
 KEY, TRACEBACK = "key", "traceback"
 SURROGATE = "surrogate"  # of a training after the search: its score by the metric's surrogate
-KEEPS_LIMITS = 2  # the rule by which guesses keep limits; True, the first, gave up depth first
-GUESS = "guess"  # the number, from 0 on, of a guess: what is tried before the search draws
+KEEPS_LIMITS = 2  # the rule by which guesses keep limits; the first, True, reduced depth first
+GUESS = "guess"  # number, from 0, of a guess: a configuration tried before the search draws
 TRIED = "tried"  # what a person asked for with --try: values by name
-TAKEN = "taken_over"  # of a trial of another study: that study, its number there, that of its seed
-LOST = "lost"  # of a loop: the machine failed, not the configuration; it takes no trial's place
-AGAIN = "again_of"  # the number of the trial that was lost, of one that is in its place
-PLACE, INFORMED = "place", "informed"  # of a loop: how many had ended before it ended, was asked
-CONSTRAINTS = "constraints_told"  # of a loop: by name, what it broke by how much; above zero it did
-SHARED_FILES = "shared_files"  # of a loop: files that it used where any other call would look
-ANSWERED = "answered_alongside"  # of a loop: what those beside it had been told when it ended
+TAKEN = "taken_over"  # of a trial from another study: that study, its number, its seed's number
+LOST = "lost"  # of a loop: the machine failed, not the configuration; the trial does not count
+AGAIN = "again_of"  # of a trial that replaces a lost one: the number of the lost one
+PLACE, INFORMED = "place", "informed"  # of a loop: trials ended before its end; before its ask
+CONSTRAINTS = "constraints_told"  # of a loop: its constraints by name; positive: broken
+SHARED_FILES = "shared_files"  # of a loop: files it used that any concurrent call would use too
+ANSWERED = "answered_alongside"  # of a loop: answers that running trials had got when it ended
 
 
-# All of them: a loop's own attributes of the same name are stored under another.
+# All attributes of ours: a loop's own attributes with one of these names are renamed.
 OWN = frozenset(
     {
         *(ARM, HYPERPARAMETERS, SEED, CURVE, BEST_EPOCH, FOLD_SCORES, FAILURE, DIVERGED, SECONDS),
-        *(
-            WORK,
-            BEGUN,
-            ENDED,
-            ALONGSIDE,
-            KEY,
-            TRIED,
-            PLACE,
-            GUESS,
-            INFORMED,
-            LOST,
-            AGAIN,
-            ANSWERED,
-            CONSTRAINTS,
-            SHARED_FILES,
-            TAKEN,
-            TRACEBACK,
-        ),
+        *(WORK, BEGUN, ENDED, ALONGSIDE, KEY, TRACEBACK, GUESS, TRIED, TAKEN, LOST, AGAIN, PLACE),
+        *(INFORMED, ANSWERED, CONSTRAINTS, SHARED_FILES),
     }
 )
 
 
 class StoredDistribution(TypedDict):
-    """One hyperparameter's range, as Optuna writes it."""
+    """The range of one hyperparameter, in Optuna's notation."""
 
     name: str
     attributes: dict[str, Any]
@@ -107,8 +91,8 @@ class StoredSource(TypedDict):
 class StoredData(TypedDict):
     """The data of a study.
 
-    `fingerprint` is of the rows, as every version had it; `identity` holds the split scheme and the
-    names of the columns as well. `sizes` are rows, and the number of folds.
+    `fingerprint` covers the rows, as in every version; `identity` also covers the split scheme and
+    the names of the columns. `sizes` are numbers of rows, and the number of folds.
     """
 
     name: str
@@ -129,15 +113,15 @@ class StoredData(TypedDict):
 
 
 class Facts(TypedDict):
-    """What a study was made with. `identity` is of this study alone, even after it was deleted.
+    """The settings that a study was made with. `identity` is unique, even if the study is deleted.
 
-    `version` is of the tuner that began it; `rules` are hashes of that tuner's training code;
-    `asked_metric` is the one of --metric, where that was given. `folds_in_search` folds are trained
-    of each configuration but baseline and recipe; `race` is a `tuner.study.design.Race`. A study
-    without them keeps the rules before: all folds, and a race of three. `guesses` are what was
-    tried before the search, as values by name; a study that was made before there were any has
-    none. `guesses_keep_limits` is the rule by which those that wait are made smaller where they are
-    over a limit; with another than KEEPS_LIMITS they stay as they are. `shuffled`: it is a placebo.
+    `version` is the tuner version that began it; `rules` are hashes of that tuner's training code;
+    `asked_metric` is that of --metric, if given. `folds_in_search` is the number of folds trained
+    for each configuration except baseline and recipe; `race` is a `tuner.study.design.RaceRules`. A
+    study without these two keeps the older rules: all folds, and a race of three. `guesses` are the
+    configurations tried before the search, as values by name; a study from before guesses has none.
+    `guesses_keep_limits` is the rule that makes waiting guesses smaller if they are over a limit;
+    under any other rule than KEEPS_LIMITS they stay unchanged. `shuffled` marks a placebo.
     """
 
     version: str
@@ -171,7 +155,7 @@ class Facts(TypedDict):
 
 
 class AcceptedChange(TypedDict):
-    """A change with which the study was continued by --accept-changes; `when` is UTC, ISO 8601."""
+    """A change accepted with --accept-changes to continue the study; `when` is UTC, ISO 8601."""
 
     when: str
     what: str
@@ -180,11 +164,11 @@ class AcceptedChange(TypedDict):
 
 
 class Allowed(TypedDict):
-    """What a time budget has decided, so that the study fits into it.
+    """Decisions that a time budget has made so that the study fits into it.
 
-    `cost` is what a trial may compute at most, as a multiple of the baseline, which takes
-    `baseline_seconds`; `models` an arm meet the test in one look, 0: in two, as planned,
-    None: not decided yet.
+    `cost` is the most work of a trial, as a multiple of the baseline's, which takes
+    `baseline_seconds`. `models` is the number of models per arm that are tested in one look; 0
+    means two looks, as planned, and None means not decided yet.
     """
 
     seconds: float
@@ -194,11 +178,11 @@ class Allowed(TypedDict):
 
 
 class Session(TypedDict):
-    """One run of the study command: what was typed, where, and how many seconds its parts took.
+    """One run of the study command: its command line, machine, and the seconds of its parts.
 
-    `trials` were asked for; None: as many as are worth it, or as fit into a time budget.
-    `trials_before` had ended when it began. `within` is the part that did not come to its end, by
-    the name of its seconds.
+    `trials` were asked for; None means as many as are worth it, or as fit into a time budget.
+    `trials_before` had ended when it began. `within` is the part that was not completed, by the
+    name of its seconds.
     """
 
     command: str
@@ -222,12 +206,12 @@ class Opening(TypedDict):
     """One opening of the test split; `when` is UTC, ISO 8601, `rows` the identity of its rows.
 
     Attributes:
-        look: of a test of two looks, from the second one on.
-        test: what tells that test from others of the study.
-        again: whether it was interrupted after it was opened, so that this is no other test.
-        seen: whether its scores were kept, before a change was accepted: the same test is then
-            another one, as they may be why.
-        of: in the record of studies that were deleted: which study opened it.
+        look: number of the look, from the second one on, of a test in two looks.
+        test: identifies the test among those of the study.
+        again: whether it repeats an opening that was interrupted, so that it is not another test.
+        seen: whether its scores were stored before a change was accepted. The same test then counts
+            as another one, because the scores may have led to the change.
+        of: in the record of deleted studies: the study that opened it.
     """
 
     when: str
@@ -241,25 +225,25 @@ class Opening(TypedDict):
 
 
 class SearchTrial(TypedDict):
-    """Attributes of a trial that tuner has trained. One that was added from outside has none.
+    """Attributes of a trial that tuner has trained. A trial added from outside has none.
 
     Attributes:
-        arm: "baseline" or "recipe", of a trial that is one.
-        guess: its number among the guesses, of a trial that is one.
-        tried: what a person asked for with --try, of a trial that was: values by name.
+        arm: "baseline" or "recipe", if it is one.
+        guess: its number among the guesses, if it is one.
+        tried: values by name that a person asked for with --try, if so.
         hyperparameters: all of them.
         seed: of its training.
         curve: a point each: step, epoch, training loss, training metric, validation score.
-        best_epoch: at which the complete trial was at its best; so are `fold_scores`, of the folds
-            that the search uses.
-        failure: why it failed, in one line; `diverged`: by a number that is not finite.
-        seconds: on the clock. work: floating-point operations, or report points.
+        best_epoch: epoch of the best score of a complete trial; `fold_scores` are its scores then,
+            on the folds that the search uses.
+        failure: why it failed, in one line; `diverged`: because a number was not finite.
+        seconds: wall-clock time. work: floating-point operations, or report points.
         begun, ended: in virtual time.
-        parameters, latency_ms: of its model, where the study has limits (`tuner.study.limits`);
-            breaks: by which share it is over each of them.
-        alongside: virtual time of those that ran when it ended, by their numbers.
+        parameters, latency_ms: of its model, if the study has limits (`tuner.study.limits`);
+            breaks: its excess over each limit, as a share of it.
+        alongside: virtual times of the trials that ran when it ended, by number.
         traceback: of the code that failed.
-        taken_over: of a trial of another study: that study, its number there, that of its seed.
+        taken_over: of a trial from another study: that study, its number there, its seed's number.
         lost, again_of, place, informed, answered_alongside: of a loop; see the names above.
     """
 
@@ -293,11 +277,11 @@ class SearchTrial(TypedDict):
 class EvidenceTrial(TypedDict):
     """Attributes of a training after the search; its value is its score on the fold.
 
-    `key` names what was trained, by what code, on what, for which study; `seconds` and `work` are
-    its share of a job that trained several. A pruned trial that was trained to its end is
-    `audited`: its number. It has no round, and `differs` says where its beginning was another.
-    Of a call of a loop, `final` says whether it took part in the test, and `test` what its model
-    did there.
+    `key` identifies the configuration, the code, the data and the study; `seconds` and `work` are
+    its share of a job that trained several. `audited` is the number of the pruned trial that it
+    trained to its end; such a training has no round, and `differs` describes where its beginning
+    differed from the trial's. For a call of a loop, `final` is whether it took part in the test,
+    and `test` the result of its model there.
     """
 
     key: str

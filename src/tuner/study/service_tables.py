@@ -1,7 +1,7 @@
-"""Rows of the service that name a study: read, and renamed and forgotten with it.
+"""The service's rows about a study, which are read, renamed and deleted with the study.
 
-The service stands above us, and need not be there: a study is renamed and deleted from the command
-line, too. So its tables are known here by their names, and only those that there are.
+The service is in a room above this one and may not exist: studies are also renamed and deleted from
+the command line. So its tables are known here only by name, and only if they exist.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.sql import TableClause
 
-OF_ONE = ("tuner_tags", "tuner_archived")  # keyed by the study: another of that name begins anew
+OF_ONE = ("tuner_tags", "tuner_archived")  # by study; a new one of that name begins anew
 JOBS, PROMOTIONS = "tuner_jobs", "tuner_promotions"
 OVER = ("paused", "done", "failed", "cancelled")
-DELETED = "deleted"  # among the options of a job: its study was
+DELETED = "deleted"  # an option of a job: its study was deleted
 
 
 def rename_rows(connection: Connection, old: str, new: str) -> None:
-    """Have all rows of a study, and those of studies that begin with its trials, name it anew."""
+    """Rename a study in all rows of it, and in those of studies that began with its trials."""
     for found in _there(connection, OF_ONE):
         connection.execute(delete(found).where(found.c.study == new))
     for found in _there(connection, (*OF_ONE, JOBS, PROMOTIONS)):
@@ -34,11 +34,10 @@ def rename_rows(connection: Connection, old: str, new: str) -> None:
 
 
 def forget_rows(connection: Connection, name: str) -> None:
-    """Forget what was put in order about a study; its jobs that are over count as done.
+    """Delete a study's tags and archive state, and mark its ended jobs as done.
 
-    They remember that it was deleted, so that none of them searches in a study of that name again.
-
-    The ledger of models stays as it is: what was current is history.
+    The jobs record that the study was deleted, so that none of them searches in a new study of that
+    name. The ledger of models stays unchanged: it is history.
     """
     for found in _there(connection, OF_ONE):
         connection.execute(delete(found).where(found.c.study == name))
@@ -51,7 +50,7 @@ def forget_rows(connection: Connection, name: str) -> None:
 
 
 def jobs_in(connection: Connection) -> list[tuple[int, str, str]]:
-    """Return number, study and state of each job of the service."""
+    """Return the number, study and state of each job of the service."""
     return [
         (number, study, state)
         for jobs in _there(connection, (JOBS,))
@@ -62,7 +61,7 @@ def jobs_in(connection: Connection) -> list[tuple[int, str, str]]:
 
 
 def _there(connection: Connection, names: tuple[str, ...]) -> list[TableClause]:
-    """Return those of the service's tables that this database has."""
+    """Return those of the service's tables that exist in this database."""
     known = inspect(connection)
     return [
         table(name, column("id"), column("study"), column("state"), column("options", JSON))

@@ -1,4 +1,4 @@
-"""What has changed in the search space of a study, and whether Optuna can continue with it."""
+"""Changes in the search space of a study, and whether Optuna can continue with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def changes_in_space(
     was: Mapping[str, StoredDistribution], now: Mapping[str, StoredDistribution]
 ) -> Iterator[Change]:
-    """Yield that ranges or names differ, if they do; a changed list of choices is refused."""
+    """Yield a change if ranges or names differ; a changed list of choices cannot be accepted."""
     differing = sorted(name for name in was.keys() | now if was.get(name) != now.get(name))
     if differing:
         there, here = (
@@ -44,7 +44,7 @@ def _range(name: str, stored: StoredDistribution | None) -> str:
 
 
 def _compatible(was: StoredDistribution | None, now: StoredDistribution | None) -> bool:
-    """Whether Optuna takes both as distributions of one hyperparameter in a study."""
+    """Whether Optuna accepts both as distributions of one hyperparameter in a study."""
     if was is None or now is None:
         return True
     try:

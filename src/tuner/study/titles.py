@@ -1,4 +1,4 @@
-"""What optuna-dashboard calls things: the score has a name, and a study of evidence says so."""
+"""Names for optuna-dashboard: what the score is called, and which studies hold evidence."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def name_for_dashboard(study: optuna.Study) -> None:
-    """Name the score of a study and of its evidence, and say in a note what the evidence is.
+    """Name the score of a study and of its evidence, and describe the evidence in a note.
 
-    A note that a person has written stays as it is.
+    A note that a person has written stays.
 
     Raises:
         StoreError: the study was not made by tuner.

@@ -1,4 +1,4 @@
-"""Which trials of a study count as what."""
+"""Which trials of a study count as finished, complete, scored or guesses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ COUNTING = (ARM, BREAKS, LOST)  # attributes that tell whether a finished trial 
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that have ended, however they ended, by number.
+    """Return the trials that have ended, in whatever state, by number.
 
-    A trial that was not trained, because its model is over a limit, is not among them.
+    Trials that were not trained because their model is over a limit are left out.
     """
     return _without_passed_over(study.get_trials(deepcopy=False, states=FINISHED))
 
@@ -46,17 +46,16 @@ def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def guesses_before(study: optuna.Study, number: int) -> int:
-    """How many of the trials before this one are guesses.
+    """Return how many of the trials before this one are guesses.
 
-    What the search draws for a trial is counted without them, so that it draws the same with any
-    guesses as without.
+    The search numbers its draws without guesses, so that it draws the same with and without them.
     """
     trials = study.get_trials(deepcopy=False)
     return sum(GUESS in trial.user_attrs for trial in trials[:number])
 
 
 def waits_as_guess(trial: FrozenTrial) -> bool:
-    """Whether a trial is a guess that nobody has tried yet."""
+    """Whether a trial is a guess that has not been tried yet."""
     return GUESS in trial.user_attrs and trial.state == TrialState.WAITING
 
 
@@ -66,29 +65,29 @@ def is_new_guess(trial: FrozenTrial) -> bool:
 
 
 def scored_guesses(study: optuna.Study) -> int:
-    """How many guesses were trained to their end; the draws at random are not counted by them."""
+    """Return how many guesses were trained to their end; they do not count as random draws."""
     return sum(GUESS in trial.user_attrs for trial in scored_trials(study))
 
 
 def finished(study: optuna.Study) -> int:
-    """How many of the trials that were asked for have ended, however they ended."""
+    """Return how many of the trials that were asked for have ended, in whatever state."""
     return len(ended_of(study.get_trials(deepcopy=False, states=FINISHED)))
 
 
 def ended_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Return those that were asked for and have ended, however they ended."""
+    """Return the trials that were asked for and have ended, in whatever state."""
     return [trial for trial in trials if trial.state.is_finished() and counts(trial)]
 
 
 def counts(trial: Measured) -> bool:
     """Whether a finished trial is one of those that were asked for.
 
-    A trial that was not trained, because its model is over a limit, does not count; nor does one
-    that the machine lost, as another takes its place.
+    A trial that was not trained because its model is over a limit does not count, and neither does
+    one that the machine lost, because another replaces it.
     """
     return not was_passed_over(trial) and LOST not in trial.user_attrs
 
 
 def sign_of_study(study: optuna.Study) -> Literal[1, -1]:
-    """Return 1 where more of the study's score is better, -1 where less is."""
+    """Return 1 if a higher score of the study is better, -1 if a lower one is."""
     return 1 if study.direction == StudyDirection.MAXIMIZE else -1

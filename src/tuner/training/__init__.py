@@ -1,1 +1,1 @@
-"""From hyperparameters and rows to report points and weights."""
+"""Trains: from hyperparameters and rows to report points and weights."""

@@ -1,4 +1,4 @@
-"""Which line of a user's code an error comes from."""
+"""Finds the line of a user's code that caused an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INSTALLED = tuple(
 
 
 def blame(error: BaseException) -> str:
-    r"""Say what was raised, in a line, and by which line of the user's code if by one.
+    r"""Return what was raised, in one line, with the line of the user's code if that raised it.
 
     >>> blame(ValueError("too\nlong"))
     'ValueError: too'
@@ -36,15 +36,15 @@ def blame(error: BaseException) -> str:
 
 
 def without_line(reason: str) -> str:
-    """Return what `blame` said without the line, which moves when a file is edited."""
+    """Return the result of `blame` without the line number, which moves when a file is edited."""
     return re.sub(r"\Aline \d+ of \S+: ", "", reason)
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the traceback from the user's first line on; all of it where there is none.
+    """Return the traceback from the user's first line on; all of it if there is none.
 
-    Files are named as they are imported, without the folders of this machine: it is stored with the
-    trial, and a study is the same wherever it is made.
+    Files are named by their modules, without folders of this machine: the traceback is stored with
+    the trial, and a study must be the same wherever it is made.
     """
     trace: TracebackType | None = error.__traceback__
     while trace is not None and not is_users(trace.tb_frame.f_code.co_filename):
@@ -58,7 +58,7 @@ def trace_of(error: BaseException) -> str:
 
 
 def _named(file: re.Match[str]) -> str:
-    """Name the file of a line of a traceback."""
+    """Return a line of a traceback with a short name of its file."""
     before, name = file.groups()
     if is_users(name):
         return f'{before}"{Path(name).name}"'
@@ -68,7 +68,7 @@ def _named(file: re.Match[str]) -> str:
 
 
 def place_of(function: Callable[..., object]) -> str | None:
-    """Return where a function of the user's is defined, in words; None: it is not the user's."""
+    """Return where a user's function is defined, in words; None if it is not the user's."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None or not is_users(code.co_filename):
         return None
@@ -76,5 +76,5 @@ def place_of(function: Callable[..., object]) -> str | None:
 
 
 def is_users(file: str) -> bool:
-    """Whether a file belongs neither to tuner nor to Python and what is installed with it."""
+    """Whether a file belongs neither to tuner, nor to Python, nor to an installed package."""
     return not file.startswith((OURS, *INSTALLED, "<"))

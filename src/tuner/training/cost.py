@@ -1,4 +1,4 @@
-"""What a model costs in use: its parameters, and the milliseconds that it takes for a row."""
+"""The cost of using a model: its number of parameters, and its milliseconds per row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WARM_UP, TIMES = 5, 30
 
 
 def parameters_of(case: Case, hyperparameters: Hyperparameters, data: Dataset) -> int:
-    """Count the parameters of a model, trained ones and frozen ones.
+    """Count the parameters of a model, trained and frozen ones.
 
     Raises:
         CaseError: it cannot be built.
@@ -39,10 +39,10 @@ def parameters_of(case: Case, hyperparameters: Hyperparameters, data: Dataset) -
 
 
 def latency_of(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan) -> float:
-    """Measure the milliseconds that an untrained model takes for one row, on this machine, now.
+    """Measure the milliseconds of an untrained model for one row, on this machine.
 
-    The median of thirty, as the plan computes and with the scaling of rows: what one call of
-    `tuner.Model.predict` costs, reading apart.
+    It is the median of thirty measurements, with the plan's precision and the scaling of rows: the
+    duration of one call of `tuner.Model.predict`, without reading the file.
 
     Raises:
         CaseError: it cannot be built or applied.

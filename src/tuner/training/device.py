@@ -1,4 +1,4 @@
-"""How a card computes: the same numbers each time, and in which precision."""
+"""Makes a GPU compute reproducibly, and in the precision of the plan."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tuner.training.plan import Plan
 
-# What cuBLAS needs to give the same sums each time, read when it starts (NVIDIA, "cuBLAS Library",
-# section "Results Reproducibility"): eight buffers of 4 MiB.
+# cuBLAS needs this to compute the same sums each time, and reads it when it starts (NVIDIA, "cuBLAS
+# Library", section "Results Reproducibility"): eight buffers of 4 MiB.
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 REPEATABLE = ":4096:8"
 ALERT = re.compile(r"^(\S+) does not have a deterministic implementation")
@@ -25,11 +25,11 @@ CARD = "cuda"
 
 @contextmanager
 def computing(plan: Plan) -> Iterator[None]:
-    """Have a card compute as the plan says within this block; on a processor change nothing.
+    """Make a GPU compute as the plan says within this block; on a processor change nothing.
 
-    Deterministic algorithms are chosen where there are some. An operation without one runs all the
-    same, and PyTorch warns: `without_repeats` says which they are. Float32 products are rounded to
-    TF32 only where the plan is for bfloat16, which rounds more.
+    Deterministic algorithms are used if they exist. An operation without one still runs, and
+    PyTorch warns: `without_repeats` collects these. Float32 products are rounded to TF32 only if
+    the plan is for bfloat16, which rounds more.
     """
     if plan.device != CARD:
         yield
@@ -43,7 +43,7 @@ def computing(plan: Plan) -> Iterator[None]:
     filled = filling.fill_uninitialized_memory
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        filling.fill_uninitialized_memory = False  # a kernel for each tensor
+        filling.fill_uninitialized_memory = False  # it would start a kernel for each tensor
         _round("high" if rounded else "highest", convolutions=rounded)
         yield
     finally:
@@ -52,9 +52,9 @@ def computing(plan: Plan) -> Iterator[None]:
         _round(products, convolutions=convolutions)
 
 
-# PyTorch has two sets of switches for TF32. The older one, set here, sets both, and can be read by
-# `torch.compile`. But it cannot be read after somebody has set the newer one alone. Some versions
-# of PyTorch warn of the older one.
+# PyTorch has two sets of switches for TF32. The older one, used here, sets both, and
+# `torch.compile` can read it. But it cannot be read after the newer one alone was set, and some
+# versions of PyTorch warn about it.
 def _round(products: str, *, convolutions: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -68,7 +68,7 @@ def _precision_of_products() -> str:
             warnings.simplefilter("ignore")
             return torch.get_float32_matmul_precision()
     except RuntimeError:
-        settings: Any = torch.backends  # of which torch annotates only a part
+        settings: Any = torch.backends  # torch annotates only a part of them
         return "high" if settings.cuda.matmul.fp32_precision == "tf32" else "highest"
 
 
@@ -79,9 +79,9 @@ def _rounds_convolutions() -> bool:
 
 @contextmanager
 def without_repeats() -> Iterator[list[str]]:
-    """Give a list that has, after this block, the operations with no deterministic algorithm.
+    """Yield a list that has, after this block, the operations without a deterministic algorithm.
 
-    Other warnings are given as ever.
+    Other warnings are shown as usual.
     """
     found: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -98,12 +98,12 @@ def without_repeats() -> Iterator[list[str]]:
 
 
 def quieten_alerts() -> None:
-    """Have a worker say nothing of operations that the start of the study has named."""
+    """Silence a worker's warnings of operations that were already reported at the study's start."""
     warnings.filterwarnings("ignore", message=ALERT.pattern)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a card, or the machine, had no memory left for what was asked."""
+    """Whether an error means that a GPU or the machine ran out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     said = str(error)

@@ -1,4 +1,4 @@
-"""From row numbers to a loss or to scores: rows, networks and the task, without an optimizer."""
+"""The forward pass, from row numbers to a loss or to scores, without an optimizer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tuner.training.recording import AsItIs, Recorder
 
 T = TypeVar("T")
-DRAWS_ON_PROCESSOR = "Expected a 'cpu' device type for generator"  # PyTorch, given a card's
+DRAWS_ON_PROCESSOR = "Expected a 'cpu' device type for generator"  # PyTorch, given a GPU's
 
 
 class Forward:
@@ -59,13 +59,13 @@ class Forward:
         self.random = learners[0].random
 
     def loss(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the mean loss of a batch in training, what the networks say, and the targets.
+        """Return the mean training loss of a batch, the networks' outputs, and the targets.
 
         Args:
             numbers: of the batch's rows: (B,), or (K, B) for a stack.
 
         Raises:
-            TrainingError: the outputs are not of the shape that the loss needs, augment changes
+            TrainingError: the outputs do not have the shape that the loss needs, augment changes
                 the shape of a batch, or a batch is too small for BatchNorm.
         """
         features = scaled_batch(self.rows.features[numbers], self.rows.scaler, self.plan)
@@ -87,7 +87,7 @@ class Forward:
     def _apply(
         self, features: Tensor, targets: Tensor, numbers: Tensor
     ) -> tuple[Tensor | None, Any]:
-        """Apply the networks in training: -> the loss, where the case computes it, and outputs."""
+        """Apply the networks in training; return the loss, if the case computes it, and outputs."""
         try:
             with autocast(self.plan):
                 if self.case.step is None:
@@ -120,7 +120,7 @@ class Forward:
         return check_loss(made[0], "step"), made[1]
 
     def _drawn(self, use: Callable[[Generator], T]) -> T:
-        """Have a function of the case draw on the device; on the processor, if it draws there."""
+        """Let a function of the case draw on the device, or on the processor if it does that."""
         try:
             return use(self.random)
         except RuntimeError as error:
@@ -134,10 +134,10 @@ class Forward:
         return any(map(normalises_batches, layers))
 
     def validate(self, recorder: Recorder | AsItIs) -> tuple[tuple[Tensor, ...], ...]:
-        """Score each learner on its validation part; nothing, where none is held out.
+        """Score each learner on its validation part; return nothing if there is none.
 
         Returns:
-            For each learner its score, and that by the metric's surrogate if it has one.
+            For each learner its score, and its score by the metric's surrogate if there is one.
         """
         rows, numbers = self.rows, self.rows.validation
         if numbers.numel() == 0:
@@ -150,18 +150,18 @@ class Forward:
         return tuple(tuple(score_of(one, *said) for one in metrics) for said in own)
 
     def _outputs(self, numbers: Tensor) -> Tensor:
-        """Apply the networks to rows: -> (rows, outputs), or a stack of these."""
-        # Rows may be mapped: a part of them is copied at a time.
+        """Apply the networks to rows; return (rows, outputs), or a stack of these."""
+        # Rows may be mapped, so they are copied part by part.
         at_once = self.plan.rows_at_once(self.rows.features.shape[1:])
         parts = (self.rows.features[some] for some in numbers.split(at_once))
         return outputs_of(self.module, parts, self.rows.scaler, self.plan, self.asked)
 
 
 def wrong_shape(made: object, expected: tuple[int, ...]) -> str | None:
-    """Say what is wrong with a model's outputs; None: nothing.
+    """Return what is wrong with the shape of a model's outputs; None if nothing is.
 
     Args:
-        expected: their shape: (rows, outputs), after a number of networks if they are a stack.
+        expected: the shape: (rows, outputs), preceded by the number of networks for a stack.
     """
     if not isinstance(made, torch.Tensor):
         return f"the model returns {type(made).__name__}; it has to return one tensor"

@@ -1,4 +1,4 @@
-"""Apply a model: the same precision, memory format and scaling in training and ever after."""
+"""Applies a model with the same precision, memory format and scaling as in its training."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Fitted:
             return outputs_of(self.model, parts, scaler, plan, self.apply)
 
     def scored(self, features: Tensor, plan: Plan) -> Tensor:
-        """Apply the model as `outputs` does; numbers are in the units that they are scored in."""
+        """Apply the model as `outputs` does; numbers are in the units of scores."""
         return self.targets.to(torch.device(plan.device)).in_units(self.outputs(features, plan))
 
     def save(self, path: Path) -> None:
@@ -70,15 +70,15 @@ class Fitted:
         table: Table | None = None,
         apply: Apply | None = None,
     ) -> Self:
-        """Fill an untrained model with the weights that `save` wrote.
+        """Load weights that `save` wrote into an untrained model.
 
         Args:
-            row: the shape of a row of features.
-            table: what the columns are, of a model whose rows are prepared by it.
-            apply: how a case applies its model; None: it is called with a batch.
+            row: shape of a row of features.
+            table: definition of the columns, if a model's rows are prepared by it.
+            apply: how a case applies its model; None to call it with a batch.
 
         Raises:
-            BundleError: the file is damaged, or the weights are those of another model.
+            BundleError: the file is damaged, or the weights belong to another model.
         """
         try:
             tensors = load_tensors(path)
@@ -90,7 +90,7 @@ class Fitted:
                 }
                 for part in ("model", "features", "targets")
             )
-            model.load_state_dict({**weights, **tensors})  # of the last there should be none
+            model.load_state_dict({**weights, **tensors})  # the latter should be empty
             prepared = (
                 Preparation.read(features, table) if table else _scaler(features, _statistics(row))
             )
@@ -104,12 +104,12 @@ class Fitted:
 
 
 def _statistics(row: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a scaler's mean of such rows: one a column, or one a channel."""
+    """Return the shape of a scaler's mean for rows: one per column, or one per channel."""
     return row if len(row) == 1 else (row[0], 1, 1)
 
 
 def _scaler(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaler:
-    """Refuse what could not have been written by `save`.
+    """Make a scaler; refuse tensors that `save` cannot have written.
 
     Raises:
         ValueError: it does not fit a batch, or would divide by zero.
@@ -139,18 +139,18 @@ def autocast(plan: Plan) -> torch.autocast:
 
 
 def scaled_batch(features: Tensor, scaler: Scaler | Preparation, plan: Plan) -> Tensor:
-    """Scale a batch and lay it out in memory as the plan says."""
+    """Scale a batch and convert it to the plan's memory format."""
     scaled = scaler(features)
     return scaled.contiguous(memory_format=torch.channels_last) if plan.channels_last else scaled
 
 
 def plain_of(scaler: Scaler | Straightened) -> Scaler:
-    """Return what standardises numbers in the units that they are scored in."""
+    """Return the scaler that standardises numbers in the units of scores."""
     return scaler.plain if isinstance(scaler, Straightened) else scaler
 
 
 def applied_by(case: Case, hyperparameters: Hyperparameters) -> Apply | None:
-    """Return how a case applies its model where there is nothing to learn; None: it is called."""
+    """Return how a case applies its model outside of training; None to call the model."""
     step = case.step
     if step is None:
         return None
@@ -162,7 +162,7 @@ def applied_by(case: Case, hyperparameters: Hyperparameters) -> Apply | None:
 
 
 def call(model: nn.Module, features: Tensor) -> Tensor:
-    """Apply a model as any is applied."""
+    """Call a model with a batch."""
     made: Tensor = model(features)
     return made
 

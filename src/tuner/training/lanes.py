@@ -1,4 +1,4 @@
-"""Lanes: where the work of a trainer is queued, and what its layers draw from."""
+"""Lanes: streams in which a trainer's work is queued, with their own random generators."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ EndT = TypeVar("EndT")
 
 
 class Lane:
-    """A stream of a card, and a generator in the place of the card's global one.
+    """A CUDA stream, with a generator that replaces the GPU's global one.
 
-    The kernels of a small network leave most of a card idle. Those of several run at the same time,
-    if each has a stream of its own: five networks of mnist take 2 times as long as one. What layers
-    draw (dropout) comes from the lane's own generator, so it does not depend on the other lanes.
+    The kernels of a small network leave most of a GPU idle. Those of several networks run at the
+    same time if each has a stream of its own: five networks of mnist take only 2 times as long as
+    one. Layers draw (dropout) from the lane's own generator, so their draws do not depend on other
+    lanes.
 
-    On a processor a lane changes nothing: work is done when it is asked for, and layers draw from
-    the global generator.
+    On a processor a lane changes nothing: work is done immediately, and layers draw from the global
+    generator.
 
     Args:
-        seed: of what is drawn in the lane.
+        seed: of the lane's generator.
     """
 
     def __init__(self, device: str, seed: int) -> None:
@@ -40,7 +41,7 @@ class Lane:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Queue what this block asks for in the lane, after all that was asked for before it."""
+        """Queue the work of this block in the lane, after all work that was queued before."""
         if not self.parallel:
             yield
             return
@@ -55,48 +56,48 @@ class Lane:
             everyones.graphsafe_set_state(before)
 
     def renew(self) -> None:
-        """Go on drawing as before, after a recording that has failed has left the generator in it.
+        """Restore the generator after a failed recording, so that draws continue as before.
 
-        To be called in the lane.
+        Call this within the lane.
         """
         self._noise.graphsafe_set_state(self._noise.clone_state())
         everyones = torch.cuda.default_generators[torch.cuda.current_device()]
         everyones.graphsafe_set_state(self._noise)
 
     def join(self) -> None:
-        """Have what is asked for next wait for all that was asked for in the lane."""
+        """Make the following work wait for all work in the lane."""
         if self.parallel:
             torch.cuda.current_stream().wait_stream(self._stream)
 
     def finish(self) -> None:
-        """Wait until all is done that was asked for in the lane: what it uses may go then."""
+        """Wait until all work in the lane is done, after which its tensors may be freed."""
         if self.parallel:
-            with suppress(torch.AcceleratorError):  # which is told of where it happened
+            with suppress(torch.AcceleratorError):  # reported where it happened
                 self._stream.synchronize()
 
     def mark(self) -> Any:
-        """Return an event of CUDA that happens when all is done that was asked for in the lane."""
+        """Return a CUDA event that occurs when all present work in the lane is done."""
         return self._stream.record_event()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A place where a training on a card lets others have the processor.
+    """A point at which a training on a GPU lets others use the processor.
 
     Attributes:
-        marks: of lanes: what has to happen before the training has use for the processor again.
+        marks: events of lanes that must occur before the training needs the processor again.
     """
 
     marks: Sequence[Any] = ()
 
     @property
     def is_over(self) -> bool:
-        """Whether all of it has happened."""
+        """Whether all of them have occurred."""
         return all(mark.query() for mark in self.marks)
 
 
 def without_turns(running: Generator[EventT | Turn, None, EndT]) -> Generator[EventT, None, EndT]:
-    """Run a training for whoever has no others: its turns are passed over."""
+    """Run a training alone: its turns are skipped."""
     while True:
         try:
             event = next(running)

@@ -1,4 +1,4 @@
-"""A learner: one untrained network, the fold that it trains on, and its own random stream."""
+"""A learner: one untrained network, its fold, and its own random stream."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Learner:
     """One fold: its network, scalers and own source of batches.
 
     Attributes:
-        place: of the fold, among those that are trained.
-        random: for the order of rows, and for augmentation; in a stack for dropout too. It draws
-            on the device that the learner trains on.
+        place: index of the fold, among those that are trained.
+        random: for the order of rows and for augmentation; in a stack for dropout too. It draws on
+            the learner's device.
     """
 
     place: int
@@ -51,11 +51,11 @@ class Learner:
     ) -> Learner:
         """Draw an untrained network, and fit scalers on the fold's training part.
 
-        The global generators are at the learner's own seed afterwards, whatever `build` has done
-        to them: a `build` that seeds them must not give every learner the same batches and dropout.
+        Afterwards the global generators have the learner's own seed, whatever `build` did to them:
+        a `build` that seeds them must not give every learner the same batches and dropout.
 
         Raises:
-            TrainingError: `build` returns something else than a network.
+            TrainingError: `build` does not return a network.
         """
         own_seed = int(torch.randint(2**62, ()).item())
         features, targets = _prepare(case, data, fold)
@@ -75,7 +75,7 @@ class Learner:
 def _prepare(
     case: Case, data: Dataset, fold: Fold
 ) -> tuple[Scaler | Preparation, Scaler | Straightened]:
-    """Fit what is done to features and targets on the training part of a fold."""
+    """Fit the preparation of features and targets on the training part of a fold."""
     rows = data.development
     features: Scaler | Preparation
     if data.raw:
@@ -104,9 +104,9 @@ def make_learners(
     """Draw a learner for each fold.
 
     Args:
-        seed: of all that is drawn, one learner after the other; or one a fold, and each learner is
-            drawn as if it were alone.
-        device: that they train on, where all is drawn but their initial weights.
+        seed: of all draws, for one learner after the other; or one per fold, so that each learner
+            is drawn as if it were alone.
+        device: of the trainings; all is drawn there except initial weights.
     """
     if isinstance(seed, int):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The loss of a batch: the task's, with weights of classes if they are wanted, or the case's."""
+"""The loss of a batch: the task's, with weights of classes if asked for, or the case's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Loss:
     """Computes the mean loss of batches of some learners.
 
     Raises:
-        TrainingError: the weights of classes are none that the trainer knows.
+        TrainingError: the trainer does not know such weights of classes.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Loss:
         self.weights = None if weights is None else weights.to(device)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of no dimensions.
+        """Return the loss, a tensor of no dimensions.
 
         Args:
             outputs: (rows of all learners, outputs), one learner after the other.
@@ -68,10 +68,10 @@ class Loss:
 
 
 def check_loss(found: object, function: str) -> Tensor:
-    """Return what a case's own function gives as the loss.
+    """Check the loss that a case's own function returns, and return it.
 
     Raises:
-        TrainingError: it is not a tensor of one number, or nothing could be learnt from it.
+        TrainingError: it is not a tensor of one number, or has no gradient.
     """
     if not isinstance(found, Tensor) or found.numel() != 1:
         got = (
@@ -94,7 +94,7 @@ def check_loss(found: object, function: str) -> Tensor:
 def _weights(
     case: Case, hyperparameters: Hyperparameters, data: Dataset, learners: Sequence[Learner]
 ) -> Tensor | None:
-    """Return the weights of classes (learners, classes), of mean one over the training rows."""
+    """Return the weights of classes (learners, classes), with mean one over the training rows."""
     asked = getattr(hyperparameters, "class_weights", case.class_weights)
     if asked is None or asked in {UNWEIGHTED, 0}:
         return None
@@ -118,6 +118,6 @@ def _of_learner(asked: Any, data: Dataset, learner: Learner) -> Tensor:
                 f"class_weights is {asked!r}; it has to be {BALANCED!r}, {UNWEIGHTED!r}, or a "
                 "number from 0 (none) to 1 (balanced)"
             )
-        # A class that the fold does not train on has no weight to give.
+        # A class without training rows in the fold needs no weight.
         found = torch.where(counts > 0, shares.clamp(min=1e-12) ** -power, 0.0)
     return (found / (found * shares).sum()).float()

@@ -1,4 +1,4 @@
-"""Muon: steps of hidden layers' weights that are as long in each direction of a matrix.
+"""Muon: steps for the weights of hidden layers, equally long in each direction of a matrix.
 
 | source | what is taken from it |
 | --- | --- |
@@ -7,8 +7,8 @@ the iteration that makes them; kernels as matrices; the output and all that is n
 | Liu et al. 2025, arXiv:2502.16982, section 2.2 | the length of a step, by which learning rate \
 and weight decay are those of AdamW |
 
-`torch.optim.Muon` computes the same. It takes matrices alone, not kernels or stacks of networks,
-and a card could not record its steps, as it reads the learning rate in Python.
+`torch.optim.Muon` computes the same, but only for matrices, not for kernels or stacks of networks.
+A GPU could not record its steps, because it reads the learning rate in Python.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ MOMENTUM = 0.95
 COEFFICIENTS = 3.4445, -4.7750, 2.0315  # of the iteration, Jordan et al.
 ITERATIONS = 5
 LENGTH = 0.2  # root mean square of AdamW's steps, Liu et al.
-SMALLEST = 1e-7  # length of a gradient
-# Each in floating-point operations of a product that take as long: see `tuner.training.work`.
+SMALLEST = 1e-7  # lower bound of the length of a gradient
+# Each in floating-point operations of a product of the same duration: see `tuner.training.work`.
 OPERATIONS_PER_MATRIX = 2.5e8
 OPERATIONS_PER_PRODUCT = 2.0
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps of hidden weights by Muon, and of all others by AdamW, at the same learning rate.
+    """Steps hidden weights by Muon, and all others by AdamW, with the same learning rate.
 
     Args:
-        module: what is trained. Weights that need no gradient now may do so later.
-        lr: learning rate; a tensor of no dimensions on a card, so that steps can be recorded.
-        weight_decay: apart from the loss, as AdamW's.
-        kind: that products are computed in.
+        module: the network to train. Weights that need no gradient now may need one later.
+        lr: learning rate; on a GPU a tensor of no dimensions, so that steps can be recorded.
+        weight_decay: separate from the loss, as in AdamW.
+        kind: type in which products are computed.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Muon(torch.optim.Optimizer):
         ]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
         self._own = self.param_groups
-        # A schedule changes the rate of all groups that it is shown.
+        # A schedule changes the rate of all groups that it knows.
         self.param_groups = [*self._own, *self._others.param_groups]
 
     @torch.no_grad()
@@ -97,9 +97,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Return matrices of the same singular vectors, whose singular values are all near 1.
+    """Return matrices with the same singular vectors, whose singular values are all near 1.
 
-    They are from 0.7 to 1.2: it is fast, and does a training no harm (Jordan et al. 2024).
+    They are between 0.7 and 1.2: this is fast, and does not harm a training (Jordan et al. 2024).
 
     >>> made = orthogonal(torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))
     >>> bool(((0.6 < made.diag()) & (made.diag() < 1.3)).all())
@@ -117,14 +117,14 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 def nearer(matrices: Tensor) -> Tensor:
-    """Return matrices whose singular values are nearer to 1."""
+    """Return matrices with singular values nearer to 1."""
     first, second, third = COEFFICIENTS
     square = matrices @ matrices.mT
     return first * matrices + (second * square + third * square @ square) @ matrices
 
 
 def nearer_in_few_kernels(matrices: Tensor) -> Tensor:
-    """Return what `nearer` does, rounded elsewhere: on a card, each kernel takes its time."""
+    """Return the same as `nearer`, rounded differently, with fewer kernels: on a GPU each costs."""
     first, second, third = COEFFICIENTS
     add_product = torch.addmm if matrices.dim() == 2 else torch.baddbmm
     square = matrices @ matrices.mT
@@ -133,11 +133,11 @@ def nearer_in_few_kernels(matrices: Tensor) -> Tensor:
 
 
 def hidden_weights(module: nn.Module) -> list[tuple[nn.Parameter, bool]]:
-    """Return the weights that are matrices between hidden layers, and which are stacked.
+    """Return the weights that are matrices between hidden layers, and whether each is stacked.
 
-    Those are of convolutions without groups and of linear layers, but of the last one in the order
-    of `module.modules()`, which is taken for the output. A weight that the output or an embedding
-    shares, or that is computed from others (weight normalisation), is left out.
+    These are the weights of convolutions without groups and of linear layers, except the last one
+    in the order of `module.modules()`, which is taken to be the output. Weights that are shared
+    with the output or an embedding, or computed from others (weight normalisation), are left out.
     """
     layers = list(_layers(module))
     if not layers:
@@ -160,15 +160,15 @@ def _layers(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _weight(layer: nn.Module) -> nn.Parameter | None:
-    # `layer.weight` may compute one, and change the layer by that, as spectral normalisation does.
+    # Reading `layer.weight` may compute it and change the layer, as spectral normalisation does.
     return dict(layer.named_parameters(recurse=False)).get("weight")
 
 
 def operations(module: nn.Module, copies: int) -> float:
-    """Return what a step takes beside that of AdamW, in the unit of `tuner.training.work`.
+    """Return the work of a step beyond that of AdamW, in the unit of `tuner.training.work`.
 
     Args:
-        copies: how many networks like this one it is taken for.
+        copies: number of such networks that one step is for.
     """
     total = 0.0
     for weight, _ in hidden_weights(module):

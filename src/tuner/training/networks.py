@@ -1,4 +1,4 @@
-"""The networks of learners that take their steps together: one alone, or several as a stack."""
+"""The networks of learners that step together: a single one, or several as a stack."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class Networks(Protocol):
-    """What an optimizer step sees of the networks of K learners."""
+    """The view that an optimizer step has of the networks of K learners."""
 
     @property
     def module(self) -> nn.Module:
-        """What is trained: (..., B, inputs) -> (..., B, outputs)."""
+        """The module to train: (..., B, inputs) -> (..., B, outputs)."""
 
     def side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
-        """Join what each learner has of its own, in the way in which `module` takes it."""
+        """Join the parts of the learners as `module` takes them."""
 
     def apart(self, outputs: Tensor) -> Sequence[Tensor]:
-        """Return what `module` makes, a learner each: (B, outputs)."""
+        """Divide the outputs of `module` into those of the learners: (B, outputs) each."""
 
     def trained(self) -> Sequence[nn.Module]:
-        """Return each learner's own network with the weights that it has now."""
+        """Return each learner's own network with its present weights."""
 
 
 class Alone:
@@ -77,17 +77,17 @@ class Stacked:
 
 
 def stackable(network: nn.Module, data: Dataset, case: Case) -> bool:
-    """Whether networks like this one train as one stack: plain layers that it knows, on tables."""
+    """Whether networks like this can train as a stack: plain known layers, on a table."""
     return _layout(network, data, case) is not None
 
 
 def gather(
     learners: Sequence[Learner], data: Dataset, case: Case
 ) -> list[tuple[list[Learner], Networks]]:
-    """Stack the networks that can be, with all others of their layers and size of fold.
+    """Stack the networks that can be stacked, by equal layers and size of fold.
 
-    One network of a stackable kind is a stack too: it trains alike in any company. Where one of the
-    learners cannot be stacked, each of them trains alone.
+    A single stackable network is a stack too, so that it trains the same in any company. If one of
+    the learners cannot be stacked, each of them trains alone.
     """
     layouts = [_layout(learner.network, data, case) for learner in learners]
     if None in layouts:
@@ -105,8 +105,8 @@ def _stacked(learners: Sequence[Learner]) -> Stacked:
 
 
 def _layout(network: nn.Module, data: Dataset, case: Case) -> Layout | None:
-    # A stack of convolutions would be slower: they keep a core busy by themselves.
+    # A stack of convolutions would be slower: they keep a core busy already.
     on_tables = data.pixels is None and not data.raw
-    # A function of the user's is written for one network.
+    # A user's function is written for one network.
     own = (case.augment, case.loss, case.optimizer, case.step)
     return layout(network) if on_tables and own == (None, None, None, None) else None

@@ -1,4 +1,4 @@
-"""Optimizers and schedules of the learning rate, as the hyperparameters name them."""
+"""Makes optimizers and learning rate schedules from the hyperparameters."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OPTIMIZERS = (*ADAM, MUON)
 
 
 def check(hyperparameters: Hyperparameters, case: Case) -> None:
-    """Refuse what the trainer cannot do.
+    """Refuse hyperparameters that the trainer cannot use.
 
     Args:
-        case: one with an `optimizer` of its own reads the fields of optimizers as it likes.
+        case: if it has an `optimizer` of its own, it may read the optimizer fields as it likes.
 
     Raises:
-        TrainingError: what was got, and what would do.
+        TrainingError: a value is invalid; the message says what would be accepted.
     """
     own = case.optimizer is not None
     if not own and (wrong := unknown_optimizer(hyperparameters.optimizer)):
@@ -49,7 +49,7 @@ def check(hyperparameters: Hyperparameters, case: Case) -> None:
 
 
 def unknown_optimizer(name: object) -> str | None:
-    """Say what is wrong with the name of an optimizer; None: it is known."""
+    """Return what is wrong with the name of an optimizer; None if it is known."""
     if name in OPTIMIZERS:
         return None
     *others, last = map(repr, OPTIMIZERS)
@@ -73,7 +73,7 @@ def make_optimizer(
     if not any(weight.requires_grad for weight in weights):
         raise TrainingError(NOTHING_TO_TRAIN)
     on_card = weights[0].device.type == CARD
-    # A recorded step reads the rate where it was: a schedule has to change it there.
+    # A recorded step reads the rate from its tensor, so a schedule has to change that tensor.
     rate = torch.tensor(hyperparameters.learning_rate, device=CARD) if on_card else None
     lr = hyperparameters.learning_rate if rate is None else rate
     decay = hyperparameters.weight_decay
@@ -92,10 +92,10 @@ def make_optimizer(
 def make_optimization(
     case: Case, model: nn.Module, hyperparameters: Hyperparameters, steps: int, plan: Plan
 ) -> tuple[torch.optim.Optimizer, Schedule]:
-    """Make optimizer and schedule, as the hyperparameters name them or as the case makes them.
+    """Make optimizer and schedule, by the hyperparameters or by the case's own function.
 
     Args:
-        steps: batches of an epoch.
+        steps: number of batches in an epoch.
 
     Raises:
         TrainingError: there is nothing to train, or the case's own function returns something else.
@@ -140,7 +140,7 @@ def _schedule(
 
 
 class Schedule:
-    """How the learning rate changes: each batch, each epoch, or never."""
+    """How the learning rate changes: after each batch, after each epoch, or never."""
 
     def __init__(
         self, by_batch: LRScheduler | None = None, by_epoch: LRScheduler | None = None
@@ -148,11 +148,11 @@ class Schedule:
         self._by_batch, self._by_epoch = by_batch, by_epoch
 
     def end_batch(self) -> None:
-        """Move a batch on."""
+        """Advance by one batch."""
         if self._by_batch is not None:
             self._by_batch.step()
 
     def end_epoch(self) -> None:
-        """Move an epoch on."""
+        """Advance by one epoch."""
         if self._by_epoch is not None:
             self._by_epoch.step()

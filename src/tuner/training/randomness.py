@@ -1,10 +1,10 @@
-"""The global random generators: seeded for a training, and kept from what a user's code does.
+"""The global random generators: seeds them for a training, and protects them from users' code.
 
-A training draws from torch's global generator, as any PyTorch code does. A user's `build` may seed
-it (`torch.manual_seed(0)`, often left over from a script), and would then give every training the
-same stream.
+A training draws from torch's global generator, like any PyTorch code. A user's `build` may seed it
+(`torch.manual_seed(0)`, often left over from a script), and would then give every training the same
+stream.
 
-All threads of a process share these generators, so one at a time uses them.
+All threads of a process share these generators, so only one at a time uses them.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 def seed_others(seed: int) -> None:
-    """Seed Python's and NumPy's global generators, which a user's model may draw from."""
+    """Seed Python's and NumPy's global generators, from which a user's model may draw."""
     random.seed(derive(seed, Stream.PYTHON))
-    np.random.seed(derive(seed, Stream.NUMPY))  # the one that user code draws from
+    np.random.seed(derive(seed, Stream.NUMPY))  # the generator that user code draws from
 
 
 @contextmanager
 def keep_seeded(seed: int) -> Iterator[None]:
-    """Have the global generators depend on `seed` after this block, whatever it seeds them with.
+    """Make the global generators depend on `seed` after this block, even if the block seeds them.
 
     Torch's is left as the block leaves it, unless the block has seeded it. Python's and NumPy's are
-    always seeded again: nothing of tuner's draws from them.
+    always seeded again, because tuner itself never draws from them.
     """
     before = _torch_seeds()
     try:
@@ -47,14 +47,14 @@ def keep_seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave the global generators after this block as they were before it."""
+    """Restore the global generators after this block."""
     with ONE_AT_A_TIME, put_back():
         yield
 
 
 @contextmanager
 def put_back() -> Iterator[None]:
-    """Leave the generators as `undisturbed` does, while other threads may use them meanwhile."""
+    """Restore the generators like `undisturbed`, while other threads may use them meanwhile."""
     torch_generators = ExitStack()
     with ONE_AT_A_TIME:
         python, numpy = random.getstate(), np.random.get_state()
@@ -70,14 +70,14 @@ def put_back() -> Iterator[None]:
 
 
 class OwnGenerators:
-    """The global generators as one of several trainings in a process has them."""
+    """The global generators as one of several trainings in a process sees them."""
 
     def __init__(self) -> None:
         self._states: tuple[Any, Any, torch.Tensor] | None = None
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have the generators in this block as the block before left them, and then as before."""
+        """Continue in this block with this training's generators, then restore the others."""
         with ONE_AT_A_TIME:
             others = _states()
             if self._states is not None:
@@ -100,7 +100,7 @@ def _set(states: tuple[Any, Any, torch.Tensor]) -> None:
 
 
 def _torch_seeds() -> tuple[int, ...]:
-    """Return what torch's generators were seeded with last, which drawing does not change."""
+    """Return the last seeds of torch's generators, which drawing does not change."""
     return (torch.initial_seed(), *([torch.cuda.initial_seed()] if _on_gpu() else []))
 
 

@@ -1,9 +1,9 @@
-"""Recorded work: a card repeats a sequence of kernels that it was shown once, a CUDA graph.
+"""Recorded work: a GPU repeats a recorded sequence of kernels, a CUDA graph.
 
 Starting the hundred small kernels of a step takes a processor some milliseconds; replaying them as
-one graph takes a tenth of that, and gives the same bits (studies/gpu). But a graph repeats kernels
-and nothing else: what Python does in a step is done once. So only steps are recorded of which it is
-known that Python does the same in each.
+one graph takes a tenth of that, and computes the same bits (studies/gpu). But a graph repeats only
+kernels: the Python code of a step runs once. So a step is recorded only if its Python code is known
+to do the same each time.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ KNOWN = {"torch", "torchvision", "tuner"}  # packages whose layers do the same i
 
 class _Recorded(NamedTuple):
     graph: Any
-    numbers: Tensor  # what it reads, where it reads it
-    made: Any  # what it writes, where it writes it
+    numbers: Tensor  # the input, in its fixed memory
+    made: Any  # the output, in its fixed memory
 
 
 class Recorder:
-    """Calls functions of row numbers; on a card it shows each shape of numbers once, then replays.
+    """Calls functions of row numbers; on a GPU it records each shape once, then replays.
 
-    The first call runs as it is, for libraries choose algorithms and optimizers make their state
-    then. What a replayed call returns is overwritten by the next one.
+    The first call runs normally, because libraries choose algorithms and optimizers create their
+    state then. The result of a replayed call is overwritten by the next one.
 
-    After a recording that has failed all runs as it is. Generators are given a new state then, and
-    what was recorded before would go on drawing from the old one.
+    After a failed recording, everything runs normally. Generators then get a new state, and earlier
+    recordings would continue to draw from the old one.
 
     Args:
-        lane: in which they are called.
+        lane: the lane in which functions are called.
         sources: all other generators that the functions draw from.
     """
 
@@ -56,10 +56,10 @@ class Recorder:
         self._can_record = True
 
     def __call__(self, name: str, function: Callable[[Tensor], T], numbers: Tensor) -> T:
-        """Call `function` with row numbers, or do what it did.
+        """Call `function` with row numbers, or replay its recording.
 
         Args:
-            name: of the function, which has to be the same one each time.
+            name: of the function; the same name must always mean the same function.
         """
         key = name, numbers.shape
         if key not in self._seen:
@@ -77,7 +77,7 @@ class Recorder:
         return made
 
     def _record(self, function: Callable[[Tensor], T], numbers: Tensor) -> _Recorded | None:
-        """Show the card what a function does, without doing it; None: it cannot be recorded."""
+        """Record a function without running it; None if it cannot be recorded."""
         graph = torch.cuda.CUDAGraph()
         for source in self._sources:
             graph.register_generator_state(source)
@@ -89,7 +89,7 @@ class Recorder:
             finally:
                 graph.capture_end()
         except RuntimeError as error:
-            # It waits for the card, say. Nothing of it has been done; so it runs as it is.
+            # For example, it waits for the GPU. Nothing of it has run yet, so it can run normally.
             if is_out_of_memory(error):
                 raise
             self._stop_recording()
@@ -97,17 +97,17 @@ class Recorder:
         return _Recorded(graph, inputs, made)
 
     def _stop_recording(self) -> None:
-        """Run as it is whatever comes next, after a recording that has failed."""
+        """Run everything normally from now on, after a failed recording."""
         self._can_record = False
-        self._lane.finish()  # the card may be replaying
+        self._lane.finish()  # the GPU may still be replaying
         self._recorded.clear()
-        for source in self._sources:  # which believe that they are still being recorded
+        for source in self._sources:  # they still believe that they are being recorded
             source.graphsafe_set_state(source.clone_state())
         self._lane.renew()
 
 
 class AsItIs:
-    """Calls functions of row numbers, and nothing else."""
+    """Calls functions of row numbers without recording."""
 
     def __call__(self, name: str, function: Callable[[Tensor], T], numbers: Tensor) -> T:
         """Call `function` with row numbers."""
@@ -118,21 +118,21 @@ class AsItIs:
 def recorder_for(
     case: Case, networks: Iterable[nn.Module], lane: Lane, sources: Sequence[Generator]
 ) -> Recorder | AsItIs:
-    """Return what calls the steps of these networks in a lane."""
+    """Return a caller for the steps of these networks in a lane, with recording if possible."""
     if lane.parallel and does_the_same_each_time(case, networks):
         return Recorder(lane, sources)
     return AsItIs()
 
 
 def does_the_same_each_time(case: Case, networks: Iterable[nn.Module]) -> bool:
-    """Whether it is known, or said by the case, that Python does the same in each step."""
-    if case.optimizer is not None:  # its learning rate may be a number of Python's
+    """Whether the Python code of a step is known, or declared by the case, to do the same."""
+    if case.optimizer is not None:  # its learning rate may be a Python number
         return False
     return not unknown_parts(case, networks) if case.cuda_graph is None else case.cuda_graph
 
 
 def unknown_parts(case: Case, networks: Iterable[nn.Module]) -> list[str]:
-    """Return functions and kinds of layers, by name, of which tuner does not know what they do."""
+    """Return the names of functions and kinds of layers that tuner does not know."""
     functions = {"augment": case.augment, "loss": case.loss, "step": case.step}
     layers = [layer for network in networks for layer in network.modules()]
     found = [name for name, one in functions.items() if one and _package(one) not in KNOWN]

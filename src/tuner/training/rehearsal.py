@@ -1,8 +1,8 @@
-"""One check before the first trial: the user's code is run once, on two rows, all the way through.
+"""Checks a case before the first trial: runs all of the user's code once, on two rows.
 
-It costs a second and saves the hours after which these faults would show: a model whose outputs
-have another shape than the loss needs, an `augment` that changes the shape of a batch, weights that
-cannot be saved and loaded again, and seeds that change nothing.
+It takes a second and saves the hours after which these faults would otherwise show: a model whose
+outputs have another shape than the loss needs, an `augment` that changes the shape of a batch,
+weights that cannot be saved and loaded again, and seeds that change nothing.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ NOT_REPEATABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a rehearsal has found, besides that nothing stands in the way of a study.
+    """The results of a successful rehearsal.
 
     Attributes:
-        seed_matters: what the seed of a training changes: the initial "weights" and all else; only
-            the "order" of rows, dropout and augmentation; or "nothing".
-        remarks: what a person should know, a line each.
+        seed_matters: what the seed of a training changes: the initial "weights" and everything
+            else; only the "order" of rows, dropout and augmentation; or "nothing".
+        remarks: what a person should know, one line each.
         not_repeatable: operations of a GPU that may compute other numbers each time.
     """
 
@@ -69,13 +69,13 @@ class Rehearsal:
 
 
 def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
-    """Train baseline and recipe on two rows, save and load them, and see that the seed matters.
+    """Train baseline and recipe on two rows, save and load them, and check that the seed matters.
 
-    The global random generators are left as they are.
+    The global random generators are restored.
 
     Raises:
-        CaseError: something in the case would make its trainings fail. One line says what, and in
-            which line of the user's code.
+        CaseError: something in the case would make its trainings fail. The message says what, in
+            one line, and names the line of the user's code.
     """
     _check_space(case)
     _check_metric(case, data)
@@ -95,7 +95,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
                 ) from error
         effect, said = effect_of_the_seed(case, data, plan)
         said += remarks_on_model(case, data, plan)
-    # Features that the user's `read` has computed, or that stay as they are, are not looked at.
+    # Features from the user's own `read`, or used unchanged, are not checked.
     own = data.pixels or data.raw or data.table or case.accepts is not None
     columns = [] if own else remarks(data.development.features, data.columns)
     said += [NOT_REPEATABLE.format(", ".join(not_repeatable))] if not_repeatable else []
@@ -103,7 +103,7 @@ def rehearse(case: Case, data: Dataset, plan: Plan) -> Rehearsal:
 
 
 def _check_space(case: Case) -> None:
-    """Refuse a search space that can draw an optimizer that the trainer does not know.
+    """Refuse a search space that can draw an unknown optimizer.
 
     Raises:
         CaseError: there is one, or `suggest` fails.
@@ -117,14 +117,14 @@ def _check_space(case: Case) -> None:
 
 
 def _check_metric(case: Case, data: Dataset) -> None:
-    """See that what is searched for can be computed on targets like these.
+    """Check that the metric of the search can be computed on such targets.
 
     Raises:
         CaseError: it cannot.
     """
     targets, random = data.development.targets, torch.Generator().manual_seed(0)
     if targets.is_floating_point():
-        # Not far from the truth: some metrics take positive numbers alone.
+        # Near the truth, because some metrics accept only positive numbers.
         outputs = targets[torch.randperm(len(targets), generator=random)]
     else:
         outputs = torch.rand(len(targets), data.outputs, generator=random)
@@ -137,7 +137,7 @@ def _check_metric(case: Case, data: Dataset) -> None:
 
 
 def _reason(case: Case, error: Exception) -> str:
-    """Say what was raised and by which line; where by none of the user's, where `build` is."""
+    """Return what was raised and by which line; if not by the user's, where `build` is."""
     reason, where = blame(error), place_of(case.build)
     return reason if reason.startswith("line ") or not where else f"{reason} (build is at {where})"
 
@@ -146,8 +146,8 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
     """Train on two rows; apply the model to one and to two; save it and load it into another.
 
     Raises:
-        TrainingError: what is wrong.
-        Exception: whatever the case raises.
+        TrainingError: something is wrong.
+        Exception: anything that the case raises.
     """
     check(hyperparameters, case)
     numbers = torch.arange(min(ROWS, hyperparameters.batch_size, len(data.development)))
@@ -156,7 +156,7 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
     except Exception as error:
         if isinstance(error, TrainingError) and not isinstance(error, DivergedError):
             raise
-        # A model may need more rows than two, as one that looks for neighbours.
+        # A model may need more rows than two, for example to look for neighbours.
         batch = torch.arange(min(hyperparameters.batch_size, len(data.development)))
         learner = _trained(case, hyperparameters, data, plan, batch)
         numbers = batch
@@ -181,9 +181,9 @@ def _check(case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Pl
 def _trained(
     case: Case, hyperparameters: Hyperparameters, data: Dataset, plan: Plan, numbers: Tensor
 ) -> Learner:
-    """Go forward and backward on these rows, as a step does, but for the optimizer.
+    """Run a forward and a backward pass on these rows, without an optimizer step.
 
-    Making an optimizer has torch import its compiler, which takes two seconds.
+    Making an optimizer would make torch import its compiler, which takes two seconds.
     """
     (learner,) = untrained(case, hyperparameters, data, 1, plan.device)
     if wrong := _without_size(learner.network):
@@ -211,7 +211,7 @@ def _trained(
 
 
 def _without_size(network: nn.Module) -> str | None:
-    """Say which layers of a network have no size before they have met a row; None: none has."""
+    """Return which layers of a network have no size before their first row; None if none."""
     layers = [layer for layer in network.modules() if isinstance(layer, LazyModuleMixin)]
     waiting = [layer for layer in layers if layer.has_uninitialized_params()]
     if not waiting:
@@ -232,10 +232,10 @@ def _check_saving(
     fitted: Fitted,
     rows: Tensor,
 ) -> None:
-    """See that the weights, saved and loaded into a model of another seed, are the same model.
+    """Check that saved weights, loaded into a model with another seed, give the same model.
 
     Raises:
-        TrainingError: they are not.
+        TrainingError: they do not.
     """
     (other,) = untrained(case, hyperparameters, data, seed=2)
     with tempfile.TemporaryDirectory(prefix="tuner-") as folder:
@@ -257,7 +257,7 @@ def _check_saving(
     torch.manual_seed(0)
     expected, again = fitted.outputs(rows, plan), fitted.outputs(rows, plan)
     if not torch.equal(expected, again):
-        return  # it draws at random in use too; what it computes cannot be compared
+        return  # it also draws random numbers in evaluation, so outputs cannot be compared
     torch.manual_seed(0)
     if not torch.allclose(loaded.outputs(rows, plan), expected, 1e-3, 1e-4, equal_nan=True):
         raise TrainingError(

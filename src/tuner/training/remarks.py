@@ -1,4 +1,4 @@
-"""What is odd about a case's model, and stops no study: said before the first trial."""
+"""Remarks on a case's model that stop no study: shown before the first trial."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_HIDDEN_WEIGHTS = (
 
 
 def remarks_on_model(case: Case, data: Dataset, plan: Plan) -> list[str]:
-    """Say what is odd about the networks of a case, a line each."""
+    """Return remarks on the networks of a case, one line each."""
     return [
         *_of_the_outputs(case, data, plan),
         *_of_the_recording(case, data, plan),
@@ -43,7 +43,7 @@ def remarks_on_model(case: Case, data: Dataset, plan: Plan) -> list[str]:
 
 
 def _of_muon(case: Case, data: Dataset) -> list[str]:
-    """Say where Muon has nothing to do."""
+    """Return a remark if Muon has no weights to train."""
     choices = getattr(space(case).get("optimizer"), "choices", (case.baseline.optimizer,))
     if MUON not in choices or case.optimizer is not None:
         return []
@@ -54,7 +54,7 @@ def _of_muon(case: Case, data: Dataset) -> list[str]:
 
 
 def in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
-    """Apply the model as in use; return whatever it returns."""
+    """Apply the model in evaluation mode; return whatever it returns."""
     model, device = fitted.model.to(plan.device).eval(), torch.device(plan.device)
     batch = scaled_batch(rows.to(device), fitted.features.to(device), plan)
     with torch.inference_mode(), autocast(plan):
@@ -63,7 +63,7 @@ def in_use(fitted: Fitted, rows: Tensor, plan: Plan) -> object:
 
 
 def _of_the_recording(case: Case, data: Dataset, plan: Plan) -> list[str]:
-    """Say why a GPU trains the baseline slowly, where a word in the case could change that."""
+    """Return why a GPU trains the baseline slowly, if a setting in the case could change that."""
     if plan.device != CARD or case.cuda_graph is not None or case.optimizer is not None:
         return []
     (learner,) = untrained(case, case.baseline, data, seed=1)
@@ -72,15 +72,15 @@ def _of_the_recording(case: Case, data: Dataset, plan: Plan) -> list[str]:
 
 
 def _of_the_outputs(case: Case, data: Dataset, plan: Plan) -> list[str]:
-    """Say what is odd about the outputs of the baseline: shares, where logits belong."""
+    """Return a remark on the baseline's outputs: probabilities instead of logits."""
     if not data.classes or case.loss is not None or case.step is not None:
-        return []  # a loss of the user's may take what it likes
+        return []  # a user's own loss may take any outputs
     (learner,) = untrained(case, case.baseline, data, seed=1)
     rows = data.development.features[: case.baseline.batch_size]
     fitted = Fitted(learner.network, learner.features, learner.targets)
     try:
         made = in_use(fitted, rows, plan)
-    except Exception:  # what a whole batch breaks, the first trial breaks on and tells
+    except Exception:  # if a whole batch fails, the first trial reports it
         return []
     if not isinstance(made, torch.Tensor):
         return []

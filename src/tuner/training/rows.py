@@ -1,4 +1,4 @@
-"""The rows that learners train and validate on, on the device from the start."""
+"""The training and validation rows of learners, on the device from the start."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of several learners, one after the other: row numbers begin where a learner's rows do.
+    """The rows of several learners, one learner after the other in each tensor.
 
     Attributes:
-        features: images (N, C, H, W) and raw rows as they are, mapped where the data set is; or
-            tables (K * N, F), each learner's scaled by its own scaler, once.
+        features: images (N, C, H, W) and raw rows unchanged, mapped if the data set is; or tables
+            (K * N, F), scaled once, by each learner's own scaler.
         targets: (N,) classes, or (K * N, 1) numbers, scaled in the same way.
         scalers: of the targets, each learner's own.
-        scaler: what is still to be done to a batch of features.
+        scaler: still to be applied to each batch of features.
         training: numbers of the training rows, as the networks take them.
-        validation: of the held-out rows; of none, where nothing is held out.
+        validation: numbers of the held-out rows; empty if nothing is held out.
     """
 
     features: Tensor
@@ -52,7 +52,7 @@ class Rows:
         """Scale the rows and put them on the device.
 
         Args:
-            side_by_side: how the networks take row numbers that each learner has of its own.
+            side_by_side: joins the row numbers of the learners as the networks take them.
         """
         rows, count = data.development, len(data.development)
         if data.pixels or data.raw:
@@ -88,14 +88,14 @@ class Rows:
         return batches
 
 
-_last_copy: list[ReferenceType[Tensor]] = []  # what was copied last, and its copy
+_last_copy: list[ReferenceType[Tensor]] = []  # the tensor that was copied last, and its copy
 
 
 def copied(source: Tensor, device: torch.device) -> Tensor:
-    """Copy rows to a device; learners of the same rows share a copy, as long as one of them lives.
+    """Copy rows to a device; learners with the same rows share one copy while any of them lives.
 
-    That pixels lie on a card once for all folds and fits there matters for photos: 10,000 of
-    224x224 are 1.5 GB. Nobody writes into them.
+    For photos it matters that all folds and fits share one copy of the pixels on a GPU: 10,000 of
+    224x224 are 1.5 GB. The copy is never written to.
     """
     known = [one() for one in _last_copy]
     if known and known[0] is source:

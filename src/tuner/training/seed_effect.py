@@ -1,4 +1,4 @@
-"""What the seed of a training changes: its initial weights, its order, or nothing."""
+"""Finds what the seed of a training changes: its initial weights, its order, or nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Effect: TypeAlias = Literal["weights", "order", "nothing"]
 def untrained(
     case: Case, hyperparameters: Hyperparameters, data: Dataset, seed: int, device: str = "cpu"
 ) -> list[Learner]:
-    """Return the models of a training before its first step, on all development rows."""
+    """Return the untrained models of a training on all development rows."""
     folds = everything(data.development)
     return make_learners(case, hyperparameters, data, folds, seed, device)
 
 
 def effect_of_the_seed(case: Case, data: Dataset, plan: Plan) -> tuple[Effect, list[str]]:
-    """Say what another seed changes in a training of the baseline, and what to tell of it."""
+    """Return what another seed changes in a training of the baseline, with remarks on it."""
     first, same, other = (untrained(case, case.baseline, data, seed)[0] for seed in (1, 1, 2))
     said = []
     if not _same_weights(first.network, same.network):
@@ -63,12 +63,12 @@ def _same_weights(one: nn.Module, other: nn.Module) -> bool:
         value.shape == theirs[name].shape
         and torch.equal(value.nan_to_num(), theirs[name].nan_to_num())
         for name, value in ours.items()
-        if isinstance(value, torch.Tensor)  # not what a layer keeps besides: get_extra_state
+        if isinstance(value, torch.Tensor)  # without other contents of a layer: get_extra_state
     )
 
 
 def _order_matters(case: Case, data: Dataset, learner: Learner, plan: Plan) -> bool:
-    """Whether batches differ in their rows, or what is made of a batch differs by what is drawn."""
+    """Whether the rows of batches differ by seed, or the random draws within a batch do."""
     if len(data.development) > case.baseline.batch_size:
         return True
     device = torch.device(plan.device)

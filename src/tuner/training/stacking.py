@@ -1,8 +1,8 @@
-"""Several small networks of the same layers as one: weights stacked, products batched.
+"""Trains several small networks of the same layers as one: stacked weights, batched products.
 
-A product of five small matrices costs a processor little more than one, because most of the time
-goes into the call. The members do not mix: each keeps its weights, statistics and gradients, and
-draws its own dropout, so it trains as it would in a stack of its own.
+A product of five small matrices costs a processor little more than one, because the call itself
+takes most of the time. The members do not mix: each keeps its weights, statistics and gradients,
+and draws its own dropout, so it trains as it would in a stack of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StackedLinear(nn.Module):
         return torch.baddbmm(self.bias, inputs, self.weight)
 
     def unstack(self, members: Sequence[nn.Linear]) -> None:
-        """Give the weights back."""
+        """Copy the weights back into the members."""
         for member, weight, bias in zip(members, self.weight, self.bias, strict=True):
             member.weight.data.copy_(weight.T)
             member.bias.data.copy_(bias[0])
@@ -64,7 +64,7 @@ class StackedBatchNorm(nn.Module):
         return normalised.view(rows, count, channels).transpose(0, 1)
 
     def unstack(self, members: Sequence[nn.BatchNorm1d]) -> None:
-        """Give weights and statistics back."""
+        """Copy weights and statistics back into the members."""
         for name, stacked in self.norm.state_dict().items():
             parts = stacked.chunk(len(members)) if stacked.ndim else [stacked] * len(members)
             for member, part in zip(members, parts, strict=True):
@@ -72,14 +72,14 @@ class StackedBatchNorm(nn.Module):
 
 
 class StackedDropout(nn.Module):
-    """Dropout that each member draws from a generator of its own: (K, N, C) -> (K, N, C)."""
+    """Dropout with a separate generator for each member: (K, N, C) -> (K, N, C)."""
 
     def __init__(self, probability: float, generators: Sequence[Generator]) -> None:
         super().__init__()
         self.probability, self.generators = probability, generators
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Zero each number with the probability, and scale up the others."""
+        """Zero each number with probability p, and scale up the others."""
         if not self.training:
             return inputs
         shape, device = inputs.shape[1:], inputs.device
@@ -93,16 +93,16 @@ class Stack(nn.Sequential):
 
     Args:
         members: each network, of layers that `can_stack` knows.
-        generators: that each member's dropout is drawn from.
+        generators: of each member, for its dropout.
     """
 
     def __init__(self, members: Sequence[nn.Sequential], generators: Sequence[Generator]) -> None:
         layers = zip(*members, strict=True)
         super().__init__(*(_stacked(alike, generators) for alike in layers))
-        self.members = list(members)  # in a list, so that their own weights are not trained
+        self.members = list(members)  # in a list, so that torch does not register their weights
 
     def unstack(self) -> Sequence[nn.Sequential]:
-        """Return the members with the weights and statistics that were trained."""
+        """Return the members with their trained weights and statistics."""
         for layer, originals in zip(self, zip(*self.members, strict=True), strict=True):
             if isinstance(layer, StackedLinear | StackedBatchNorm):
                 layer.unstack(originals)
@@ -110,12 +110,12 @@ class Stack(nn.Sequential):
 
 
 def can_stack(network: nn.Module) -> bool:
-    """Whether every layer of a network is one that `Stack` knows, in its plain form."""
+    """Whether `Stack` knows every layer of a network, in its plain form."""
     return layout(network) is not None
 
 
 def layout(network: nn.Module) -> Layout | None:
-    """Return what networks have to share to be stacked; None where this one cannot be.
+    """Return the properties that networks must share to be stacked; None if this one cannot be.
 
     Only exact types count, as their constructors make them: a layer that was changed afterwards in
     any way (hooks, parametrizations, frozen or shared weights, a `forward` of its own) may compute
@@ -126,9 +126,9 @@ def layout(network: nn.Module) -> Layout | None:
     layers = list(network)
     weights = [weight for layer in layers for weight in layer.parameters()]
     if any(map(is_lazy, weights)):
-        return None  # they have no size yet
+        return None  # lazy layers have no size yet
     if len({weight.untyped_storage().data_ptr() for weight in weights}) < len(weights):
-        return None  # tied
+        return None  # tied weights
     found = []
     for layer in layers:
         fresh = _fresh(layer)
@@ -139,7 +139,7 @@ def layout(network: nn.Module) -> Layout | None:
 
 
 def _fresh(layer: nn.Module) -> nn.Module | None:
-    """Make a layer of the same kind and settings that nobody has touched, without weights."""
+    """Return a new layer of the same kind and settings, without weights."""
     kind = type(layer)
     if isinstance(layer, nn.Linear) and kind is nn.Linear and layer.bias is not None:
         return nn.Linear(layer.in_features, layer.out_features, device="meta")
@@ -157,7 +157,7 @@ def _fresh(layer: nn.Module) -> nn.Module | None:
 
 
 def _alike(layer: nn.Module, fresh: nn.Module, *but: str) -> bool:
-    """Whether a layer has all that a fresh one has and no more; the numbers in it may differ."""
+    """Whether a layer has exactly the attributes of a new one; numbers in it may differ."""
     ours, theirs = vars(layer), vars(fresh)
     return ours.keys() == theirs.keys() and all(
         _same_tensors(ours[name], theirs[name]) if name in TENSORS else ours[name] == theirs[name]
@@ -179,7 +179,7 @@ def _described(tensor: Tensor) -> tuple[object, ...]:
 
 
 def _counted(layer: nn.Module) -> int:
-    """Return how many batches a layer's statistics have seen: one count for a whole stack."""
+    """Return how many batches a layer's statistics have seen; a stack has one count for all."""
     counted = layer.num_batches_tracked if isinstance(layer, nn.BatchNorm1d) else None
     return 0 if counted is None else int(counted)
 

@@ -1,4 +1,4 @@
-"""The structure of a network: all that it computes by, but the numbers in its weights."""
+"""The structure of a network: everything that determines its computation but its weights."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ VALUES = bool | int | float | str | type | None | torch.dtype
 
 
 class _UnknownError(Exception):
-    """A layer may compute by something that cannot be compared."""
+    """A layer may depend on something that cannot be compared."""
 
 
 def structure_of(network: nn.Module) -> Structure | None:
-    """Return what is equal for networks that compute alike, whatever their weights.
+    """Return a value that is equal for networks that compute the same, apart from their weights.
 
     >>> from torch import nn
     >>> structure_of(nn.Linear(2, 3)) == structure_of(nn.Linear(2, 3))
@@ -32,10 +32,10 @@ def structure_of(network: nn.Module) -> Structure | None:
     False
 
     Returns:
-        It; or None where that cannot be told: a layer is somebody's own, has hooks, or keeps
-        something else than plain values, tensors and layers.
+        None if that is unknown: a layer is a user's own, has hooks, or has attributes other than
+            plain values, tensors and layers.
     """
-    # A layer that is used twice is listed twice, and computes as two that are alike.
+    # A layer that is used twice is listed twice, and computes like two equal ones.
     layers = network.named_modules(remove_duplicate=False)
     try:
         found = tuple((name, type(layer), tuple(_settings(layer))) for name, layer in layers)
@@ -47,7 +47,7 @@ def structure_of(network: nn.Module) -> Structure | None:
 
 
 def _settings(layer: nn.Module) -> Iterator[tuple[str, object]]:
-    """Yield what a layer computes by, but for the layers in it."""
+    """Yield the settings of a layer, without those of the layers in it."""
     if type(layer).__module__.partition(".")[0] not in KNOWN:
         raise _UnknownError
     for name, value in vars(layer).items():
@@ -58,7 +58,7 @@ def _settings(layer: nn.Module) -> Iterator[tuple[str, object]]:
 
 
 def _is_empty(value: object) -> bool:
-    """Whether it is a place for hooks, or the like, that has none."""
+    """Whether a value is an empty container, for example of hooks."""
     return isinstance(value, dict | set) and not value
 
 

@@ -1,4 +1,4 @@
-"""What the training rows come to between two validations: mean loss, and the metric."""
+"""Sums up the training rows between two validations: mean loss, and the metric."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Counts batches of learners that take their steps together.
+    """Accumulates the batches of learners that step together.
 
-    A metric that is a mean over rows is added up by the batch. Any other is computed at the end, on
-    all that was said since, for each learner.
+    A metric that is a mean over rows is summed batch by batch. Any other is computed at the end,
+    from all outputs since the last call, for each learner.
 
-    Nothing of it leaves the device: whoever asks for the means reads them.
+    Nothing leaves the device until somebody reads the means.
 
     Args:
-        scalers: of the targets of the learners whose batches they are, on the device.
-        device: that the batches are on.
+        scalers: of the targets of the learners, on the device.
+        device: of the batches.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Tally:
         self._said: list[tuple[Tensor, Tensor]] = []  # (learners, B, outputs), (learners, B, ...)
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor, size: int) -> None:
-        """Add up what can be added up of a batch, in the same memory each time.
+        """Add to the sums of a batch, always in the same memory.
 
         Args:
-            loss: its mean.
+            loss: mean over the batch.
             outputs: (rows of all learners, outputs), one learner after the other.
             targets: of these rows.
             size: rows of each learner.
@@ -55,16 +55,16 @@ class Tally:
             self._sum += self.metric.score(outputs, targets) * size
 
     def keep(self, outputs: Tensor, targets: Tensor, size: int) -> None:
-        """Note that a batch was added, and keep of it what cannot be added up."""
+        """Count a batch, and store the outputs that cannot be summed."""
         self._seen += size
         if not self.by_batch:
-            if self.device == CARD:  # a recorded step writes the next batch's into their place
+            if self.device == CARD:  # a recorded step overwrites them with the next batch's
                 outputs, targets = outputs.clone(), targets.clone()
             shape = len(self.scalers), size
             self._said.append((outputs.unflatten(0, shape), targets.unflatten(0, shape)))
 
     def means(self) -> tuple[Tensor, Tensor]:
-        """Return mean loss and metric since the last call, over all learners, of no dimensions.
+        """Return mean loss and metric since the last call, over all learners, as scalar tensors.
 
         Raises:
             TrainingError: the metric cannot be computed on these rows.
@@ -88,7 +88,7 @@ class Tally:
 def score_of(
     metric: Metric, scaler: Scaler | Straightened, outputs: Tensor, targets: Tensor
 ) -> Tensor:
-    """Score what a learner says, in the units that the metric takes: a tensor of no dimensions.
+    """Return the score of a learner's outputs in the units of the metric, as a scalar tensor.
 
     Args:
         scaler: of the learner's targets, on the device of the outputs.

@@ -1,13 +1,13 @@
-"""Work: what a training does, counted from shapes, so that it is the same on every machine.
+"""The work of a training, counted from shapes, so that it is the same on every machine.
 
-It is the unit of virtual time, in which parallel trials are ordered (search/coordinator.py). The
-closer it is to the time that trainings really take, the less workers wait for each other. Products
-alone are not close: on a core that multiplies matrices fast, most of the time goes into moving
-activations, and in a small network into starting each operation.
+Work is the unit of virtual time, which orders parallel trials (search/coordinator.py). The closer
+it is to the real duration of trainings, the less workers wait for each other. Products alone are
+not close: on a core that multiplies matrices fast, most of the time goes into moving activations,
+and in a small network into starting each operation.
 
 Fitted to 90 random configurations of the three cases (one thread, an AMD EPYC with bfloat16): the
 logarithm of seconds per work has a standard deviation of 0.18 on mnist, 0.14 on flowers and 0.23 on
-housing; with products alone, and a constant a step, it was 0.67, 0.26 and 0.34. On the complete
+housing; with only products, and a constant per step, it was 0.67, 0.26 and 0.34. On the complete
 trials of the reference studies it is 0.07, 0.10 and 0.40 (studies/scale/record.py).
 """
 
@@ -40,13 +40,14 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.training.inference import Apply
 
-# Each in floating-point operations of a product that take as long.
-OPERATIONS_PER_ACTIVATION = 500.0  # forward; backward costs as much again
-OPERATIONS_PER_WEIGHT = 1_000.0  # in an optimizer step: moments, decay, gradients set to none
+# All in floating-point operations of a product of the same duration.
+OPERATIONS_PER_ACTIVATION = 500.0  # forward; backward costs the same again
+OPERATIONS_PER_WEIGHT = 1_000.0  # in an optimizer step: moments, decay, clearing gradients
 OPERATIONS_PER_STEP = 1.5e8  # a third of a millisecond, however small the network
-# On a card a small network takes as long as it has layers, whatever their size: a kernel's start,
-# of which a layer has some in a step. In the same unit, so that a millisecond is 4.5e8.
-ON_CARD_PER_LAYER = 7e6  # in a step, forward and backward; a validation has a third of it
+# On a GPU, the duration of a small network depends on its number of layers, not on their size: it
+# is the start of kernels, of which a layer has some in a step. In the same unit, a millisecond is
+# 4.5e8.
+ON_CARD_PER_LAYER = 7e6  # in a step, forward and backward; a third of it in a validation
 ON_CARD_PER_STEP = 6e7  # batch, loss, optimizer
 ON_CARD_PER_MATRIX = 2e7  # of Muon, some 30 kernels; not measured
 ON_CARD_PER_PRODUCT = 0.01
@@ -55,13 +56,13 @@ ON_CARD_PER_ACTIVATION = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a network costs, in floating-point operations of a product that take as long.
+    """The cost of a network, in floating-point operations of a product of the same duration.
 
     Attributes:
-        training_row: forward and backward, a row.
-        validation_row: forward alone, a row.
-        step: of the optimizer, whatever the batch.
-        validation: whatever the rows.
+        training_row: forward and backward pass, per row.
+        validation_row: forward pass, per row.
+        step: of the optimizer, independent of the batch.
+        validation: independent of the rows.
     """
 
     training_row: float
@@ -79,10 +80,10 @@ class Work:
         device: str,
         copies: int = 1,
     ) -> Work:
-        """Count it on a model that a case has built for its data, as `count` does.
+        """Count the work of a model that a case has built for its data, like `count`.
 
-        It takes as long as ten steps. So models of one structure, as folds and seeds have, are
-        counted once in a process.
+        Counting takes as long as ten steps. So models of one structure, such as those of different
+        folds and seeds, are counted once per process.
         """
         inputs, kind = shape_of(data).inputs, data.development.features.dtype
         apply, muon = applied_by(case, hyperparameters), uses_muon(case, hyperparameters)
@@ -107,18 +108,18 @@ class Work:
         *,
         muon: bool = False,
     ) -> Self:
-        """Count it on a model, which is left as it is; so are all random generators.
+        """Count the work of a model, leaving it and all random generators unchanged.
 
-        The model is run on two rows without data. One that cannot be (it looks at values, or makes
-        tensors of its own on the processor) is run on two rows of zeros. Where that fails too, each
-        parameter counts as one multiplication and addition a row. Whichever is used depends on the
-        model alone, so the count is the same on every machine.
+        The model is run on two rows without data. If that fails (it looks at values, or makes
+        tensors of its own on the processor), it is run on two rows of zeros. If that fails too,
+        each parameter counts as one multiplication and addition per row. Which of these is used
+        depends only on the model, so the count is the same on every machine.
 
         Args:
-            copies: how many networks like this one an optimizer step is taken for.
-            kind: of the features; whole numbers but pixels reach the model as they are.
-            apply: how a case applies its model; None: it is called with a batch.
-            device: that it is trained on. What is counted is the same, what it costs is not.
+            copies: number of such networks that one optimizer step is for.
+            kind: type of the features; integers other than pixels reach the model unchanged.
+            apply: how a case applies its model; None to call it with a batch.
+            device: of the training. Counts are the same on all devices, but their costs differ.
             muon: whether its optimizer is Muon.
         """
         rows = torch.zeros(2, *row_shape, dtype=kind if kind in WHOLE else torch.float32)
@@ -126,7 +127,7 @@ class Work:
         with undisturbed():
             trained = _forward(model, rows, apply or call, training=True)
             used = _forward(model, rows, apply or call, training=False)
-        # The backward pass has two products for one of the forward pass.
+        # The backward pass has two products for each one of the forward pass.
         if device == CARD:
             return cls(
                 training_row=3 * ON_CARD_PER_PRODUCT * trained.products
@@ -151,17 +152,17 @@ _counted: dict[object, Work] = {}  # of models whose structure is known
 
 
 class _Counted(NamedTuple):
-    """What one row takes forward."""
+    """The counts of a forward pass, per row."""
 
-    products: float  # operations in them
-    activations: float  # numbers made
-    layers: int  # calls of them
+    products: float  # operations in products
+    activations: float  # numbers computed
+    layers: int  # calls of layers
 
 
 def _forward(model: nn.Module, rows: Tensor, apply: Apply, *, training: bool) -> _Counted:
-    """Count what one row takes forward."""
+    """Count the forward pass of one row."""
     for device in ("meta", "cpu"):
-        with suppress(Exception):  # whatever a user's model raises without data, or without a GPU
+        with suppress(Exception):  # a user's model may fail without data, or without a GPU
             return _run(model, rows, apply, device, training=training)
     weights = sum(weight.numel() for weight in model.parameters())
     layers = sum(not any(layer.children()) for layer in model.modules())
@@ -169,11 +170,11 @@ def _forward(model: nn.Module, rows: Tensor, apply: Apply, *, training: bool) ->
 
 
 def _run(model: nn.Module, rows: Tensor, apply: Apply, device: str, *, training: bool) -> _Counted:
-    """Count on a copy of the model, of which no running mean is moved and nothing is kept."""
-    torch.manual_seed(0)  # a model that draws its own shapes draws the same ones each time
+    """Count on a copy of the model, so that no running mean changes."""
+    torch.manual_seed(0)  # a model that draws its own shapes must draw the same ones each time
     seed_others(0)
     bare = deepcopy(model).to(device).train(training)
-    rows = rows.to(device)  # two, as BatchNorm refuses to train on one
+    rows = rows.to(device)  # two, because BatchNorm refuses to train on one
     activations, layers = rows.numel(), 0
 
     def count(_layer: nn.Module, _inputs: Any, outputs: Any) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tuner.errors import StudyError
 from tuner.evidence.rounds.race import Coming, Race, Ranking, race
-from tuner.study import design, designing
+from tuner.study import designing
+from tuner.study.design import RaceRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ def run_race(
     direction: Direction = "maximize",
     seed: int = 0,
     entered: list[tuple[int, ...]] | None = None,
-    rules: design.Race | None = None,
+    rules: RaceRules | None = None,
     searched: Mapping[int, Sequence[float]] | None = None,
 ) -> Race:
     """A race of trials whose scores are normal around these means; None diverges."""
@@ -42,7 +43,7 @@ def run_race(
         levels = [means[trial] for trial in trials]
         return [None if level is None else draw.gauss(level, noise) for level in levels]
 
-    rules = rules or design.Race.before(len(candidates), fewest)
+    rules = rules or RaceRules.before(len(candidates), fewest)
     return race(candidates, BASELINE, [RECIPE], rules, direction, score, searched=searched)
 
 
@@ -109,7 +110,7 @@ def test_a_baseline_that_diverges_now_and_then_is_compared_and_does_not_win() ->
     def score(trials: Sequence[int], index: int) -> list[float | None]:
         return [None if trial == 0 and index % 2 else 1.0 - trial / 10 for trial in trials]
 
-    found = race([7, 8], 0, [], design.Race.before(2, 6), "maximize", score)
+    found = race([7, 8], 0, [], RaceRules.before(2, 6), "maximize", score)
     assert found.winner == 7
     assert found.scores[0] == [1.0, None, 1.0, None, 1.0, None]
 
@@ -119,13 +120,11 @@ def test_a_seed_with_which_nobody_comes_to_a_score_is_left_out(bad: set[int]) ->
     def score(trials: Sequence[int], index: int) -> list[float | None]:
         return [None if index in bad else 0.5 + trial / 100 for trial in trials]
 
-    found = race([7, 8, 9], BASELINE, [RECIPE], design.Race.before(3, 6), "maximize", score)
+    found = race([7, 8, 9], BASELINE, [RECIPE], RaceRules.before(3, 6), "maximize", score)
     assert found.winner == 9
     assert found.scores[BASELINE] == [0.5] * (6 - len(bad))
     with pytest.raises(StudyError, match="no candidate has a score"):
-        race(
-            [7], 0, [], design.Race.before(1, 2), "maximize", lambda trials, _: [None] * len(trials)
-        )
+        race([7], 0, [], RaceRules.before(1, 2), "maximize", lambda trials, _: [None] * len(trials))
 
 
 @pytest.mark.parametrize(
@@ -144,13 +143,13 @@ def test_nothing_left_to_compare(means: dict[int, float | None], message: str) -
 @pytest.mark.parametrize(
     "rules",
     [
-        *(design.Race.before(3, rounds) for rounds in (1, 2, 6)),
+        *(RaceRules.before(3, rounds) for rounds in (1, 2, 6)),
         *(designing.ON_FOLDS, designing.ON_ONE_PART, designing.ON_STACKS),
     ],
 )
 @pytest.mark.parametrize("candidates", [(8,), (8, 0), (8, 7, 0), (9, 7, 8)])
 def test_what_is_trained_ahead_is_what_the_rounds_need(
-    rules: design.Race, candidates: tuple[int, ...], diverging: tuple[int, ...]
+    rules: RaceRules, candidates: tuple[int, ...], diverging: tuple[int, ...]
 ) -> None:
     trained, needed, waits = set[tuple[int, int]](), set[tuple[int, int]](), list[bool]()
 
@@ -173,7 +172,7 @@ def test_what_is_trained_ahead_is_what_the_rounds_need(
 
 
 SIX = (4, 5, 6, 7, 8, 9)
-ON_FOLDS = design.Race(entered=(6, 4, 3, 2), arms=4, with_search=True)
+ON_FOLDS = RaceRules(entered=(6, 4, 3, 2), arms=4, with_search=True)
 
 
 def test_six_enter_and_the_worst_are_dropped_while_the_arms_run_four_rounds() -> None:
@@ -219,7 +218,7 @@ def test_folds_of_the_search_do_not_count_against_baseline_and_recipe(arm: int) 
 
 def test_the_winner_meets_the_arms_on_the_rounds_that_all_were_in() -> None:
     """In studies begun before, the last round is of one candidate: luck there proves nothing."""
-    before = design.Race(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
+    before = RaceRules(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
     fresh = {0: 0.62, 1: 0.2, 9: 0.6}
 
     def score(trials: Sequence[int], index: int) -> list[float | None]:
@@ -231,7 +230,7 @@ def test_the_winner_meets_the_arms_on_the_rounds_that_all_were_in() -> None:
 
 
 def test_a_race_of_fewer_rounds_is_its_beginning() -> None:
-    assert ON_FOLDS.cut(2) == design.Race(entered=(6, 4), arms=2, with_search=True)
+    assert ON_FOLDS.cut(2) == RaceRules(entered=(6, 4), arms=2, with_search=True)
     assert ON_FOLDS.cut(9) == ON_FOLDS
     entered: list[tuple[int, ...]] = []
     means = {0: 0.1, 1: 0.2, **{trial: trial / 10 for trial in SIX}}
@@ -252,7 +251,7 @@ def test_a_ranking_decides_in_place_of_the_scores_which_are_kept() -> None:
         (7, 8, 9),
         BASELINE,
         [RECIPE],
-        design.Race(entered=(3, 2, 2), arms=3, by_surrogate=True),
+        RaceRules(entered=(3, 2, 2), arms=3, by_surrogate=True),
         "maximize",
         lambda trials, _: [scores[trial] for trial in trials],
         ranking=Ranking("minimize", ranked),
@@ -268,7 +267,7 @@ def test_an_arm_that_is_nearer_to_the_truth_than_all_candidates_wins() -> None:
         [9],
         BASELINE,
         [RECIPE],
-        design.Race(entered=(1,), arms=1, by_surrogate=True),
+        RaceRules(entered=(1,), arms=1, by_surrogate=True),
         "maximize",
         lambda trials, _: [0.5 + 0.01 * trial for trial in trials],
         ranking=Ranking("minimize", lambda trials, _: [distances[one] for one in trials]),

@@ -1,4 +1,4 @@
-"""Where data comes from: one file a source."""
+"""Sources of data, one module each."""
 
 from tuner.data.sources.folders import Folders
 

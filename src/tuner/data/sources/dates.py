@@ -1,4 +1,4 @@
-"""Dates in a column of text: in which order of year, month and day, and when they were."""
+"""Dates in a text column: finds the order of year, month and day, and parses them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ DATES = {  # in the order in which they are tried
     "dmy": f"^{DAY}[-/.]{MONTH}[-/.]{YEAR}{TIME}",
     "mdy": f"^{MONTH}[-/]{DAY}[-/]{YEAR}{TIME}",
 }
-MICROSECONDS = 24 * 3600 * 1e6  # of a day
+MICROSECONDS = 24 * 3600 * 1e6  # per day
 NAMES_OF_PARTS = {"y": said("year"), "m": said("month"), "d": said("day")}
 
 
 def date_column(name: str, cells: Any, values: Any, missing: int) -> Column | None:
-    """Return the column of dates that these cells are; None: they are none.
+    """Return the column of dates that these cells form; None if they are not dates.
 
     Args:
-        values: the different cells that are not missing.
-        missing: rows without a value.
+        values: the distinct cells that are not missing.
+        missing: number of rows without a value.
     """
     forms = _forms_of_dates(values)
     if not forms:
@@ -58,13 +58,13 @@ def date_column(name: str, cells: Any, values: Any, missing: int) -> Column | No
 
 
 def are_unclear_dates(cells: Any) -> bool:
-    """Whether dates fit two orders of day and month, and their order in the file tells none."""
+    """Whether dates fit two orders of day and month, and the rows' order does not decide."""
     forms = _forms_of_dates(values_of(cells))
     return len(forms) > 1 and _in_order(forms, cells) is None
 
 
 def are_dates(values: Any, form: str) -> NDArray[np.bool_]:
-    """Return which cells are dates in this form, a key of `DATES`: (N,)."""
+    """Return which cells are dates of this form, a key of `DATES`: (N,)."""
     return ~np.isnan(_days(values, form))
 
 
@@ -77,7 +77,7 @@ def _forms_of_dates(values: Any) -> list[str]:
 
 
 def _in_order(forms: Sequence[str], cells: Any) -> str | None:
-    """Return the form in which rows are in time, or back in time: of several, the most even one."""
+    """Return the form by which rows are in order of time, either way; if several, the most even."""
     if len(forms) == 1:
         return forms[0]
     uneven = {}
@@ -94,10 +94,10 @@ def _parts_in_words(form: str) -> str:
 
 
 def as_part(column: Column, cells: Any, part: Part) -> NDArray[np.float64]:
-    """Return a part of the dates of a column, (N,); nan where one is missing.
+    """Return a part of a column's dates, (N,); nan where one is missing.
 
     Raises:
-        ValueError: a cell is something else; its place is the second argument of the error.
+        ValueError: a cell is not such a date; its index is the second argument of the error.
     """
     days = complete(_days(cells, column.form), cells)
     if part == "days":
@@ -107,7 +107,7 @@ def as_part(column: Column, cells: Any, part: Part) -> NDArray[np.float64]:
     if part == "hour":
         found = np.floor((np.where(missing, 0, days) - whole) * 24 + 1e-9)
     elif part == "weekday":
-        found = (whole + 3) % 7  # the first of January 1970 was a Thursday
+        found = (whole + 3) % 7  # 1 January 1970 was a Thursday
     else:
         dates = whole.astype("int64").astype("datetime64[D]")
         months = dates.astype("datetime64[M]")
@@ -117,13 +117,14 @@ def as_part(column: Column, cells: Any, part: Part) -> NDArray[np.float64]:
 
 
 def as_moments(column: Column, cells: Any) -> NDArray[np.float64]:
-    """Return when dates were, (N,), in days since 1970, UTC; nan where one is missing.
+    """Return the moments of dates, (N,), in days since 1970, UTC; nan where one is missing.
 
-    Seconds and the offset from UTC count, which parts of dates leave out. A date without an offset
-    is taken as UTC. They are whole microseconds: one moment in two time zones is the same number.
+    They include seconds and the offset from UTC, which parts of dates leave out. A date without an
+    offset is taken as UTC. They are whole microseconds: one moment in two time zones is the same
+    number.
 
     Raises:
-        ValueError: a cell is something else; its place is the second argument of the error.
+        ValueError: a cell is not such a date; its index is the second argument of the error.
     """
     found = pc.extract_regex(cells, DATES[column.form])
 
@@ -140,7 +141,7 @@ def as_moments(column: Column, cells: Any) -> NDArray[np.float64]:
 
 
 def _days(cells: Any, form: str) -> NDArray[np.float64]:
-    """Return days since 1970, with the time of the day as a share of one; nan: not such a date."""
+    """Return days since 1970, with the time of day as a fraction; nan for other cells."""
     found = pc.extract_regex(cells, DATES[form])
 
     def part(name: str) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, scaled up to 28x28: real, and there without a network."""
+"""scikit-learn's handwritten digits, scaled up to 28x28: real data without a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuner.data.examples import Examples
 from tuner.data.sources.mnist import PIXELS
 from tuner.data.splits import Holdout
 
-BRIGHTEST = 16  # of the original's pixels
+BRIGHTEST = 16  # value of the original's pixels
 SIZE = (28, 28)
 
 
@@ -21,7 +21,7 @@ def make() -> Dataset:
     """Make the stand-in for MNIST: 1,437 rows to develop on, 360 to test."""
     digits = load_digits()
     small = (digits.images * (255 / BRIGHTEST)).round().astype(np.uint8)
-    # Pillow scales bytes in whole numbers: every machine gets the same ones.
+    # Pillow scales bytes with integers, so every machine gets the same ones.
     large = [Image.fromarray(rows).resize(SIZE, Image.Resampling.BILINEAR) for rows in small]
     images = torch.from_numpy(np.stack([np.asarray(image) for image in large])).unsqueeze(1)
     targets = torch.from_numpy(digits.target).long()

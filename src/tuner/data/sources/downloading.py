@@ -1,4 +1,4 @@
-"""Around torchvision's downloads: no progress bar on a pipe, a short wait without a network."""
+"""Wraps torchvision's downloads: no progress bar on a pipe, and a short wait without a network."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from urllib.request import Request, urlopen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 15.0  # seconds for a server's first answer, looking up its name included
-STALL = 30.0  # seconds without a byte, after which a transfer has failed
+PATIENCE = 15.0  # seconds for a server's first answer, including the look-up of its name
+STALL = 30.0  # seconds without a byte, after which a transfer fails
 
 
 @contextmanager
 def network(url: str) -> Iterator[None]:
-    """Download inside this: `url`'s server answers, and transfers that stall fail.
+    """Allow downloads in this context after checking that `url`'s server answers.
 
-    A progress bar is shown where standard error is a terminal.
+    A progress bar is shown if standard error is a terminal. Transfers that stall fail.
 
     Raises:
         URLError: the server does not answer within PATIENCE seconds, or cannot be reached.
     """
     _require(url)
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALL)  # torchvision sets none, and takes none
+    socket.setdefaulttimeout(STALL)  # torchvision sets no timeout, and has no option for one
     try:
         with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
             yield
@@ -39,17 +39,17 @@ def network(url: str) -> Iterator[None]:
 
 
 def _require(url: str) -> None:
-    """Wait for an answer in a thread, as nothing else bounds the time a name's look-up takes."""
+    """Wait for an answer in a thread, because nothing else limits the look-up of a name."""
     errors: list[Exception] = [URLError(f"no answer from {url} within {PATIENCE:g} s")]
 
     def ask() -> None:
         try:
-            # The URL is a constant of a source.
+            # The URL is a constant of a source, so it is safe to open.
             with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):  # noqa: S310
                 errors.clear()
         except HTTPError as answer:
             answer.close()
-            errors.clear()  # the server is there: let torchvision try
+            errors.clear()  # the server answers, so let torchvision try
         except (OSError, HTTPException) as error:
             errors[0] = error
 

@@ -1,8 +1,8 @@
-"""Five kinds of flowers, drawn by a seeded generator: there without a network, and no photographs.
+"""Five kinds of flowers from a seeded generator: images without a network, but not photographs.
 
-The kinds differ in what they are (number, shape and arrangement of petals) and, as real ones do, in
-the colours they come in most, so colour alone gets a model half-way and no further. Ground, light,
-place, size, turn and what grows in front are drawn alike for all.
+The kinds differ in the number, shape and arrangement of their petals and, like real ones, in their
+usual colours. So colour alone gets a model only half-way. Ground, light, position, size, rotation
+and foreground are drawn alike for all kinds.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 SEED = 102
-SIZE, FINE = 64, 128  # pixels: of an image, and of the canvas that it is scaled down from
-DEVELOPMENT, TEST = 20, 100  # images a kind
+SIZE, FINE = 64, 128  # pixels: of an image, and of the canvas from which it is scaled down
+DEVELOPMENT, TEST = 20, 100  # images per kind
 PETALS: tuple[Colour, ...] = (
     (214, 64, 92),
     (238, 154, 60),
@@ -34,13 +34,13 @@ PETALS: tuple[Colour, ...] = (
     (236, 232, 226),
     (150, 92, 196),
 )
-ALONG = np.linspace(0, 1, 12)  # places along a petal, from its base to its end
-FAITH = 0.55  # how often a kind has the colour of its own
+ALONG = np.linspace(0, 1, 12)  # positions along a petal, from its base to its tip
+FAITH = 0.55  # probability that a flower has the usual colour of its kind
 LEAVES: tuple[Colour, ...] = ((52, 96, 48), (84, 128, 60), (38, 70, 52), (112, 140, 78))
 
 
 def make() -> Dataset:
-    """Make the stand-in for flowers: 100 images to develop on, 500 to test."""
+    """Make the stand-in for flowers: 100 development images, 500 test images."""
     random = np.random.default_rng(SEED)
     return make_dataset(
         name="flowers-drawn",
@@ -65,7 +65,7 @@ def _examples(random: np.random.Generator, each: int) -> Examples:
 
 
 class _Brush:
-    """A canvas with a flower's place, size, turn and colours on it."""
+    """A canvas, with the position, size, rotation and colours of a flower on it."""
 
     def __init__(self, random: np.random.Generator, own_colour: Colour) -> None:
         self.random = random
@@ -80,7 +80,7 @@ class _Brush:
         self.heart = _vary(random, PETALS[random.integers(len(PETALS))], 30)
 
     def foliage(self, count: int) -> None:
-        """Draw leaves anywhere."""
+        """Draw leaves at random positions."""
         for _ in range(count):
             base = self.random.uniform(-0.1, 1.1, 2) * FINE
             length, angle = (
@@ -99,7 +99,7 @@ class _Brush:
         colour: Colour,
         point: float,
     ) -> None:
-        """Draw a petal from `base` outwards; the smaller `point`, the rounder its end."""
+        """Draw a petal from `base` outwards; the smaller `point`, the rounder its tip."""
         (x, y), cos, sin = base, math.cos(angle), math.sin(angle)
         half = width * np.sin(math.pi * ALONG**point)
         out = np.concatenate([ALONG, ALONG[::-1]]) * length
@@ -119,7 +119,7 @@ class _Brush:
     def whorl(
         self, centre: tuple[float, ...], radius: float, count: int, width: float, point: float
     ) -> None:
-        """Draw petals around a centre, and its heart."""
+        """Draw petals around a centre, and the centre itself."""
         for place in range(count):
             angle = self.turn + 2 * math.pi * place / count + self.random.normal(0, 0.06)
             length = radius * self.random.uniform(0.85, 1.1)

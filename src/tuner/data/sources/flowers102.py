@@ -29,7 +29,7 @@ PUBLISHED = {  # SHA-256
     PARTS: "46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
 }
 SERVER = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
-# By torchvision's 0-based labels.
+# By torchvision's labels, counted from 0.
 CLASSES = {
     50: "petunia",
     76: "passion flower",
@@ -42,10 +42,10 @@ IMAGENET = PixelStatistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
 
 
 def read(folder: Path) -> Dataset:
-    """Read the five classes: the official train and val images to develop on, test to test.
+    """Read the five classes: the official train and val images for development, test for the test.
 
     Raises:
-        DataError: a file is missing, cut short or damaged; it is named.
+        DataError: a file is missing, cut short or damaged; the message names it.
     """
     return make_dataset(
         name="flowers",
@@ -60,24 +60,24 @@ def read(folder: Path) -> Dataset:
 
 
 def read_photo(path: Path) -> Tensor:
-    """Read one photo as the data set's own are read: (3, 64, 64) uint8.
+    """Read one photo in the same way as the data set: (3, 64, 64) uint8.
 
     Raises:
-        DataError: it cannot be read; it is named.
+        DataError: it cannot be read; the message names it.
     """
     return read_image(path, SHAPE)
 
 
 def download(folder: Path) -> None:
-    """Fetch Flowers-102 into an empty data folder."""
+    """Download Flowers-102 into an empty data folder."""
     with network(SERVER):
         Flowers102(folder, download=True)
-    (folder / "flowers-102" / "102flowers.tgz").unlink(missing_ok=True)  # 345 MB, unpacked by now
+    (folder / "flowers-102" / "102flowers.tgz").unlink(missing_ok=True)  # 345 MB, already unpacked
 
 
 def _examples(folder: Path, parts: tuple[str, ...]) -> Examples:
-    """Read the images of the five classes in the official `parts`, and no other."""
-    # Published numbers of images and of labels start at 1.
+    """Read the images of the five classes in these official `parts`."""
+    # Published numbers of images and labels start at 1.
     labels = _published(folder / LABELS)["labels"].ravel() - 1
     numbers = [_published(folder / PARTS)[part].ravel() for part in parts]
     places = {label: place for place, label in enumerate(CLASSES)}
@@ -93,7 +93,7 @@ def _examples(folder: Path, parts: tuple[str, ...]) -> Examples:
 
 
 def _published(path: Path) -> dict[str, np.ndarray]:
-    """Read a .mat file after making sure that it is the published one."""
+    """Read a .mat file after checking that it is the published one."""
     name = f"{path.parent.name}/{path.name}"
     try:
         same = sha256_of_file(path) == PUBLISHED[name]

@@ -1,21 +1,23 @@
-"""What a column of text is, decided over all its rows; and its cells as numbers.
+"""Decides the kind of a text column from all its rows, and parses its cells.
 
-The rules, in their order. A cell that is empty is missing; in a column of numbers, dates or yes and
+The rules, in their order. An empty cell is missing; in a column of numbers, dates or yes and no, so
+is one of `MARKS`, such as NA. In a column of text NA is a value: it may be Namibia.
 no, so is one of `MARKS`, such as NA. In a column of text NA is a value: it may be Namibia.
 
 1. No value, or one value in all rows: left out.
 2. All are numbers: numbers. But codes with leading zeros (007) stay text.
 3. All are numbers with decimal commas, or with commas between thousands: numbers. A column such as
-   0,5 and 1,25 cannot have them between thousands, and one such as 1.200.000 has points there. So
-   the file has decimal commas, where its cells are not separated by commas; else that column,
-   where it has many such numbers. 878 and 1.200 prove them in a file of the first sort, where
-   they are many, and each number from 1,000 on has a point. A column such as 1,200 and 85,000 may
-   be either: it is thousands, unless the file has decimal commas.
+0,5 and 1,25 proves decimal commas, because these cannot separate thousands; so does one such as
+1.200.000, whose points separate thousands. If a column proves them, the whole file has decimal
+commas, unless its cells are separated by commas; then only that column has them, if it has many
+such numbers. 878 and 1.200 also prove them in a file not separated by commas, if there are many of
+them, and each number from 1,000 on has a point. A column such as 1,200 and 85,000 is ambiguous: it
+is read as thousands, unless the file has decimal commas.
 4. Two values such as yes and no, or true and false: 0 and 1.
 5. All are dates in one order of year, month and day: days, and what recurs (month, weekday, hour).
-   Where day and month may be either, it is the order in which the rows are in time, evenly spaced
-   if they are in both; else the day comes first.
-6. Else text. Each value once, or mostly sentences: left out. Else a category.
+If day and month may be swapped, the order is used in which the rows are in time; if both are, the
+more evenly spaced one. Otherwise the day comes first.
+6. Otherwise text. Unique values, or mostly sentences: left out. Everything else is a category.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from tuner.data.sources.cells import (
     values_of,
 )
 from tuner.data.sources.dates import as_part, date_column
-from tuner.data.table import Column
+from tuner.data.table import NO_VALUE, NUMBERS_ROWS, ONE_VALUE, Column
 from tuner.errors import DataError
 from tuner.language import said
 
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 CODE = r"^[+-]?0[0-9]+$"  # a number would lose its zeros
-# No thousands begin with a zero: 0.125 and 0,125 are parts of one.
+# Thousands never begin with a zero: 0.125 and 0,125 are fractions.
 COMMAS = r"^[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)(?:,[0-9]+)?$"
 THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 WRITTEN = {
@@ -61,17 +63,17 @@ WRITTEN = {
 PAIRS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 # 878 and 1.200: a point in each number from 1,000 on.
 POINTS = r"^[+-]?(?:[0-9]{1,3}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+)$"
-MANY = 10  # different numbers, from which on what all have in common is no chance
-WORDS = 4  # on average, from which text is sentences
-FEW = 20  # different texts are a category, however long
+MANY = 10  # distinct numbers, from which on a common pattern is not chance
+WORDS = 4  # per text on average, from which on texts are sentences
+FEW = 20  # distinct texts, up to which they are a category, however long
 
 
 def file_has_decimal_commas(columns: Iterable[Any], separator: str) -> bool:
-    """Whether a file has decimal commas: one of its columns proves them, and its cells allow them.
+    """Whether a file has decimal commas: a column proves them, and its separator is no comma.
 
     Args:
-        columns: pyarrow arrays of text, without spaces around.
-        separator: between the cells of the file.
+        columns: pyarrow arrays of text, without surrounding spaces.
+        separator: of the cells of the file.
     """
     return separator != "," and any(
         has_decimal_commas(one) or has_points_between_thousands(one) for one in columns
@@ -79,10 +81,10 @@ def file_has_decimal_commas(columns: Iterable[Any], separator: str) -> bool:
 
 
 def has_decimal_commas(cells: Any) -> bool:
-    """Whether a column proves decimal commas: read otherwise, not all are numbers.
+    """Whether a column proves decimal commas: with points instead, not all cells are numbers.
 
     Args:
-        cells: a pyarrow array of text, without spaces around.
+        cells: a pyarrow array of text, without surrounding spaces.
     """
     values = values_of(cells)
     return (
@@ -93,31 +95,31 @@ def has_decimal_commas(cells: Any) -> bool:
 
 
 def has_points_between_thousands(cells: Any) -> bool:
-    """Whether each number of a column from 1,000 on has a point, and others are there, too.
+    """Whether all numbers of a column from 1,000 on have a point, and there are smaller ones.
 
     Args:
-        cells: a pyarrow array of text, without spaces around.
+        cells: a pyarrow array of text, without surrounding spaces.
     """
     return has_three_decimals(cells) and any_match(values_of(cells), r"^[+-]?0*[1-9][0-9]*$")
 
 
 def has_three_decimals(cells: Any) -> bool:
-    """Whether numbers of a column have three decimals each, or none, as if they were thousands.
+    """Whether numbers of a column have three decimals each, or none, like thousands.
 
     Args:
-        cells: a pyarrow array of text, without spaces around.
+        cells: a pyarrow array of text, without surrounding spaces.
     """
     values = values_of(cells)
     return _with(values, r"\.") >= MANY and all_match(values, POINTS)
 
 
 def form_of(cells: Any, *, commas: bool) -> str | None:
-    """Return how the numbers of a column are written, a key of `WRITTEN`; None: not all are.
+    """Return the notation of a column's numbers, a key of `WRITTEN`; None if not all fit one.
 
     Args:
-        cells: a pyarrow array of text, without spaces around; some may be missing.
-        commas: whether the file has decimal commas; then a point stands between thousands. A
-            column that proves them with many different numbers has them in any file.
+        cells: a pyarrow array of text, without surrounding spaces; some may be missing.
+        commas: whether the file has decimal commas; then a point separates thousands. A column that
+            proves them with many distinct numbers has them in any file.
     """
     values = values_of(cells)
     comma = commas or (_with(values, "[.,]") >= MANY and has_decimal_commas(values))
@@ -126,21 +128,19 @@ def form_of(cells: Any, *, commas: bool) -> str | None:
 
 
 def decide(name: str, cells: Any, *, commas: bool) -> Column:
-    """Decide what a column is by the rules above, over all its cells.
+    """Decide the kind of a column by the rules above, from all its cells.
 
     Args:
-        cells: a pyarrow array of text, without spaces around.
-        commas: whether the file has decimal commas; then a point stands between thousands.
+        cells: a pyarrow array of text, without surrounding spaces.
+        commas: whether the file has decimal commas; then a point separates thousands.
 
     Returns:
-        The column, of a category without its values, which `tuner.own.table` takes from the rows
-        that are trained on.
+        The column; a category has no values yet, because `tuner.own.table` takes them from the
+        training rows.
     """
     values = values_of(cells)
     if len(values) == 0:
-        return Column(
-            name=name, kind="left out", why=said("no row has a value"), missing=len(cells)
-        )
+        return Column(name=name, kind="left out", why=NO_VALUE, missing=len(cells))
     if len(values) == len(cells):
         missing, empty, texts = 0, 0, values
     else:
@@ -148,7 +148,7 @@ def decide(name: str, cells: Any, *, commas: bool) -> Column:
         empty = int(pc.sum(pc.equal(cells, "")).as_py())
         texts = pc.unique(pc.filter(cells, pc.not_equal(cells, "")))
     if len(texts) == 1 and not empty:
-        return Column(name=name, kind="left out", why=said("the same in all rows"))
+        return Column(name=name, kind="left out", why=ONE_VALUE)
     if found := _number(name, cells, values, missing, commas=commas):
         return found
     lower = {value.casefold() for value in values.to_pylist()} if len(values) <= 4 else set()
@@ -172,9 +172,8 @@ def _number(name: str, cells: Any, values: Any, missing: int, *, commas: bool) -
         why = said("{why}, with three decimals each: no points between thousands", why=why)
     column = Column(name=name, kind="number", why=why, missing=missing, form=form)
     if len(values) == len(cells) >= FEWEST and _numbers_rows(column, cells):
-        why = said("a different whole number in each row, like an id")
-        written = form if any_match(values, "[.,]") else ""  # it may be read: a target, a time
-        return Column(name=name, kind="left out", why=why, form=written)
+        written = form if any_match(values, "[.,]") else ""  # for a target or a time
+        return Column(name=name, kind="left out", why=NUMBERS_ROWS, form=written)
     if not missing:
         return column
     marks = pc.filter(cells, pc.and_(is_missing(cells), pc.not_equal(cells, "")))
@@ -222,10 +221,10 @@ def _text(name: str, cells: Any, texts: Any, empty: int) -> Column:
 
 
 def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:
-    """Return the cells of a column of numbers, or yes and no, (N,); nan where one is missing.
+    """Return a column of numbers, or of yes and no, as numbers (N,); nan where one is missing.
 
     Raises:
-        ValueError: a cell is something else; its place is the second argument of the error.
+        ValueError: a cell does not fit; its index is the second argument of the error.
     """
     if column.kind == "yes or no":
         lower = pc.utf8_lower(cells)
@@ -247,7 +246,7 @@ def as_numbers(column: Column, cells: Any) -> NDArray[np.float64]:
 
 
 def as_codes(column: Column, cells: Any) -> NDArray[np.float64]:
-    """Return the codes of a category, (N,); 0 for a value that has none."""
+    """Return the codes of a category, (N,); 0 for a value without a code."""
     places = pc.index_in(cells, pa.array(column.values, pa.string()))
     codes: NDArray[np.float64] = (
         pc.fill_null(pc.add(places, 1), 0).to_numpy(zero_copy_only=False).astype(np.float64)
@@ -258,14 +257,14 @@ def as_codes(column: Column, cells: Any) -> NDArray[np.float64]:
 def features_of(
     table: Table, cells_of: Callable[[str], Any], rows: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Return the features of rows (N, F) by the columns of a table.
+    """Return the features of rows (N, F), by the columns of a table.
 
     Args:
-        cells_of: the cells of a column by its name, without spaces around.
-        rows: their numbers in the file from 0 on; None: these are all.
+        cells_of: returns the cells of a column by its name, without surrounding spaces.
+        rows: their numbers in the file, from 0; None if these are all rows.
 
     Raises:
-        DataError: a cell does not fit its column; row and column are named.
+        DataError: a cell does not fit its column; the message names row and column.
     """
     found = []
     for column in table.numbers:
@@ -291,10 +290,10 @@ def features_of(
 
 
 def _with(values: Any, pattern: str) -> int:
-    """Return how many of these a regular expression is found in."""
+    """Return in how many of these a regular expression matches."""
     return int(pc.sum(pc.match_substring_regex(values, pattern)).as_py() or 0)
 
 
 def is_too_large(cell: str) -> bool:
-    """Whether a cell is a number that is infinite as a float, such as 1e999."""
+    """Whether a cell is a number that overflows a float, such as 1e999."""
     return NUMBER.fullmatch(cell) is not None and math.isinf(float(cell))

@@ -45,10 +45,10 @@ PIXELS = PixelStatistics(mean=(0.1307,), std=(0.3081,))
 
 
 def read(folder: Path) -> Dataset:
-    """Read MNIST from a data folder: 60,000 rows to develop on, 10,000 to test.
+    """Read MNIST from a data folder: 60,000 development rows, 10,000 test rows.
 
     Raises:
-        DataError: a file is cut short or is not the published one; it is named.
+        DataError: a file is cut short or not the published one; the message names it.
     """
     for name, (size, sha256) in PUBLISHED.items():
         _verify(folder / name, size, sha256)
@@ -64,16 +64,16 @@ def read(folder: Path) -> Dataset:
 
 
 def read_digit(path: Path) -> Tensor:
-    """Read a picture of one digit, light on dark as MNIST's are: (1, 28, 28) uint8.
+    """Read a picture of one digit, light on dark as in MNIST: (1, 28, 28) uint8.
 
     Raises:
-        DataError: it cannot be read; it is named.
+        DataError: it cannot be read; the message names it.
     """
     return read_image(path, SHAPE)
 
 
 def download(folder: Path) -> None:
-    """Fetch MNIST into an empty data folder."""
+    """Download MNIST into an empty data folder."""
     with network(MNIST.mirrors[0]):
         MNIST(folder, download=True)
 
@@ -92,7 +92,7 @@ def _verify(path: Path, size: int, sha256: str) -> None:
 
 
 def _part(folder: Path, part: str) -> Examples:
-    # Not the class MNIST: where it finds its old folder `processed`, it reads that instead.
+    # Not the class MNIST, which prefers its old folder `processed` if that exists.
     raw = folder / "MNIST" / "raw"
     images = read_image_file(str(raw / f"{part}-images-idx3-ubyte"))
     labels = read_label_file(str(raw / f"{part}-labels-idx1-ubyte"))

@@ -1,7 +1,7 @@
-"""The few cells that keep a column of text from being one of numbers, or of dates.
+"""Finds the few cells that keep a text column from being one of numbers or of dates.
 
-They are said, and change nothing: whether `abc` among numbers is a mistake is not for a rule to
-decide. But who does not hear of it loses the column.
+They are reported, and change nothing: a rule cannot decide whether `abc` among numbers is a
+mistake. But without the report, a user would lose the column without noticing.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from tuner.data.table import Column
 
-MOST = 0.1  # of the different values of a column: more are no slips
-FEWEST = 10  # different numbers or dates, by which a column looks like one of them
-SHOWN, LONGEST = 3, 40  # cells, and letters of one
+MOST = 0.1  # of the distinct values of a column; more are not slips
+FEWEST = 10  # distinct numbers or dates that make a column look like one of them
+SHOWN, LONGEST = 3, 40  # cells, and letters of each
 
 
 def with_odd_cells(column: Column, cells: Any) -> Column:
-    """Return a column; of text, the cells that keep it from being numbers or dates are said."""
+    """Return a column; for text, with a remark on the cells that are not numbers or dates."""
     if column.kind not in {"category", "left out"}:
         return column
     odd = odd_cells_in_words(cells)
@@ -40,10 +40,10 @@ def with_odd_cells(column: Column, cells: Any) -> Column:
 
 
 def odd_cells_in_words(cells: Any) -> str | None:
-    """Say which cells keep a column of text from being numbers or dates; None: no few do.
+    """Return which cells keep a text column from being numbers or dates; None if no few do.
 
     Args:
-        cells: a pyarrow array of text, without spaces around.
+        cells: a pyarrow array of text, without surrounding spaces.
     """
     values = values_of(cells)
     if not any_match(values, CODE):
@@ -63,10 +63,10 @@ def _matches(values: Any, pattern: str) -> NDArray[np.bool_]:
 
 
 def _shown(values: Any, fits: Iterable[NDArray[np.bool_]]) -> str:
-    """Return the values that are not what nearly all are; empty: there are none, or too many.
+    """Return the values that do not fit, if nearly all others do; empty if none or too many.
 
     Args:
-        fits: for each way of writing, which values are written so.
+        fits: for each notation, which values fit it.
     """
     for one in fits:
         odd = np.flatnonzero(~one)

@@ -1,6 +1,6 @@
-"""A table's file as text: what it is, its encoding, its separator and its header; without pyarrow.
+"""Reads a table's file as text: its type, encoding, separator and header; without pyarrow.
 
-A header alone is read in a moment, so a mistyped name of a column is refused before the rest.
+The header alone is read in a moment, so a mistyped name of a column is refused before the rest.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tuner.language import said
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEPARATORS = {  # what is said of the file
+SEPARATORS = {  # descriptions for people
     ",": "",
     ";": said("Cells are separated by semicolons."),
     "\t": said("Cells are separated by tabs."),
     "|": said("Cells are separated by vertical bars."),
 }
-csv.field_size_limit(2**31 - 1)  # a text in a cell may be longer than Python's 131,072 letters
-SAMPLE = 50  # rows that the separator is chosen by
-ABOVE_HEADERS = ("#", "sep=")  # how lines begin that are none: a comment, the separator for Excel
-LETTERS = 1_000_000  # at the beginning of a file, in which these rows are looked for
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of the web or a store, as a path has it
-PARQUET = b"PAR1"  # how such a file begins
-OTHERS = {  # how files begin that are neither
+csv.field_size_limit(2**31 - 1)  # a cell may have more than Python's default of 131,072 letters
+SAMPLE = 50  # rows from which the separator is chosen
+ABOVE_HEADERS = ("#", "sep=")  # first lines that are not headers: a comment, Excel's separator
+LETTERS = 1_000_000  # at the beginning of a file, among which the sample is looked for
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # a URL of the web or a store, after Path has read it
+PARQUET = b"PAR1"  # the beginning of a Parquet file
+OTHERS = {  # beginnings of files of other kinds
     b"PK\x03\x04": "a zip or Excel file (.xlsx)",
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
     b"\x1f\x8b": "a gzip file",
@@ -44,7 +44,7 @@ OTHERS = {  # how files begin that are neither
 
 
 def content_of(path: Path, most: int = -1) -> bytes:
-    """Return the bytes of a file that may be a table; so many at most, if that is not negative.
+    """Return the bytes of a file that may be a table; at most `most`, if that is not negative.
 
     Raises:
         DataError: it cannot be read, or is of another kind.
@@ -65,34 +65,34 @@ def content_of(path: Path, most: int = -1) -> bytes:
 
 
 def header_of(path: Path) -> list[str] | None:
-    """Return the names of a table's columns; None: that takes more than the beginning of the file.
+    """Return the names of a table's columns; None if the header is too long for a quick look.
 
     Raises:
-        DataError: as `content_of` and `decoded` raise it; or it is a pipe.
+        DataError: as from `content_of` and `decoded`; or the file is a pipe.
     """
     if path.is_fifo() or path.is_char_device():
         raise DataError(
             f"{path} is a pipe, which can be read once; a table to learn from is read again, so "
             "write it to a file and name that"
         )
-    most = 4 * LETTERS  # a letter of UTF-8 has four bytes at most
+    most = 4 * LETTERS  # a letter of UTF-8 has at most four bytes
     content = content_of(path, most)
     if content.startswith((PARQUET, BOM_UTF16_LE, BOM_UTF16_BE)):
         return None
     if len(content) == most:
-        content = content[: content.rfind(b"\n") + 1]  # no letter is cut in two
+        content = content[: content.rfind(b"\n") + 1]  # do not cut a letter in two
     text, _ = decoded(path, content)
     header = header_in(path, text, separator_of(text))
     return [name_of(name) or f"column {place}" for place, name in enumerate(header, start=1)]
 
 
 def name_of(header: str) -> str:
-    """Return the name of a column, by its cell in the header: an umlaut is one character."""
+    """Return the name of a column from its header cell, with an umlaut as one character."""
     return normalize("NFC", header.strip())
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
-    """Return the text of a file, and how it was decoded if that is not UTF-8."""
+    """Return the text of a file, and remarks on its decoding if it is not UTF-8."""
     if not content.strip():
         raise DataError(f"{path} is empty; name a CSV file with a header and rows")
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
@@ -117,10 +117,10 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
 
 
 def header_in(path: Path, text: str, separator: str) -> list[str]:
-    """Return the cells of the first row that has any; lines may end as on any system.
+    """Return the cells of the first row that has any; any system's line ends are accepted.
 
     Raises:
-        DataError: it is a comment, or Excel's line of the separator, above the header.
+        DataError: there is a comment, or Excel's line for the separator, above the header.
     """
     lines = csv.reader(text.splitlines(keepends=True), delimiter=separator)
     rows = [*islice(filter(None, lines), SAMPLE)]
@@ -135,7 +135,7 @@ def header_in(path: Path, text: str, separator: str) -> list[str]:
 
 
 def separator_of(text: str) -> str:
-    """Return the separator by which the first rows have most cells, and equally many."""
+    """Return the separator with which the first rows have the most cells, and equally many."""
     best, most = ",", (False, 1)
     for separator in SEPARATORS:
         lines = text[:LETTERS].splitlines(keepends=True)

@@ -1,7 +1,7 @@
-"""A table in a file, CSV or Parquet, to columns of text; by pyarrow.
+"""Reads a table from a CSV or Parquet file into columns of text, with pyarrow.
 
-Nothing is guessed cell by cell here: encoding and separator are found once for the file, and what
-was not plain about them is said in a note. Types are decided afterwards, over all rows of a column
+Nothing is guessed cell by cell here: encoding and separator are found once for the file, and a note
+reports anything unusual about them. Kinds are decided afterwards, from all rows of a column
 (`tuner.data.sources.kinds`).
 """
 
@@ -44,11 +44,11 @@ class Sheet:
 
     Attributes:
         names: of the columns.
-        cells: a pyarrow array of text a column; an empty text where there is no value.
-        separator: between the cells of the file; a comma for Parquet.
-        typed: of a Parquet file the columns that hold numbers, dates or truths and no text, and
-            their types of pyarrow.
-        notes: what was not plain about the file, a sentence each.
+        cells: a pyarrow array of text for each column; an empty text where there is no value.
+        separator: of the cells of the file; a comma for Parquet.
+        typed: columns of a Parquet file with numbers, dates or booleans instead of text, and their
+            pyarrow types.
+        notes: anything unusual about the file, a sentence each.
     """
 
     names: tuple[str, ...]
@@ -65,15 +65,15 @@ class Sheet:
 def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
     """Read a CSV file (UTF-8, UTF-16 with a byte order mark, or else Windows-1252) or Parquet.
 
-    Empty lines are passed over, those before the header too; they are not counted as rows.
+    Empty lines are skipped, including those before the header, and not counted as rows.
 
     Args:
-        needed: columns that a model needs of new rows; empty: the table is one to learn from, so it
-            has a target and something besides.
+        needed: columns that a model needs in new rows; empty for a table to learn from, which has a
+            target and at least one other column.
 
     Raises:
-        DataError: it is not there, is something else, or is not a table: without rows, with rows of
-            other lengths, or with columns that cannot be told apart.
+        DataError: it does not exist, is something else, or is not a table: it has no rows, rows of
+            different lengths, or columns that cannot be told apart.
     """
     content = content_of(path)
     if content.startswith(PARQUET):
@@ -82,7 +82,7 @@ def read_sheet(path: Path, needed: Sequence[str] = ()) -> Sheet:
     else:
         text, notes = decoded(path, content)
         if empty := EMPTY_LINES.match(text):
-            text = text[empty.end() :]  # else the first of them would be the header
+            text = text[empty.end() :]  # else an empty line would be the header
         names, cells, separator = _csv(path, text)
         typed = [None] * len(names)
         if separator != ",":
@@ -147,7 +147,7 @@ def _cells(count: int) -> str:
 
 
 def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[pa.DataType | None]]:
-    """Return names and cells of a Parquet file, as a CSV file has them, and types but of text."""
+    """Return names, cells of text as in a CSV file, and types other than text of a Parquet file."""
     try:
         table = pa.parquet.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
@@ -174,13 +174,13 @@ def _parquet(path: Path, content: bytes) -> tuple[list[str], list[Any], list[pa.
 
 
 def _is_typed(kind: pa.DataType) -> bool:
-    """Whether cells of this type are numbers, truths, dates or times: others are text."""
+    """Whether cells of this type are numbers, booleans, dates or times; all others are text."""
     numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
     return any(one(kind) for one in (*numbers, pa.types.is_boolean, pa.types.is_temporal))
 
 
 def _checked(path: Path, header: list[str], needed: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the names of the columns without spaces around them, and what had to be repaired."""
+    """Return the names of the columns without surrounding spaces, and remarks on repairs."""
     names = [name_of(name) for name in header]
     unnamed = [place for place, name in enumerate(names) if not name]
     for place in unnamed:

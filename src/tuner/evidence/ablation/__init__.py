@@ -1,6 +1,6 @@
-"""Which change brought the gain: the baseline with a part of what the best changed.
+"""Measures which change brought the gain, with baselines that have some of the best's changes.
 
-The `path` from the baseline to the best takes over one of the `changes` after the other, in the
-order of an `expectation` of what each is worth. `parts` is what is known of a part of them on the
-test rows, and `confirming_parts` has such models meet the test.
+The `path` from the baseline to the best takes over the `changes` one by one, in the order of an
+`expectation` of their value. `parts` are the results of some of the changes on the test rows, and
+`confirming_parts` trains and scores such models.
 """

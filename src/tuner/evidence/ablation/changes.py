@@ -1,4 +1,4 @@
-"""What the best changed about the baseline, and configurations that take some of it over."""
+"""The changes between the baseline and the best, and configurations with some of them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Change:
     """One hyperparameter set from the baseline's value to the best's.
 
     Attributes:
-        follows: hyperparameters that only this one makes count, with their values: StepLR on is one
-            change, and its step_size and gamma come with it.
+        follows: hyperparameters that have an effect only with this one, with their values: StepLR
+            on is one change, and its step_size and gamma come with it.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Change:
 
 
 class Mixture:
-    """Configurations between the baseline and the best: some changes taken, the others not."""
+    """Configurations between the baseline and the best, with some of the changes."""
 
     def __init__(self, case: Case, baseline: Configuration, best: Configuration) -> None:
         self.case, self.baseline, self.best = case, baseline, best
@@ -53,12 +53,12 @@ class Mixture:
         self.changes = {name: self._change(name) for name in names}
 
     def configuration(self, taken: Collection[str]) -> Configuration:
-        """Return the baseline with these changes, as `suggest` would give it.
+        """Return the baseline with these changes, as `suggest` would return it.
 
         A hyperparameter that only one of the two arms draws depends on another one. It has the
-        value of the arm that draws it, and counts as soon as a change makes `suggest` draw it.
-        Where a change narrows the range of another hyperparameter, that one gets the nearest value
-        inside. A training is as long as that of the arm whose `epochs` it has.
+        value of the arm that draws it, and takes effect once a change makes `suggest` draw it. If a
+        change narrows the range of another hyperparameter, that one gets the nearest value inside.
+        A training is as long as that of the arm whose `epochs` it has.
         """
         was, now = self.baseline.hyperparameters, self.best.hyperparameters
         kept = {name: was[name] for name in self.drawn if name not in taken}
@@ -83,14 +83,14 @@ class Mixture:
 
 
 def group_of(name: str) -> Group:
-    """Return how dear a hyperparameter is to change: what every case has is read by the trainer."""
+    """Return how costly a hyperparameter is to change; the trainer reads the common ones."""
     if name in DATA:
         return "data"
     return "training" if name in {field.name for field in fields(Hyperparameters)} else "structure"
 
 
 def _suggested(case: Case, values: Mapping[str, Any]) -> Hyperparameters:
-    """Have `suggest` draw values, or the nearest ones where others make a range narrower."""
+    """Make `suggest` draw values, or the nearest ones if others narrow a range."""
     known = dict(values)
     for _ in range(len(known)):
         trial = FixedTrial(known)
@@ -104,12 +104,12 @@ def _suggested(case: Case, values: Mapping[str, Any]) -> Hyperparameters:
         }
         if not outside:
             break
-        known |= outside  # which may change what others can be
+        known |= outside  # another choice may change these ranges
     return made
 
 
 def _drawn(case: Case, values: Mapping[str, Any]) -> list[str]:
-    """Return the names that `suggest` draws when it comes to these values."""
+    """Return the names that `suggest` draws when it arrives at these values."""
     trial = FixedTrial(dict(values))
     case.suggest(trial)
     return list(trial.distributions)
@@ -118,10 +118,10 @@ def _drawn(case: Case, values: Mapping[str, Any]) -> list[str]:
 class LoopMixture:
     """Configurations of a loop between the baseline and the best.
 
-    What only the best has asked for is answered with the best's value whenever the loop asks.
+    A name that only the best has asked for gets the best's value whenever the loop asks for it.
 
     Args:
-        trials: of the study: they show which hyperparameter depends on which.
+        trials: of the study; they show which hyperparameters depend on which.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class LoopMixture:
         }
 
     def configuration(self, taken: Collection[str]) -> Configuration:
-        """Return the baseline with these changes: what the loop is answered."""
+        """Return the baseline with these changes: the values that the loop will get."""
         was, now = self.baseline.hyperparameters, self.best.hyperparameters
         if set(taken) == set(self.changes):
             return self.best
@@ -166,7 +166,7 @@ def _between(
     values: Mapping[str, Any],
     epochs: int,
 ) -> Configuration:
-    """Return the configuration with these changes. What it computes is known of its ends alone."""
+    """Return the configuration with these changes; its work is taken as the larger of the ends'."""
     work = max(baseline.work, best.work)
     return Configuration(values, epochs, f"with {', '.join(sorted(taken))}", work)
 
@@ -174,7 +174,7 @@ def _between(
 def _hangs_on(
     name: str, change: str, was: Any, now: Any, asked: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether every trial with the change has asked for a name, and none without it has."""
+    """Whether all trials with the change have asked for a name, and none without it has."""
     with_it = [name in one for one in asked if one.get(change) == now]
     without = [name in one for one in asked if one.get(change) == was]
     return bool(with_it) and all(with_it) and not any(without)

@@ -1,8 +1,8 @@
-"""What the trials of a search let one expect of a configuration that it has not trained.
+"""Predicts the score of an untrained configuration from the trials of a search.
 
-A random forest over the hyperparameters (Breiman 2001), as SMAC's (Hutter, Hoos & Leyton-Brown
-2011, "Sequential Model-Based Optimization for General Algorithm Configuration", section 4.1). It
-says what is worth measuring first. Nothing that is reported comes from it.
+It fits a random forest over the hyperparameters (Breiman 2001), as SMAC does (Hutter, Hoos &
+Leyton-Brown 2011, "Sequential Model-Based Optimization for General Algorithm Configuration",
+section 4.1). It only decides what to measure first. Nothing that is reported comes from it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 FEWEST_TRIALS = 8  # as for importance
 TREES = 100
-MISSING = -1e30  # below all: a tree computes in single precision
+MISSING = -1e30  # lower than every value: a tree computes in single precision
 
 
 def expectation(
     trials: Sequence[FrozenTrial], sign: int, seed: int
 ) -> Callable[[Mapping[str, Any]], float] | None:
-    """Return what gives the rank that hyperparameters can expect among the trials, more is better.
+    """Return a function that predicts the rank of hyperparameters among trials; high is good.
 
     Args:
-        trials: complete and pruned ones. A pruned one counts like the complete trials that had its
+        trials: complete and pruned ones. A pruned one gets the rank of the complete trials with its
             score at the stage where it ended.
-        sign: 1 where more of the score is better, -1 where less is.
+        sign: 1 if a higher score is better, -1 if a lower one is.
         seed: of the study.
 
     Returns:
-        None where fewer than eight trials have different scores.
+        None if fewer than eight trials have different scores.
     """
     known = [trial for trial in trials if HYPERPARAMETERS in trial.user_attrs]
     complete = [one for one in known if one.state == TrialState.COMPLETE and one.values]
@@ -64,7 +64,7 @@ def expectation(
 
 
 def _end(trial: FrozenTrial, complete: Sequence[FrozenTrial], sign: int) -> float:
-    """Return the rank of a trial among the complete ones, had it ended: from 0 to 1."""
+    """Return the rank, from 0 to 1, that a trial would have had among the complete ones."""
     finals = np.array([sign * float(one.values[0]) for one in complete])
     ranks = (rankdata(finals) - 1) / (len(finals) - 1)
     if trial.state == TrialState.COMPLETE:
@@ -84,9 +84,9 @@ def _end(trial: FrozenTrial, complete: Sequence[FrozenTrial], sign: int) -> floa
 
 
 class _Columns:
-    """Hyperparameters as numbers: what a tree can split.
+    """Hyperparameters as numbers that a tree can split.
 
-    A text has its place among all texts of that name. What a trial does not have lies below all.
+    A text becomes its rank among all texts of that name. A missing value is lower than all others.
     """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,7 +95,7 @@ class _Columns:
         self.texts = {name: sorted(seen[name]) for name in self.names}
 
     def row(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
-        """Return hyperparameters as a row, (columns)."""
+        """Return hyperparameters as a row, shape (columns,)."""
         return np.array([self._number(name, values) for name in self.names])
 
     def _number(self, name: str, values: Mapping[str, Any]) -> float:

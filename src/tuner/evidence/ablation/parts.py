@@ -1,4 +1,4 @@
-"""What is known of the baseline with a part of the changes, on the test rows."""
+"""Test results of the baseline with some of the changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def parts_of(study: optuna.Study) -> dict[str, Mapping[str, Any]]:
-    """Return the parts that are on record for the present baseline and best, by name."""
+    """Return the stored parts for the present baseline and best, by name."""
     arms = {name: trial.number for name, trial in arms_of(study).items()}
     return {
         name: part
@@ -33,8 +33,8 @@ def judge_part(study: optuna.Study, name: str, part: Mapping[str, Any]) -> dict[
     """Compare a part with the baseline, and the best with the part, on the test rows.
 
     Returns:
-        `over_baseline` and `best_over`, as `OnTest.compare` has them; None where a comparison is
-        not possible.
+        `over_baseline` and `best_over`, as `OnTest.compare` returns them; None if a comparison is
+        impossible.
     """
     confirmation: Mapping[str, Any] = study.user_attrs.get(CONFIRMATION) or {}
     kept = Kept.of(study)

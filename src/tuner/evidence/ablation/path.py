@@ -1,4 +1,4 @@
-"""Which change bought it: a measured path from the baseline to the best, and back."""
+"""Measures which change brought the gain: a path from the baseline to the best, and back."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     Ahead = Callable[[InRounds, InRounds], None]
 
 ENOUGH = 0.95  # of the whole gain
-UNCLEAR = 0.25  # of the whole gain: so much may be left, if it cannot be told from nothing
-AT_ONCE = 4  # changes that are tried together, where it is known which promise most
-HOPELESS = 0.75  # of the whole gain, after two rounds
-SHARE = 1 / 4  # of a training, after which half of the changes tried are dropped
+UNCLEAR = 0.25  # of the whole gain: this much may be left if it cannot be told from nothing
+AT_ONCE = 4  # changes that are tried together, if it is known which promise most
+HOPELESS = 0.75  # of the wanted gain, after two rounds
+SHARE = 1 / 4  # of a training, after which half of the tried changes are dropped
 
 
 class OutOfTime(Exception):  # noqa: N818  # no error: a budget that ends a measurement
-    """Raised by what scores subsets, to end an ablation early."""
+    """Raised by a scoring function to end an ablation early."""
 
 
 class Ablation:
     """Measures subsets of changes on paired rounds.
 
-    It goes from the baseline to the best, and ends as soon as what is left is not worth a step:
-    under a twentieth of the whole gain, or under a quarter of it and not to be told from nothing.
+    It goes from the baseline to the best, and ends when the remaining gain is not worth a step:
+    when it is under a twentieth of the whole gain, or under a quarter of it and not significant.
 
     Attributes:
         path: changes in the order in which they were taken.
-        scores: of every subset measured, one a round; fewer where it was dropped early.
+        scores: of every measured subset, one per round; fewer if it was dropped early.
         enough: the smallest change worth making, as `smallest` finds it.
-        complete: whether everything has been measured that is worth it.
+        complete: whether everything worth measuring has been measured.
     """
 
     def __init__(
@@ -58,17 +58,18 @@ class Ablation:
         ahead: Ahead | None = None,
         held_out: float = 0.0,
     ) -> None:
-        """Take what there is to measure, and how.
+        """Set up the changes to measure and the functions that measure them.
 
         Args:
             score: trains the baseline with each of these subsets of the changes, in this round.
-            promise: how well a subset is expected to do, more is better: the changes that promise
-                most are tried first. None: all are tried at each step.
-            probe: scores subsets after a share of their training; None: they are too short for it.
-            ahead: is told subsets with their rounds before they are scored: those that are certain,
-                to be trained all at once, and those that are likely to come next, to be trained on
-                what would be idle. None: each round is trained by itself.
-            held_out: rows held out over rows trained on, in one round.
+            promise: predicts how good a subset is, higher is better: the most promising changes are
+                tried first. None to try all at each step.
+            probe: scores subsets after a share of their training; None if they are too short for
+                that.
+            ahead: is called with subsets and their rounds before they are scored: with certain
+                ones, to train them all at once, and with likely ones, to train them on slots that
+                would be idle. None to train each round by itself.
+            held_out: validation rows divided by training rows, in one round.
         """
         self.changes, self.rounds, self.direction, self.score = changes, rounds, direction, score
         self.promise, self.probe, self.ahead, self.held_out = promise, probe, ahead, held_out
@@ -79,7 +80,7 @@ class Ablation:
         self.complete = False
 
     def run(self) -> None:
-        """Measure everything that is worth it, or what there is time for."""
+        """Measure everything that is worth it, or as much as time allows."""
         try:
             self.walk()
             self.leave_out()
@@ -89,7 +90,7 @@ class Ablation:
             return
 
     def walk(self) -> None:
-        """Go from the baseline towards the best: at each step take the change that does most."""
+        """Go from the baseline towards the best, each time by the change with the most gain."""
         taken: Subset = frozenset()
         self.path = []
         self._measure([taken, self.everything])
@@ -103,12 +104,12 @@ class Ablation:
         self._measure([self.everything - {name} for name in self.path])
 
     def smallest(self) -> Subset | None:
-        """Find the smallest change worth making: 95 % of the gain, without what is dear to change.
+        """Find the smallest change worth making: 95 % of the gain, without costly changes.
 
-        The shortest beginning of the path that has it; then each of its changes is left out, the
-        dearest group first and the one taken last first, where the others do without. Where the
-        path ended earlier, because what was left could not be told from nothing, it is 95 % of what
-        the path has. None: there is no gain.
+        It is the shortest beginning of the path with that gain. Then each of its changes is left
+        out if the others suffice without it, the costliest group first and the latest change first.
+        If the path ended early because the remaining gain was not significant, the goal is 95 % of
+        the path's gain. Returns None if there is no gain.
         """
         whole = self.gain(self.everything)
         if not whole > 0:
@@ -127,7 +128,7 @@ class Ablation:
         return subset
 
     def gain(self, subset: Subset, over: Subset = frozenset()) -> float:
-        """Return the mean paired gain of one subset over another; a divergent one's is -inf."""
+        """Return the mean paired gain of one subset over another; -inf if it diverged."""
         pairs = self.scores[over], self.scores[subset]
         if None in self.scores[subset]:
             return -math.inf
@@ -135,7 +136,7 @@ class Ablation:
         return fmean(gains) if gains else math.inf
 
     def _is_worth_a_step(self, taken: Subset) -> bool:
-        """Whether what is left of the gain is worth a step from here."""
+        """Whether the remaining gain is worth a step from here."""
         whole = self.gain(self.everything)
         if not whole > 0 or taken == self.everything:
             return False
@@ -147,15 +148,15 @@ class Ablation:
         if None in self.scores[taken] or not math.isfinite(whole) or not gains:
             return True
         left = compare_rounds(gains, self.held_out)
-        low = left.interval[0] if left.interval else left.gain  # all rounds say the same
+        low = left.interval[0] if left.interval else left.gain  # else all rounds have the same gain
         unclear = left.n == 1 or low <= 0
         return not unclear or left.gain > UNCLEAR * whole
 
     def _next(self, taken: Subset) -> str:
-        """Return the change that does most from here, of those that promise most.
+        """Return the change with the most gain from here, among the most promising ones.
 
-        It has to bring its share of what is left, as if all that remain brought the same. Where
-        none of those tried does, the next ones are tried, to the last.
+        It has to bring at least an equal share of the remaining gain. If none of those tried does,
+        the next ones are tried, until all are.
         """
         remaining = [name for name in self.changes if name not in taken]
         at_once = len(remaining)
@@ -173,7 +174,7 @@ class Ablation:
         return name
 
     def _comes_to(self, subset: Subset, goal: float) -> bool:
-        """Whether a subset has so much gain; given up as soon as it has no hope of it."""
+        """Whether a subset reaches a gain; stops as soon as that is hopeless."""
         for index in range(self.rounds):
             self._train_ahead([subset], range(index, index + 1), range(index + 1, self.rounds))
             self._score([subset], index)
@@ -182,7 +183,7 @@ class Ablation:
         return self.gain(subset) >= goal
 
     def _is_hopeless(self, subset: Subset, goal: float) -> bool:
-        """Whether a subset is far from a gain, on the rounds that it was measured in."""
+        """Whether a subset is far below a gain, on the rounds in which it was measured."""
         rounds = len(self.scores[subset])
         whole, first = self.scores[self.everything][:rounds], self.scores[frozenset()][:rounds]
         gains = paired_gains(first, whole, self.direction)
@@ -190,9 +191,9 @@ class Ablation:
         return self.gain(subset) < HOPELESS * here
 
     def _sift(self, contenders: list[Subset]) -> Subset:
-        """Return the best, dropping the worse half after each round but the last.
+        """Return the best subset, dropping the worse half after each round but the last.
 
-        The first half is dropped after a share of the training.
+        A first half is dropped after a share of the training.
         """
         if self.probe is not None and len(contenders) > 2 and (early := self.probe(contenders)):
             badness = dict(zip(contenders, map(self._badness_of, early), strict=True))
@@ -208,7 +209,7 @@ class Ablation:
         return contenders[0]
 
     def _measure(self, subsets: Collection[Subset]) -> None:
-        """Score subsets in all rounds; where the time is over, those that were trained in all."""
+        """Score subsets in all rounds; if time runs out, those that are already trained in all."""
         self._train_ahead(subsets, range(self.rounds))
         over: OutOfTime | None = None
         for subset in subsets:
@@ -223,7 +224,7 @@ class Ablation:
     def _train_ahead(
         self, subsets: Collection[Subset], certain: range, likely: range = range(0)
     ) -> None:
-        """Train subsets in the rounds that are certain; in the likely ones where nothing waits."""
+        """Train subsets in certain rounds, and in likely ones on slots that would be idle."""
         if self.ahead is not None:
             self.ahead(_in_rounds(subsets, certain), _in_rounds(subsets, likely))
 
@@ -247,14 +248,14 @@ def _in_rounds(subsets: Collection[Subset], rounds: range) -> InRounds:
 
 
 def facts_of_ablation(ablation: Ablation, baseline: int, best: int) -> dict[str, Any]:
-    """Return an ablation as plain values: every subset on the path and off it, with its scores.
+    """Return an ablation as plain values: every measured subset, with its scores.
 
     Args:
         baseline: number of the trial; so is `best`.
 
     Returns:
-        Among others `rest`: the changes that were not worth a step by themselves; and `at_once`:
-        how many changes were tried together, where that was not all.
+        Among others `rest`: the changes that were not worth a step each; and `at_once`: how many
+            changes were tried together, if that was not all.
     """
     everything = ablation.everything
     beginnings = [frozenset(ablation.path[:length]) for length in range(len(ablation.path) + 1)]

@@ -1,7 +1,7 @@
-"""New models meet the test split, which opens by one recorded call.
+"""Scores new models on the test split, which opens by one recorded call.
 
-`finalists` says which models may meet it. `proof` has the arms do so, in the looks that were
-planned: `trainings` trains them, `models` says by which jobs and in which files, and `opening`
-opens the test and scores them. `odometer` counts how often its rows were used. `verdicts` compares
-the arms pair by pair.
+`finalists` explains which models may be tested. `proof` tests the arms, in the planned looks:
+`trainings` trains the models, `models` defines their jobs and files, and `opening` opens the test
+and scores them. `odometer` counts how often its rows were used. `verdicts` compares the arms pair
+by pair.
 """

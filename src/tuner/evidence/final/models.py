@@ -1,4 +1,4 @@
-"""A model that meets the test split: the job that trains it, and the file of its weights."""
+"""A model for the test: the job that trains it, and the file of its weights."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def final_job(
     files: Mapping[int, Path | None],
     stream: str,
 ) -> Job:
-    """Train for the test, on all development data.
+    """Return the job that trains models for the test, on all development data.
 
     Args:
-        files: for the weights, by the numbers of the trainings that are one job.
+        files: for the weights, by the numbers of the trainings that form one job.
         stream: of the seeds.
     """
     replicas = [
@@ -46,7 +46,7 @@ def final_job(
 
 
 def load_fitted(config: StudyConfig, configuration: Configuration, file: Path) -> Fitted:
-    """Load the weights that a final job has written.
+    """Load weights that a final job has written.
 
     Raises:
         BundleError: the file is damaged; it is removed, so the same command trains it again.

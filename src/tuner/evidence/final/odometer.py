@@ -1,4 +1,4 @@
-"""How often the rows of a test set were looked at, over all studies of a store."""
+"""Counts how often the rows of a test set were opened, over all studies of a store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-# Optuna reads all that all studies keep for this.
+# With Optuna, this would read all attributes of all studies.
 KEPT = text(
     "SELECT s.study_name, a.value_json FROM study_user_attributes a "
     "JOIN studies s ON s.study_id = a.study_id WHERE a.key = :key"
@@ -29,7 +29,7 @@ KEPT_OF = text(f"{KEPT.text} AND s.study_name IN :names").bindparams(
 )
 
 
-LEDGER = "deleted/studies"  # whose looks still count; no study can have that name
+LEDGER = "deleted/studies"  # looks of deleted studies; no study can have this name
 
 
 def record_opening(
@@ -39,14 +39,14 @@ def record_opening(
     look: int = 1,
     test: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note that the test split is opened now.
+    """Record that the test split is opened now.
 
     Args:
-        identity: of the rows, as `LockedSplit.identity` has it.
+        identity: of the rows, as in `LockedSplit.identity`.
         reason: for the record.
-        look: of the test that it is made for.
-        test: what tells that test from others of the study. Where the last one was the same, and
-            its scores were not kept, it is opened again and counts once. None: nothing does.
+        look: number of the look of the test.
+        test: identifies the test among those of the study. If the last test was the same and its
+            scores were not stored, it is opened again and counts once. None if it always counts.
     """
     again = look == 1 and test is not None and is_open(study, test)
     opening = {
@@ -61,18 +61,19 @@ def record_opening(
 
 
 def is_open(study: optuna.Study, test: Mapping[str, Any]) -> bool:
-    """Whether the last test that a study has begun is this one.
+    """Whether this test is the last one that a study has begun.
 
-    Asked where no scores of that test are kept: it was interrupted after its rows were opened.
+    Call this if no scores of the test are stored: it was then interrupted after its rows were
+    opened.
     """
     begun = [one for one in study.user_attrs.get(OPENINGS, []) if one.get("look", 1) <= 1]
     return bool(begun) and begun[-1].get("test") == test and not begun[-1].get("seen")
 
 
 def keep_looks(study: optuna.Study) -> None:
-    """Keep the openings of a study that is about to be deleted: its looks do not go with it.
+    """Store the openings of a study that is about to be deleted, so that its looks still count.
 
-    Where the deletion is interrupted and done again, they are kept once.
+    If the deletion is interrupted and repeated, they are stored once.
     """
     of = study.user_attrs.get(FACTS, {}).get("identity") or study.study_name
     openings = [{**one, "of": of} for one in study.user_attrs.get(OPENINGS, [])]
@@ -88,27 +89,27 @@ def keep_looks(study: optuna.Study) -> None:
 
 
 def looks_at(study: optuna.Study, identity: str | None) -> int:
-    """Return how often the rows that a study tests on were tested in its store.
+    """Return how many tests of the study's test rows have been made in its store.
 
     Twenty honest studies on one test set are twenty looks at it. A second look that was planned
-    with the first is on record too, but counts as one with it: they share the error rate of their
-    test (`looks.Plan`), and only what the last one says is reported.
+    with the first is recorded too, but both count as one: they share the error rate of their test
+    (`looks.Plan`), and only the result of the last one is reported.
 
     Args:
-        study: whose openings count in any case.
-        identity: of its test rows; None: not known, as in a study that was made before looks were
-            counted by rows. Its data's fingerprint tells then.
+        study: its own openings always count.
+        identity: of its test rows; None if unknown, as in a study from before looks were counted by
+            rows. Then the fingerprint of its data is compared.
     """
     every = {one.study_name: one.user_attrs for one in storage_of(study).get_all_studies()}
     return looks_among(every, study.study_name, identity)
 
 
 def openings_in(engine: Engine, name: str, identity: str | None) -> dict[str, dict[str, Any]]:
-    """Return of a store's studies only what `looks_among` needs of them, by name.
+    """Return from a store's studies only what `looks_among` needs, by name.
 
     Args:
-        name: of the study that it is asked for.
-        identity: of its test rows, as for `looks_at`.
+        name: of the study in question.
+        identity: of its test rows, as in `looks_at`.
     """
     with engine.connect() as connection:
         found = connection.execute(KEPT, {"key": OPENINGS})
@@ -127,18 +128,18 @@ def openings_in(engine: Engine, name: str, identity: str | None) -> dict[str, di
 
 
 def looks_among(every: Mapping[str, Mapping[str, Any]], name: str, identity: str | None) -> int:
-    """Return the same as `looks_at`, for a store that has been read.
+    """Return the same as `looks_at`, for a store that has already been read.
 
     Args:
         every: the attributes of all studies of the store, by name.
-        name: of the study whose openings count in any case.
-        identity: of its test rows, as for `looks_at`.
+        name: of the study, whose own openings always count.
+        identity: of its test rows, as in `looks_at`.
     """
     return Looks(every).at(name, identity)
 
 
 class Looks:
-    """All openings of a store, counted once, to be asked for many studies.
+    """All openings of a store, counted once for queries about many studies.
 
     Args:
         every: the attributes of all studies of the store, by name.
@@ -148,7 +149,7 @@ class Looks:
         self._every = every
         self._by_rows: Counter[str] = Counter()
         self._by_data: Counter[str] = Counter()
-        self._by_data_of_old: Counter[str] = Counter()  # of openings that do not name their rows
+        self._by_data_of_old: Counter[str] = Counter()  # openings that do not name their rows
         for attributes in every.values():
             rows = _rows_of(attributes)
             if not rows:
@@ -160,11 +161,11 @@ class Looks:
                 self._by_data_of_old[data] += rows.count(None)
 
     def at(self, name: str, identity: str | None) -> int:
-        """Return how often the rows that a study tests on were looked at.
+        """Return how many tests of a study's test rows have been made.
 
         Args:
-            name: of the study, whose own openings count in any case.
-            identity: of its test rows, as for `looks_at`.
+            name: of the study, whose own openings always count.
+            identity: of its test rows, as in `looks_at`.
         """
         own = _rows_of(self._every[name])
         data = _fingerprint(self._every[name])
@@ -177,7 +178,8 @@ class Looks:
 def _rows_of(attributes: Mapping[str, Any]) -> list[str | None]:
     """Return the identity of the rows of each opening that counts.
 
-    A second look is a part of the first, and a test that was interrupted is no other test.
+    A second look belongs to the first, and the repetition of an interrupted test is not another
+    test.
     """
     openings = attributes.get(OPENINGS, [])
     first = (one for one in openings if one.get("look", 1) <= 1 and not one.get("again"))

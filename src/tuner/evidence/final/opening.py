@@ -1,4 +1,4 @@
-"""The opening of the test split, and the scores of the tested models."""
+"""Opens the test split and scores models on it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """Results of the models of one configuration on the test split.
+    """The results of one configuration's models on the test split.
 
     Attributes:
-        scores: all metrics, one seed after the other.
-        details: their mistakes, in the form of `mistakes`.
-        ensemble: their scores as one model, in the form of `ensemble_facts`; None: there is only
-            one model, or the models are a rival's.
+        scores: all metrics, for one seed after the other.
+        details: their errors, as `mistakes` returns them.
+        ensemble: their scores as one model, as in `ensemble_facts`; None if there is only one, or
+            for a rival.
     """
 
     scores: list[dict[str, float]]
@@ -54,13 +54,14 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """Predictions for the test rows, on the processor, in the units of the scores.
+    """The models' outputs for the test rows, on the processor, in the units of the scores.
 
     Attributes:
-        outputs: of the models of each configuration, one seed after the other, and of each rival.
+        outputs: of the models of each configuration, for one seed after the other, and of each
+            rival.
         joint: of the models of each configuration as an ensemble.
         test: the rows, with targets in these units.
-        scaler: of numbers as targets; None: there are none.
+        scaler: the scaler of the targets; None if they are not scaled.
     """
 
     outputs: Mapping[int | str, Sequence[Tensor]]
@@ -77,25 +78,25 @@ def score_on_test(
     look: int = 1,
     test: Mapping[str, Any] | None = None,
 ) -> dict[T | str, Tested]:
-    """Train each configuration on this many own seeds, then open the test split for all.
+    """Train `count` models of each configuration on fresh seeds, then open the test split for all.
 
-    The predictions for the test rows are stored, so later comparisons need no new opening.
+    The models' predictions are stored, so later comparisons need no new opening.
 
     Args:
-        trainings: train the models; their evidence study keeps the predictions.
-        count: number of seeds, including those of an earlier look. A seed with which the training
-            diverges is left out, and the next one takes its place.
-        rivals: models that are tested too, by their names.
-        look: number of the look, of two; it is recorded.
-        test: what distinguishes this test from others of the study, as in `record_opening`.
+        trainings: trains the models; the predictions are stored in its evidence study.
+        count: number of seeds, including models of an earlier look. A seed with which the training
+            diverges is left out, and the next one replaces it.
+        rivals: further models to test, by name.
+        look: number of the look, which is recorded.
+        test: identifies this test among those of the study, as in `record_opening`.
 
     Returns:
-        The test results of each configuration and of each rival.
+        The test results of each configuration and each rival.
 
     Raises:
         StudyError: a training failed.
-        UnreliableError: more of a configuration's diverged than `count`.
-        BundleError: weights on disk are damaged; the same command trains them again.
+        UnreliableError: more of a configuration's trainings diverged than `count`.
+        BundleError: weights on disk are damaged; running the same command again trains them anew.
     """
     evidence, config, rivals = trainings.evidence, trainings.config, rivals or {}
     files = trainings.models(count)
@@ -112,10 +113,10 @@ def score_on_test(
 
 
 def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> None:
-    """Keep the digests of the weights that are about to meet the test, in the order of the seeds.
+    """Store the digests of the weights that are about to be tested, in the order of the seeds.
 
     Args:
-        files: with the weights, by trial and place of the seed.
+        files: with the weights, by trial and index of the seed.
     """
     digests: dict[str, list[str | None]] = {}
     for (trial, _), file in files.items():
@@ -124,7 +125,7 @@ def _keep_digests(study: optuna.Study, files: Mapping[tuple[T, int], Path]) -> N
 
 
 def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
-    """Store the predictions for the test rows, and the targets in the same units."""
+    """Store the models' predictions for the test rows, and the targets in the same units."""
     labels, test = config.case.task == "multilabel", opened.test
     targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
@@ -145,11 +146,11 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
 def seeds_of(
     evidence: optuna.Study, config: StudyConfig, trial: int | str, count: int
 ) -> list[int]:
-    """Return the seeds of a configuration's models for the test.
+    """Return the seeds of the models of a configuration that are tested.
 
     Args:
         evidence: the study of the trainings after the search.
-        trial: its number; or the name of a part or of a rival.
+        trial: its number; or the name of a part or rival.
     """
     stream = stream_of(trial)
     numbers = Diverged.of(evidence, config, trial).first(count)
@@ -157,7 +158,7 @@ def seeds_of(
 
 
 def _reason(files: Mapping[tuple[T, int], Path], rivals: Mapping[str, Rival], look: int) -> str:
-    """Say why the test split is opened, for the record."""
+    """Return the reason for opening the test split, for the record."""
     trials = len({trial for trial, _ in files})
     seeds = len(files) // trials
     if rivals:
@@ -188,10 +189,10 @@ def _open(
     rivals: Mapping[str, Rival],
     record: Callable[[], None],
 ) -> _Opened:
-    """Open the test split, and apply every model to it.
+    """Open the test split, and apply every model to its rows.
 
     Args:
-        files: with the weights, by trial and place of the seed.
+        files: with the weights, by trial and index of the seed.
         record: records the opening, before the rows are read.
     """
     config, configurations = trainings.config, trainings.configurations
@@ -200,7 +201,7 @@ def _open(
     by_trial: dict[int | str, list[Tensor]] = {}
     for (trial, _), one in fitted.items():
         by_trial.setdefault(trial, []).append(one.outputs(rows.features, config.plan).cpu())
-    # Every model was trained on all development rows, so all have the same scaler.
+    # All models were trained on all development rows, so all have the same scaler.
     targets = next(iter(fitted.values())).targets.to(torch.device("cpu"))
     outputs = {trial: [targets.in_units(one) for one in own] for trial, own in by_trial.items()}
     joint = {

@@ -1,4 +1,4 @@
-"""Baseline, recipe and best, pair by pair, on the test rows: what holds for new data."""
+"""Compares baseline, recipe and best, pair by pair, on the test rows."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ def verdicts(
 ) -> dict[str, dict[str, Any] | None]:
     """Compare the arms pair by pair on the test split.
 
-    Where what the models said of each row is kept, the interval covers new rows and new trainings,
-    and as many looks at the test rows as there have been. Studies of before kept one score a seed;
-    their interval covers new trainings alone, and `covers` says so. Where the case fixes the seed
-    of its weights, more trainings prove nothing, whatever the interval says.
+    If the predictions for each row are stored, the interval covers new rows, new trainings, and as
+    many looks at the test rows as there have been. Older studies stored one score per seed; their
+    interval covers only new trainings, and `covers` says so. If the case fixes the seed of its
+    weights, more trainings prove nothing, whatever the interval is.
 
     Args:
         metric: of the search.
-        confirmation: its `scores` of each arm that is still what was confirmed, and its `rows`.
-        further: whether the further metric of the task is compared too, which takes seconds.
+        confirmation: with `scores` of each arm that is still the confirmed one, and `rows`.
+        further: whether to compare the further metric of the task too, which takes seconds.
 
     Returns:
-        What there is to say of each pair; None where it was not compared.
+        The comparison of each pair; None if it could not be made.
     """
     known = (confirmation or {}).get("scores", {})
     if not known:
         return {f"{a}_vs_{b}": None for a, b in PAIRS}
     of_loop = study.user_attrs.get(FACTS, {}).get("task") == LOOP
-    calls = evidence_of(study) if of_loop else None  # a case keeps what models said of its rows
+    calls = evidence_of(study) if of_loop else None  # a case stores predictions for rows instead
     test = OnTest(
         scored=known,
         trials={name: trial.number for name, trial in arms.items()},
@@ -80,19 +80,19 @@ def verdicts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnTest:
-    """What the arms of a study did on its test rows.
+    """The results of a study's arms on its test rows.
 
     Attributes:
-        scored: scores of each arm, a seed each.
+        scored: scores of each arm, one per seed.
         trials: numbers of the trials of the arms, or names of parts.
         metric: of the search.
-        looks: at the test rows, so far; a second look that was planned counts with its first.
-        matters: what a training's seed changes, as `SEED_MATTERS` has it.
-        kept: what was kept of single rows; None: nothing.
-        losses: of a loop: attributes that hold the losses of its test rows.
+        looks: tests of the rows so far; a planned second look counts as one with its first.
+        matters: what a training's seed changes, as in `SEED_MATTERS`.
+        kept: what was stored about single rows; None if nothing was.
+        losses: of a loop: the attributes with the losses of its test rows.
         of_loop: whether the study is of a loop.
-        plan: of the looks; None: of a study that was tested before there were plans. Its arms are
-            judged by Student's distribution alone.
+        plan: of the looks; None for a study from before there were plans. Its arms are judged by
+            Student's distribution only.
     """
 
     scored: Mapping[str, Sequence[Mapping[str, float]]]
@@ -107,18 +107,18 @@ class OnTest:
 
     @property
     def rule(self) -> Rule:
-        """By what single rows are judged."""
+        """The rule by which single rows are judged."""
         share = self.plan.share(self.looks) if self.plan else Share(self.looks)
         return Rule(share, exact=self.plan is not None)
 
     def compare(
         self, arm: str, other: str, *, further: bool, outlook: bool = True
     ) -> dict[str, Any] | None:
-        """Compare two arms; None where one was not scored, or a score is not a number.
+        """Compare two arms; None if one was not scored, or a score is not a number.
 
         Args:
-            further: as for `verdicts`.
-            outlook: as for `by_row`.
+            further: as in `verdicts`.
+            outlook: as in `by_row`.
         """
         if arm not in self.scored or other not in self.scored:
             return None
@@ -140,7 +140,7 @@ class OnTest:
             pair = _alone(scores, self.metric.direction, self.rule.share)
         else:
             pair = _by_seed(scores, self.metric.direction)
-        # All models of an arm that begin alike do not show their luck.
+        # If all models of an arm begin alike, they do not show the luck of training.
         fewest = self.plan.fewest if self.plan else FEWEST_TO_PROVE
         can_prove = self.matters == "weights" and pair["n"] >= fewest
         if not can_prove:
@@ -162,14 +162,14 @@ def against_rivals(
     confirmation: Mapping[str, Any] | None,
     metric: Metric,
 ) -> dict[str, dict[str, Any]]:
-    """Compare each rival with the best on the test rows: "better" says that the rival is.
+    """Compare each rival with the best on the test rows: "better" means that the rival is better.
 
-    All of them share the 5 % of a false claim. Where the case fixes the seed of its weights, its
-    models do not show their luck, and no rival is proven better.
+    All rivals share the 5 % of a false claim. If the case fixes the seed of its weights, its models
+    do not show the luck of training, and no rival is proven better.
 
     Args:
-        confirmation: with its `rivals`, and its `scores` of each arm that is still what was
-            confirmed.
+        confirmation: with its `rivals`, and the `scores` of each arm that is still the confirmed
+            one.
     """
     found: dict[str, dict[str, Any]] = {}
     if not confirmation or not confirmation["rivals"] or "best" not in confirmation["scores"]:
@@ -179,7 +179,7 @@ def against_rivals(
         return found
     looks = max(1, looks_at(study, confirmation.get("rows")))
     rivals = confirmation["rivals"]
-    share = Share(looks, 1 / len(rivals))  # they meet the test once
+    share = Share(looks, 1 / len(rivals))  # rivals are tested in one look
     rule = Rule(share, exact=bool(confirmation.get("plan")))
     shows_luck = study.user_attrs.get(SEED_MATTERS, "weights") == "weights"
     for name in rivals:
@@ -191,12 +191,12 @@ def against_rivals(
 
 
 def _by_seed(scores: Sequence[Sequence[float]], direction: Direction) -> dict[str, Any]:
-    """Compare the scores of paired seeds, of a study that kept no rows."""
+    """Compare the scores of paired seeds, for a study that stored no rows."""
     return _of_seeds(compare(scores[0], scores[1], direction))
 
 
 def _by_model(scores: Sequence[Sequence[float]], metric: Metric, rule: Rule) -> dict[str, Any]:
-    """Compare scores of seeds that no arms share, where rows say nothing of the metric."""
+    """Compare scores of unpaired seeds, if the metric has no values for rows."""
     baseline, other = (metric.sign * np.array(one, np.float64) for one in scores)
     gain = compare_models(baseline, other, rule.share)
     return {
@@ -212,12 +212,12 @@ def _by_model(scores: Sequence[Sequence[float]], metric: Metric, rule: Rule) -> 
 
 
 def _alone(scores: Sequence[Sequence[float]], direction: Direction, share: Share) -> dict[str, Any]:
-    """Compare the scores of a loop that gave none of single test rows, tested before plans."""
+    """Compare the scores of a loop without losses for rows, tested before there were plans."""
     return _of_seeds(compare_alone(scores[0], scores[1], direction, share), share)
 
 
 def _of_seeds(one: Comparison | Alone, share: Share = WHOLE) -> dict[str, Any]:
-    """Return what is said of a pair that was compared by its scores alone, a seed each."""
+    """Return the facts of a pair that was compared by one score per seed only."""
     return {
         "gain": one.gain,
         "interval": one.interval,
@@ -230,10 +230,10 @@ def _of_seeds(one: Comparison | Alone, share: Share = WHOLE) -> dict[str, Any]:
 
 
 def _probability(scores: Sequence[Sequence[float]], direction: Direction) -> float:
-    """Return how often a model of the arm is better than one of the other, ties by half.
+    """Return the probability that a model of the arm beats one of the other; ties count half.
 
-    Over all pairs of seeds (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning
-    Benchmarks", section 4).
+    It is the share of all pairs of seeds (Bouthillier et al. 2021, "Accounting for Variance in
+    Machine Learning Benchmarks", section 4).
     """
     sign = sign_of(direction)
     pairs = [sign * (b - a) for a in scores[0] for b in scores[1]]

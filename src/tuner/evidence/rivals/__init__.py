@@ -1,5 +1,5 @@
-"""Other kinds of models on the same table, in case one of them does better than the network.
+"""Other kinds of models on the same table, to see whether one does better than the network.
 
-`models` are those of scikit-learn, with the settings that are tried, and `realmlp` one more where
-pytabkit is installed. They are `trained` on the rows that the network had.
+`models` defines those of scikit-learn with the settings to try, and `realmlp` one more, if pytabkit
+is installed. `trained` trains them on the network's rows.
 """

@@ -1,6 +1,6 @@
-"""The models that are rivals of a network on a table, in the settings that are tried of each.
+"""The rivals of a network on a table, with the settings that are tried for each.
 
-What they need of preparation is a part of them, so that it is fitted inside each fold.
+Their preparation of the columns is part of the models, so that it is fitted within each fold.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from tuner.data.table import Table
     from tuner.study.configuration import StudyConfig
 
-NATIVE = 250  # values of a category that boosting takes as they are; more are encoded
+NATIVE = 250  # values of a category that boosting can use directly; more are encoded
 
 
 def _linear(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
-    """Yield settings of a linear model: how numbers are scaled, and how strongly it is held."""
+    """Yield settings of a linear model: the scaling of numbers, and the penalty."""
     scalers = {
         said("standardised"): StandardScaler,
         said("by quantiles"): lambda: QuantileTransformer(
@@ -61,7 +61,7 @@ def _linear(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[
 
 
 def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
-    """Yield settings of histogram gradient boosting: scikit-learn's own, and slower ones."""
+    """Yield settings of histogram gradient boosting: scikit-learn's defaults, and slower ones."""
     slow = {"learning_rate": 0.05, "max_iter": 1000, "early_stopping": True}
     settings: dict[str, dict[str, Any]] = {
         said("scikit-learn's defaults"): {},
@@ -72,7 +72,7 @@ def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable
     count = len(table.gaps)
     native = [place for place, size in enumerate(table.cardinalities, count) if size <= NATIVE]
     many = [place for place, size in enumerate(table.cardinalities, count) if size > NATIVE]
-    # The columns that are encoded come last.
+    # Encoded columns come last.
     order = [*range(count), *native]
     marked = list(range(count, len(order)))
     for label, given in settings.items():
@@ -93,7 +93,7 @@ def _boosting(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable
 
 
 def _realmlp(config: StudyConfig, table: Table) -> Iterator[tuple[str, Callable[[int], Any]]]:
-    """Yield the one setting of RealMLP: that which its authors have tuned."""
+    """Yield the one setting of RealMLP: its authors' tuned defaults."""
 
     def make(seed: int) -> Any:
         classes = bool(config.dataset.classes)
@@ -107,14 +107,14 @@ SETTINGS = {"linear": _linear, "boosting": _boosting, "realmlp": _realmlp}
 
 
 def _for_skewed_target(model: Any, table: Table) -> Any:
-    """Have a regressor learn a target with a long tail as the network does."""
+    """Make a regressor transform a target with a long tail as the network does."""
     if not table.skewed:
         return model
     return TransformedTargetRegressor(model, transformer=PowerTransformer())
 
 
 def _prepared(table: Table, scaler: Any) -> ColumnTransformer:
-    """Return what makes a row of numbers without gaps, for a linear model."""
+    """Return a transformer from rows to numbers without gaps, for a linear model."""
     count, all_ = len(table.gaps), len(table.features)
     numbers = make_pipeline(
         scaler, SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)

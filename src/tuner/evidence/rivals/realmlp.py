@@ -1,7 +1,7 @@
-"""RealMLP with its tuned defaults, a further rival where pytabkit is installed.
+"""RealMLP with its tuned defaults, a further rival if pytabkit is installed.
 
 Holzmüller et al. 2024, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular
-Data". It comes with `pip install 'tuner[realmlp]'`, and trains for minutes where the others take
+Data". Install it with `pip install 'tuner[realmlp]'`. It trains for minutes; the other rivals take
 seconds.
 """
 
@@ -28,14 +28,14 @@ LOGGERS = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightn
 
 
 def is_installed() -> bool:
-    """Whether pytabkit is here; it is not imported."""
+    """Whether pytabkit is installed, without importing it."""
     return find_spec("pytabkit") is not None
 
 
 class RealMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
-    """An estimator of scikit-learn's kind on rows of a `Table`: numbers with gaps, then codes.
+    """RealMLP as a scikit-learn estimator on rows of a `Table`: numbers with gaps, then codes.
 
-    A fifth of the training rows chooses the epoch, as its authors do it.
+    A fifth of the training rows is used to choose the epoch, as its authors do.
     """
 
     def __init__(self, table: Table, *, classes: bool, seed: int) -> None:
@@ -48,7 +48,7 @@ class RealMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
         kind = RealMLP_TD_Classifier if self.classes else RealMLP_TD_Regressor
         count = len(self.table.gaps)
         codes = [place >= count for place in range(features.shape[1])]
-        # In the training rows of a fold a column may be empty.
+        # A column may be empty in the training rows of a fold.
         self.medians = SimpleImputer(strategy="median", keep_empty_features=True)
         if count:
             self.medians.fit(features[:, :count])
@@ -59,19 +59,19 @@ class RealMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
         return self
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[Any]:
-        """Return numbers (N,)."""
+        """Predict numbers (N,)."""
         with _quiet():
             found: NDArray[Any] = self.model.predict(self._complete(features))
         return found
 
     def predict_proba(self, features: NDArray[np.float64]) -> NDArray[Any]:
-        """Return probabilities (N, classes that it was trained on)."""
+        """Predict probabilities (N, classes seen in training)."""
         with _quiet():
             found: NDArray[Any] = self.model.predict_proba(self._complete(features))
         return found
 
     def _complete(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Put medians into the gaps of numbers."""
+        """Fill the gaps of numbers with medians."""
         count = len(self.table.gaps)
         if not count:
             return features
@@ -80,7 +80,7 @@ class RealMLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Lightning prints and logs to itself."""
+    """Silence what Lightning prints and logs."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [one.level for one in loggers]
     for one in loggers:

@@ -1,8 +1,8 @@
-"""Rivals of a network on a table: a linear model and gradient boosting, by scikit-learn.
+"""Trains the rivals of a network on a table: a linear model and gradient boosting.
 
-They get the same rows: settings are chosen by their scores on the folds of the search, and then
-models are trained on all development rows, with seeds of their own, and meet the test at its first
-look.
+They get the network's rows. Settings are chosen by their scores on the folds of the search. Then
+models are trained on all development rows, with seeds of their own, and are tested at the test's
+first look.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ TITLES = {
     "boosting": said("gradient boosting"),
     "realmlp": "RealMLP",  # a name
 }
-SMALLEST = 1e-9  # of a probability, before its logarithm
-# Threads of boosting wait for each other by turning round. On two quiet cores two gain nothing at
-# 2,000 rows and a tenth at 20,000; beside other work they take 5 times as long as one (median of 12
-# pairs of 128 to 20,000 rows).
+SMALLEST = 1e-9  # lower bound of a probability, before its logarithm
+# Threads of boosting wait for each other in busy loops. On two idle cores, two threads gain nothing
+# at 2,000 rows and a tenth at 20,000; beside other work they take 5 times as long as one (median of
+# 12 pairs of 128 to 20,000 rows).
 ROWS_A_THREAD = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """A rival in its best setting, with a model a seed.
+    """A rival in its best setting, with one model per seed.
 
     Attributes:
         setting: in words.
         validation: its score on each fold of the search.
-        models: give outputs as a network does: log probabilities (N, classes), or numbers (N, 1) in
-            standardised units.
-        seconds: that all of it took.
+        models: return outputs as a network does: log probabilities (N, classes), or numbers (N, 1)
+            in standardised units.
+        seconds: for everything together.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Rival:
     seconds: float
 
     def facts(self) -> dict[str, Any]:
-        """Return what a study keeps of it, besides its test scores."""
+        """Return what a study stores about it, besides its test scores."""
         return {
             "title": TITLES[self.name],
             "setting": self.setting,
@@ -84,11 +84,11 @@ def train_rivals(
     say: Callable[[str], None],
     give_up: Callable[[str, str], None] = lambda _name, _reason: None,
 ) -> dict[str, Rival]:
-    """Train the rivals of a study on a table; there are none for other data.
+    """Train the rivals of a study on a table; for other data there are none.
 
     Args:
-        seeds: of the models that will meet the test, by the rival's name.
-        give_up: is told the name of a rival that these rows cannot train, and why.
+        seeds: returns the seeds of the models to test, by the rival's name.
+        give_up: is called with the name of a rival that cannot be trained on these rows, and why.
     """
     table = config.dataset.table
     if table is None:
@@ -99,7 +99,7 @@ def train_rivals(
             continue
         try:
             found[name] = rival = _trained(config, table, name, seeds(name))
-        except ValueError as error:  # as where the rows of a fold have one class
+        except ValueError as error:  # for example, if the rows of a fold have one class
             reason = first_line(error)
             say(f"Rival, {TITLES[name]}, cannot be trained on these rows: {reason}")
             give_up(TITLES[name], reason)
@@ -146,7 +146,7 @@ def _score(config: StudyConfig, make: Callable[[int], Any], fold: Fold) -> float
 def _fitted(
     config: StudyConfig, make: Callable[[int], Any], fold: Fold, seed: int
 ) -> Callable[[Tensor], Tensor]:
-    """Fit a model on the training part of a fold, and return what gives its outputs."""
+    """Fit a model on the training part of a fold, and return a function to its outputs."""
     rows, classes = config.dataset.development, len(config.dataset.classes)
     features, targets = rows.features[fold.training], rows.targets[fold.training]
     if not classes:
@@ -167,7 +167,7 @@ def _quietly(rows: int) -> Iterator[None]:
     """Suppress warnings, and use as many threads as this number of rows keeps busy."""
     threads = min(usable_cores(), 1 + rows // ROWS_A_THREAD)
     with threadpool_limits(threads, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of slow convergence; its score is what counts
+        warnings.simplefilter("ignore")  # about slow convergence; only the score matters
         yield
 
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState, create_trial
 
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.evidence.jobs import seed_of
-from tuner.evidence.rounds.scored import Rounds
+from tuner.evidence.rounds.scored import Ended, Rounds
 from tuner.evidence.rows.predictions import packed
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.seeds import Stream
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from tuner.study.loops import LoopConfig
     from tuner.study.schema import EvidenceTrial
 
-TESTED = "test"  # attribute of a call: what its model did on the loop's test rows
+TESTED = "test"  # attribute of a call: the result of its model on the loop's test rows
 
 
 class Calls(Rounds[LoopJob, Question | Told]):
     """Scores of configurations of a loop on fresh seeds.
 
     Args:
-        final: whether these are the calls that decide the verdict. They have seeds of a stream of
-            their own, and open the loop's test rows, if it has any.
+        final: whether these calls decide the verdict. They have a stream of seeds of their own, and
+            open the loop's test rows, if it has any.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         self.config, self.stream, self.final = config, stream, final
 
     def trials_of(self, configuration: Configuration, rounds: Iterable[int]) -> list[FrozenTrial]:
-        """Return the stored calls of a configuration in these rounds, where they have ended."""
+        """Return the stored and ended calls of a configuration in these rounds."""
         wanted = {self._key(configuration, index) for index in rounds}
         found = [
             trial
@@ -63,7 +63,7 @@ class Calls(Rounds[LoopJob, Question | Told]):
         return sorted(found, key=lambda trial: trial.user_attrs["round"])
 
     def without_score(self, configuration: Configuration) -> dict[int, str]:
-        """Return why stored calls of a configuration have no score, by their rounds."""
+        """Return the reason why a configuration's stored call has no score, by round."""
         return {
             trial.user_attrs["round"]: trial.user_attrs[FAILURE]
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
@@ -90,28 +90,19 @@ class Calls(Rounds[LoopJob, Question | Told]):
             plan=config.plan,
         )
 
-    def _record(
-        self,
-        key: str,
-        configuration: Configuration,
-        index: int,
-        job: LoopJob,
-        place: int,
-        event: Finished | Failed,
-        points: Sequence[Question | Told],
-    ) -> FrozenTrial:
-        del place
+    def _record(self, ended: Ended[LoopJob, Question | Told]) -> FrozenTrial:
+        event = ended.event
         outcome = event.outcome if isinstance(event, Finished) else None
-        reports = sum(isinstance(one, Reported) for one in points)
+        reports = sum(isinstance(one, Reported) for one in ended.points)
         failure = event.reason if isinstance(event, Failed) else "the loop raised TrialPruned"
         kept: EvidenceTrial = {
-            "key": key,
-            "hyperparameters": dict(configuration.hyperparameters),
+            "key": ended.key,
+            "hyperparameters": dict(ended.configuration.hyperparameters),
             "epochs": reports,
-            "round": index,
+            "round": ended.index,
             "split_seed": None,
             "fold": None,
-            "seed": job.seed,
+            "seed": ended.job.seed,
             "seconds": event.seconds if isinstance(event, Finished) else None,
             "work": float(reports),
             "failure": None if outcome else failure,

@@ -1,7 +1,7 @@
-"""Two configurations on the same rounds: a gain on fresh folds, for what `ablate` measures.
+"""Compares two configurations on the same rounds of fresh folds, for `ablate`.
 
-An interval covers the luck of training and of which rows are trained on and held out, within the
-development rows there are. It does not cover new test rows: that is what `crossed` is for.
+The interval covers the luck of training and of the division into training and validation rows,
+within the present development rows. It does not cover new test rows; for that, see `crossed`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundGain:
-    """What paired rounds say of one configuration against another.
+    """The gain of one configuration over another on paired rounds.
 
     Attributes:
-        gain: mean over rounds; above zero is better.
-        interval: 95 %; None with one round, or where all gains are equal.
-        p_value: two-sided; under 0.05 where the interval excludes zero.
-        n: rounds.
+        gain: mean over rounds; positive is better.
+        interval: at 95 %; None with one round, or if all gains are equal.
+        p_value: two-sided; under 0.05 if the interval excludes zero.
+        n: number of rounds.
     """
 
     gain: float
@@ -39,23 +39,23 @@ class RoundGain:
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse only where the whole interval says so."""
+        """Better or worse only if the whole interval agrees."""
         return verdict_of(self.interval)
 
 
 def compare_rounds(gains: Sequence[float], held_out: float) -> RoundGain:
-    """Say what gains on the same seed and fold each are worth.
+    """Return the mean gain over rounds with its interval; each gain is on the same seed and fold.
 
-    Rounds train on rows that they share, so their gains are not independent, and the usual variance
-    of a mean is too small. Nadeau & Bengio 2003 ("Inference for the Generalization Error", section
-    4.2: the corrected resampled t-test) put 1/n + tested/trained in place of 1/n.
+    Rounds share training rows, so their gains are not independent, and the usual variance of a mean
+    is too small. Nadeau & Bengio 2003 ("Inference for the Generalization Error", section 4.2: the
+    corrected resampled t-test) replace 1/n by 1/n + tested/trained.
 
     Args:
-        gains: one a round (see `comparison.paired_gains`).
-        held_out: rows held out over rows trained on, in one round: 1 / (k - 1) with k folds.
+        gains: one per round (see `comparison.paired_gains`).
+        held_out: validation rows divided by training rows, in one round: 1 / (k - 1) with k folds.
 
     Raises:
-        ValueError: no gains, or a share that cannot be.
+        ValueError: no gains, or an impossible share.
     """
     if not gains or held_out < 0:
         raise ValueError(
@@ -72,7 +72,7 @@ def compare_rounds(gains: Sequence[float], held_out: float) -> RoundGain:
 
 
 def share_held_out(sizes: Mapping[str, int]) -> float:
-    """Return the rows held out over the rows trained on, of a fold; 0 for a loop, without folds.
+    """Return the validation rows divided by the training rows of a fold; 0 for a loop.
 
     Args:
         sizes: rows of a fold: `training` and `validation`.

@@ -1,4 +1,4 @@
-"""The race of a study's best trials on fresh folds, by the rules that the study began with."""
+"""The race of a study's best on fresh folds, by the study's own rules."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def race_on_fresh_folds(
     rounds: int,
     barred: Collection[int] = (),
 ) -> Race:
-    """Train candidates, baseline and recipe on fresh seeds and folds; say who won, and return all.
+    """Train candidates, baseline and recipe on fresh seeds and folds; report the winner.
 
-    Earlier trainings are read from the evidence study, so interrupts do not change the race.
+    Stored trainings are reused, so the race is the same however often it was interrupted.
 
     Args:
         configurations: by number of the trial.
         candidates: the best of the search, the best first.
-        fixed: numbers of baseline and recipe, by name.
-        rounds: at most; a study's own rules may have fewer.
-        barred: of baseline and recipe, those that may not win.
+        fixed: numbers of the trials of baseline and recipe, by name.
+        rounds: the most; a study's own rules may have fewer.
+        barred: those of baseline and recipe that may not win.
 
     Raises:
-        StudyError: a training failed, every candidate has diverged, or the baseline in each round.
+        StudyError: a training failed, every candidate diverged, or the baseline did in each round.
     """
     config = trainings.config
     rules = config.design.race_of(len(candidates), rounds)
@@ -71,7 +71,7 @@ def race_on_fresh_folds(
 def training_ahead(
     trainings: Rounds[Any, Any], configurations: Mapping[int, Configuration]
 ) -> Callable[[Coming], None]:
-    """Return what trains a race's rounds together, as far as they do not wait for each other."""
+    """Return a function that trains rounds of a race together if they need not wait."""
 
     def configured(pairs: Iterable[tuple[int, int]]) -> list[tuple[Configuration, int]]:
         return [(configurations[number], index) for number, index in pairs]

@@ -1,9 +1,10 @@
-"""Configurations scored in rounds, in each of which all have the same seed, and stored at once."""
+"""Scores configurations in rounds and stores the scores; a round has one seed for all."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from optuna.trial import TrialState
@@ -24,20 +25,39 @@ if TYPE_CHECKING:
     from tuner.engines.job import AnyEngine
     from tuner.evidence.jobs import Configuration
 
-    Block: TypeAlias = tuple[Configuration, Sequence[int]]  # rounds that are trained as one job
+    Block: TypeAlias = tuple[Configuration, Sequence[int]]  # rounds that train as one job
 
 SomeJob = TypeVar("SomeJob", bound=Job | LoopJob)
 SomeEvent = TypeVar("SomeEvent")
 
 
-class Rounds(ABC, Generic[SomeJob, SomeEvent]):
-    """Scores of configurations in rounds, in each of which all have the same seed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Generic[SomeJob, SomeEvent]):
+    """A training in one round that has ended.
 
-    The scores are kept as trials of a study of their own, so nothing is trained twice.
+    Attributes:
+        key: that names it among those that are kept.
+        index: of the round; `place`: of that among those of the job.
+        points: that the job has told.
+    """
+
+    key: str
+    configuration: Configuration
+    index: int
+    place: int
+    job: SomeJob
+    event: Finished | Failed
+    points: Sequence[SomeEvent]
+
+
+class Rounds(ABC, Generic[SomeJob, SomeEvent]):
+    """Scores of configurations in rounds; in each round, all have the same seed.
+
+    The scores are stored as trials of a separate study, so nothing is trained twice.
 
     Args:
         basis: hash of what a training depends on, besides its configuration and its round.
-        metric: what a score is called.
+        metric: name of the score.
     """
 
     def __init__(
@@ -57,10 +77,10 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         }
 
     def scores(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
-        """Return the score of each configuration in round `index`; None where it has none.
+        """Return the score of each configuration in round `index`; None if it diverged.
 
         Raises:
-            StudyError: a training failed for another reason than its numbers.
+            StudyError: a training failed, but did not diverge.
         """
         self.train((configuration, index) for configuration in wanted)
         return [self.known[self._key(configuration, index)] for configuration in wanted]
@@ -70,17 +90,17 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         wanted: Iterable[tuple[Configuration, int]],
         may_begin: Callable[[], bool] = always,
     ) -> bool:
-        """Train what has not been trained before, on every slot of the engine.
+        """Train everything that has not been trained before, on all slots of the engine.
 
         Args:
-            wanted: configurations and rounds. The longest trainings are begun first.
-            may_begin: is asked before each training is begun.
+            wanted: configurations and rounds. The longest trainings begin first.
+            may_begin: is called before each training; once it returns False, no more begin.
 
         Returns:
             Whether all that is wanted is known now.
 
         Raises:
-            StudyError: a training failed for another reason than its numbers.
+            StudyError: a training failed, but did not diverge.
         """
         asked = list(wanted)
         self._train_all(self._in_turn(asked), may_begin, needed=True)
@@ -92,15 +112,15 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         later: Iterable[tuple[Configuration, int]] = (),
         may_begin: Callable[[], bool] = always,
     ) -> None:
-        """Train at once what is going to be wanted in several rounds, on every slot.
+        """Train everything that several rounds will want, at once, on all slots.
 
-        What fails is left to `train`, as it may not be needed after all.
+        Failures are left to `train`, because the scores may not be needed after all.
 
         Args:
-            wanted: configurations and rounds. The longest trainings are begun first.
-            later: what may be wanted after it, the next first. Of it is trained what is expected to
-                end while the last of the others still trains.
-            may_begin: is asked before each training is begun.
+            wanted: configurations and rounds. The longest trainings begin first.
+            later: what may be wanted next, in order. It trains only those of them that are expected
+                to end while the last of the wanted ones is still training.
+            may_begin: is called before each training; once it returns False, no more begin.
         """
         self._train_all(self._in_turn(wanted, later), may_begin, needed=False)
 
@@ -109,7 +129,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         wanted: Iterable[tuple[Configuration, int]],
         later: Iterable[tuple[Configuration, int]] = (),
     ) -> list[Block]:
-        """Return what has to be trained in its order: the longest first, then what fits beside."""
+        """Return the needed trainings in order: the longest first, then later ones that fit."""
         blocks = self._blocks(wanted)
         others = {key: block for key, block in self._blocks(later).items() if key not in blocks}
         work = {key: block[0].work for key, block in (blocks | others).items()}
@@ -120,7 +140,7 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         return [*(blocks[key] for key in order), *(others[key] for key in beside)]
 
     def _blocks(self, wanted: Iterable[tuple[Configuration, int]]) -> dict[str, Block]:
-        """Return what has to be trained for this, without what is known."""
+        """Return the trainings that are needed for this, without known ones."""
         blocks: dict[str, Block] = {}
         for configuration, index in wanted:
             together = self._together(configuration, index)
@@ -131,9 +151,10 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
     def _train_all(
         self, blocks: Sequence[Block], may_begin: Callable[[], bool], *, needed: bool
     ) -> None:
-        """Train blocks, and one by one what diverged together, to see which of it does.
+        """Train blocks; train separately what diverged together, to see which round diverges.
 
-        That is part of what was begun: left for another time, all would be trained together anew.
+        The separate trainings are part of the work begun: later, everything would be trained
+        together again.
         """
         diverged = self._train(blocks, may_begin, needed=needed)
         alone = [
@@ -147,10 +168,10 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
     def _train(
         self, blocks: Sequence[Block], may_begin: Callable[[], bool], *, needed: bool
     ) -> list[Block]:
-        """Train blocks; return those of several rounds that have diverged.
+        """Train blocks; return those with several rounds that have diverged.
 
         Args:
-            needed: a failure for another reason is an error; else it is left out.
+            needed: whether other failures are errors; otherwise they are ignored.
         """
         diverged = []
         jobs = {n: self._job(*block) for n, block in enumerate(blocks)}
@@ -169,7 +190,17 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
             for place, index in enumerate(rounds):
                 key = self._key(configuration, index)
                 if key not in self.known:
-                    trial = self._record(key, configuration, index, jobs[n], place, event, points)
+                    trial = self._record(
+                        Ended(
+                            key=key,
+                            configuration=configuration,
+                            index=index,
+                            place=place,
+                            job=jobs[n],
+                            event=event,
+                            points=points,
+                        )
+                    )
                     self.study.add_trial(trial)
                     self.known[key] = trial.values and trial.values[0]
                     self.say(_in_words(trial, configuration.label, self.metric))
@@ -178,38 +209,25 @@ class Rounds(ABC, Generic[SomeJob, SomeEvent]):
         return diverged
 
     def _is_result(self, event: Failed) -> bool:
-        """Whether it is how a training ends, without a score, and no error of the study."""
+        """Whether a failure is a result without a score, and not an error of the study."""
         return event.diverged
 
     def _key(self, configuration: Configuration, index: int) -> str:
-        """Name a training by what is trained and all that it depends on, this study included."""
+        """Return the key of a training: a hash of its configuration and all that it depends on."""
         what = [dict(configuration.hyperparameters), configuration.epochs, index]
         return json.dumps([*what, self.basis], sort_keys=True)
 
     @abstractmethod
     def _together(self, configuration: Configuration, index: int) -> range:
-        """Return the rounds, this one among them, that are trained as one job."""
+        """Return the rounds, including this one, that are trained as one job."""
 
     @abstractmethod
     def _job(self, configuration: Configuration, rounds: Sequence[int]) -> SomeJob:
         """Return the job that trains a configuration in these rounds."""
 
     @abstractmethod
-    def _record(
-        self,
-        key: str,
-        configuration: Configuration,
-        index: int,
-        job: SomeJob,
-        place: int,
-        event: Finished | Failed,
-        points: Sequence[SomeEvent],
-    ) -> FrozenTrial:
-        """Make the record of a training; one that diverged is a failed trial without a value.
-
-        Args:
-            index: of the round; `place`: of that among those of the job.
-        """
+    def _record(self, ended: Ended[SomeJob, SomeEvent]) -> FrozenTrial:
+        """Make the record of a training; one that diverged is a failed trial without a value."""
 
 
 def _in_words(trial: FrozenTrial, label: str, metric: str) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState, create_trial
 
-from tuner.engines.job import Failed, Finished, Job
+from tuner.engines.job import Finished, Job
 from tuner.evidence.jobs import fresh_replica, is_stacked, job_of, together_with
-from tuner.evidence.rounds.scored import Rounds
+from tuner.evidence.rounds.scored import Ended, Rounds
 from tuner.search.scoring import fold_scores, fold_surrogates
 from tuner.study.schema import KEY, SURROGATE
 from tuner.training.fitting import ReportPoint
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class Trainings(Rounds[Job, ReportPoint]):
     """Scores of configurations of a case on fresh folds: the same seed and fold for all.
 
-    Round r holds out fold r mod k of a split that the search has not seen, with another split every
+    Round r holds out fold r mod k of a split that the search has not used, and every k rounds
+    another split begins. So k rounds validate on every development row once, and each costs one
+    training.
     k rounds: k rounds validate on every development row once, at the cost of one training each.
     """
 
@@ -42,12 +44,12 @@ class Trainings(Rounds[Job, ReportPoint]):
     ) -> None:
         super().__init__(study, config.basis, config.case.metric.name, engine, say)
         self.config = config
-        self._stacked: dict[str, bool] = {}  # by hyperparameters: to know it, a model is built
+        self._stacked: dict[str, bool] = {}  # by hyperparameters; cached, because it needs a model
 
     def surrogates(self, wanted: Sequence[Configuration], index: int) -> list[float | None]:
         """Return the surrogate scores of configurations that were scored in round `index`.
 
-        None where a training diverged.
+        None if a training diverged.
         """
         kept = {
             trial.user_attrs[KEY]: trial.user_attrs.get(SURROGATE)
@@ -65,24 +67,17 @@ class Trainings(Rounds[Job, ReportPoint]):
         runs = [fresh_replica(self.config, index) for index in rounds]
         return job_of(self.config, configuration, runs)
 
-    def _record(
-        self,
-        key: str,
-        configuration: Configuration,
-        index: int,
-        job: Job,
-        place: int,
-        event: Finished | Failed,
-        points: Sequence[ReportPoint],
-    ) -> FrozenTrial:
+    def _record(self, ended: Ended[Job, ReportPoint]) -> FrozenTrial:
+        event, points, place = ended.event, ended.points, ended.place
         finished = isinstance(event, Finished)
-        planned = configuration.hyperparameters["epochs"]
-        run, share = job.replicas[place], len(job.replicas)
+        hyperparameters = ended.configuration.hyperparameters
+        planned = hyperparameters["epochs"]
+        run, share = ended.job.replicas[place], len(ended.job.replicas)
         kept: EvidenceTrial = {
-            "key": key,
-            "hyperparameters": dict(configuration.hyperparameters),
-            "epochs": configuration.epochs,
-            "round": index,
+            "key": ended.key,
+            "hyperparameters": dict(hyperparameters),
+            "epochs": ended.configuration.epochs,
+            "round": ended.index,
             "split_seed": run.split_seed,
             "fold": run.fold,
             "seed": run.seed,

@@ -1,6 +1,6 @@
-"""What models said of single test rows, and what that tells.
+"""What the models' predictions for single test rows show.
 
-`predictions` are kept, and `moments` of metrics that have no loss for each row. Two arms are
-compared `rowwise`; `ensembles` scores several models as one. `mistakes` and `label_mistakes` say
-what the models get wrong, and where there is `doubt` that a label is right.
+`predictions` stores them, and `moments` stores the moments of metrics without a loss for each row.
+`rowwise` compares two arms; `ensembles` scores several models as one. `mistakes` and
+`label_mistakes` find errors, and rows where there is `doubt` about the label.
 """

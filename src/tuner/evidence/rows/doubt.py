@@ -1,22 +1,22 @@
-"""When a label is doubted, and what is kept of that; a report reads it without torch."""
+"""When a label is doubted, and what is stored about it; a report reads this without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Of models that say another class than the label, of rows that they are right of, and of the
-# probability that they give it.
+# Three shares must reach this: of models that contradict the label, of the rows that these models
+# get right, and the probability that they give their own answer.
 MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A test row whose label nearly all models contradict.
+    """A test row with a label that nearly all models contradict.
 
     Attributes:
-        label: number of the class that it has; `said` is that of the one that models say.
-        probability: mean over models, of what they say.
-        models: how many contradict the label.
+        label: number of its class; `said` is the number of the class that models predict.
+        probability: of their prediction, as a mean over models.
+        models: number of models that contradict the label.
     """
 
     row: int

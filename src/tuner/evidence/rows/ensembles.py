@@ -1,8 +1,8 @@
-"""An ensemble: models that differ in the seed of their training alone, applied and scored as one.
+"""Ensembles: models that differ only in the seed of their training, applied and scored as one.
 
-Deep ensembles: Lakshminarayanan et al. 2017, arXiv:1612.01474, section 2.4. The mean of what they
-say, probabilities or numbers, has by Jensen's inequality never a larger log loss, squared or
-absolute error than they have on average.
+Deep ensembles: Lakshminarayanan et al. 2017, arXiv:1612.01474, section 2.4. An ensemble averages
+probabilities or numbers. By Jensen's inequality, its log loss, squared error or absolute error is
+never larger than the mean of its models'.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Ensemble(nn.Module):
 
 
 def together(outputs: Sequence[Tensor], task: Task) -> Tensor:
-    """Return the outputs of a model that says the mean of what networks say.
+    """Return the outputs of a model whose prediction is the mean of the networks' predictions.
 
     >>> sure, unsure = torch.tensor([[4.0, 0.0]]), torch.tensor([[0.0, 0.0]])
     >>> together([sure, unsure], "classification").softmax(dim=1).allclose(
@@ -73,7 +73,7 @@ def together(outputs: Sequence[Tensor], task: Task) -> Tensor:
 
 
 def of_each(apply: Apply, task: Task) -> Apply:
-    """Return how an ensemble is applied of networks that are applied by `apply`."""
+    """Return a function that applies an ensemble, given one that applies its networks."""
 
     def applied(ensemble: nn.Module, features: Tensor) -> Tensor:
         if not isinstance(ensemble, Ensemble):
@@ -90,21 +90,21 @@ def ensemble_facts(
     test: Examples,
     undo: Callable[[Tensor], Tensor] | None,
 ) -> dict[str, Any] | None:
-    """Return what a study keeps of an ensemble that has met the test with its models.
+    """Return the facts that a study stores about an ensemble of the tested models.
 
-    The models are those that met it, and no others: the standard error tells what other rows would
-    have shown of these, and nothing of other trainings.
+    It consists of exactly those models. The standard error covers other test rows for these models,
+    but not other trainings.
 
     Args:
-        metrics: that it is scored by; the first is that of the search.
+        metrics: to score it by; the first is that of the search.
         joint: outputs of the ensemble (N, outputs).
         alone: outputs of each of its models.
-        undo: as for `scores`.
+        undo: as in `scores`.
 
     Returns:
-        `scores` by metric; `gain`, by how much it is better than its models are on average, by the
-        metric of the search; and `standard_error` of that over the rows, None where the metric has
-        no loss a row. None where there are not two models.
+        `scores` by metric; `gain`: how much better it is than its models on average, by the metric
+        of the search; and `standard_error` of the gain over rows, None if the metric has no loss
+        for each row. None if there are fewer than two models.
     """
     if len(alone) < 2:
         return None
@@ -120,7 +120,7 @@ def ensemble_facts(
 def _by_row(
     metric: Metric, joint: Tensor, alone: Sequence[Tensor], test: Examples
 ) -> tuple[float | None, float | None]:
-    """Return the mean gain over the rows and its standard error; None where no row has a loss."""
+    """Return the mean gain over rows and its standard error; None if rows have no loss."""
     try:
         of_joint = metric.by_row(joint, test.targets)
         apart = [metric.by_row(one, test.targets) for one in alone]
@@ -135,5 +135,5 @@ def _by_row(
 
 
 def _log_mean(logarithms: Tensor) -> Tensor:
-    """Return the logarithm of the mean of what these are the logarithms of, over dimension 0."""
+    """Return the logarithm of the mean, over dimension 0, of the numbers with these logarithms."""
     return logarithms.logsumexp(dim=0) - math.log(len(logarithms))

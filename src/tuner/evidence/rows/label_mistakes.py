@@ -1,4 +1,4 @@
-"""What models with several labels a row get wrong on the test split: by label, and by row."""
+"""Errors on the test split of models with several labels per row: by label, and by row."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ NO_LABEL = "no label"
 def label_mistakes(
     outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return how often each label is found and said in vain, and the most confident mistakes.
+    """Return how often each label is found and falsely predicted, and the most confident errors.
 
     Args:
-        outputs: logits (N, labels) of each model; the mistakes are those of the first.
+        outputs: logits (N, labels) of each model; the errors listed are those of the first.
     """
     truth, said = test.targets > 0, torch.stack(list(outputs)) > 0
     has = truth.sum(dim=0) * len(outputs)
@@ -70,11 +70,10 @@ def suspect_labels(
 ) -> list[dict[str, Any]]:
     """Return labels of test rows that nearly all models contradict, the most doubtful first.
 
-    Each label of each row is a question of yes or no; what is suspect is as `mistakes.doubtful`
-    says.
+    Each label of each row is a yes-or-no question; `mistakes.doubtful` decides which are suspect.
 
     Args:
-        outputs: logits (N, labels) of each model, none of which has seen these rows.
+        outputs: logits (N, labels) of each model; none of the models was trained on these rows.
     """
     found = doubtful(_questions(outputs), test.targets.flatten())
     listed = []
@@ -88,7 +87,7 @@ def suspect_labels(
 
 
 def _questions(outputs: Sequence[Tensor]) -> Tensor:
-    """Return probabilities of no and of yes, (models, N x labels, 2), of logits (N, labels)."""
+    """Return probabilities of no and yes, (models, N x labels, 2), from logits (N, labels)."""
     yes = torch.stack([one.double().sigmoid().flatten() for one in outputs])
     return torch.stack([1 - yes, yes], dim=2)
 

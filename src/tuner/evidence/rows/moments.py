@@ -1,7 +1,7 @@
-"""What a metric makes of the predictions on the test rows: losses of rows, or moments of a gain.
+"""Scores of a metric on the test rows: losses for each row, or moments of a gain.
 
-Where a metric has a loss for each row, two arms are compared row by row. Any other metric is
-computed again on rows that are drawn again, which takes seconds; so what that gives is kept.
+If a metric has a loss for each row, two arms are compared row by row. Any other metric is computed
+on resampled rows, which takes seconds, so the result is stored.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.generic]
 
-MOMENTS = "test_moments:"  # and a metric, and two trials' numbers
-MOST_SCORES = 1_200  # of one pair: a scorer takes some milliseconds
+MOMENTS = "test_moments:"  # followed by a metric and two trials' numbers
+MOST_SCORES = 1_200  # for one pair: a scorer takes some milliseconds
 FEWEST_RESAMPLES = 100
-JACKKNIFED = 50  # rows that are left out one by one, to see how much one row moves a score
+JACKKNIFED = 50  # rows that are left out one by one, to see how much one row changes a score
 
 
 def losses(metric: Metric, said: Predictions, targets: Values) -> Array | None:
-    """Return what each model loses on each row (seeds, rows), in standardised units.
+    """Return each model's loss on each row (seeds, rows), in standardised units.
 
-    None where the metric has no loss a row, or asks for probabilities that were not kept.
+    None if the metric has no loss for each row, or needs probabilities that were not stored.
     """
     outputs = _outputs(metric, said, targets)
     if metric.rows is None or outputs is None:
@@ -64,15 +64,15 @@ def moments(
     scale: tuple[float, float] | None = None,
     groups: Groups | None = None,
 ) -> Moments | None:
-    """Return the moments of a gain by a metric without a loss a row, by drawing rows again.
+    """Return the moments of a gain by a metric without a loss for each row, by resampling.
 
     Args:
         targets: of the test rows, classes or numbers in standardised units.
         scale: mean and standard deviation of numbers in the target's own units.
-        groups: of the rows that belong together, as in `crossed.compare_rows`.
+        groups: of the rows, as in `crossed.compare_rows`.
 
     Returns:
-        None where nothing can be said: one seed or row, or a metric that cannot be computed.
+        None if there is one seed or row, or if the metric cannot be computed.
     """
     one, two = _outputs(metric, baseline, targets), _outputs(metric, other, targets)
     if one is None or two is None:
@@ -95,10 +95,10 @@ def moments(
 
 
 def keep_moments(evidence: optuna.Study, metric: Metric, trials: Iterable[int | str]) -> None:
-    """Keep the moments of the gains between these trials, where the metric has no loss a row.
+    """Store the moments of the gains between these trials, if the metric has no loss for rows.
 
     Args:
-        evidence: the study of the trainings after the search; it has their predictions.
+        evidence: the study of the trainings after the search, with their predictions.
     """
     attributes = evidence.user_attrs
     targets = kept_targets(attributes)
@@ -121,12 +121,12 @@ def kept_moments(
     other: tuple[int | str, Predictions],
     units: int,
 ) -> Moments | None:
-    """Return the moments of a gain between two trials, if they are kept for these predictions.
+    """Return the moments of a gain between two trials, if they are stored for these predictions.
 
     Args:
         attributes: of an evidence study.
-        baseline: number of the trial, and what its models said; so is `other`.
-        units: rows that were drawn again, or groups of them.
+        baseline: number of the trial, and its models' predictions; so is `other`.
+        units: number of resampled rows, or of groups.
     """
     turned = str(baseline[0]) > str(other[0])
     first, second = (other, baseline) if turned else (baseline, other)
@@ -150,7 +150,7 @@ def _name(metric: Metric, first: int | str, second: int | str) -> str:
 
 
 def _tensor(values: Values) -> Tensor:
-    import torch  # takes seconds, and a report by rows needs none
+    import torch  # takes seconds to import, and most reports do not need it
 
     return torch.from_numpy(values)
 
@@ -162,7 +162,7 @@ def _truth(targets: Values) -> Tensor:
 
 
 def _outputs(metric: Metric, said: Predictions, targets: Values) -> Array | None:
-    """Return outputs (seeds, rows, outputs) of models that would say this, for this metric."""
+    """Return outputs (seeds, rows, outputs) that stand for these predictions, for a metric."""
     known = said.outputs()
     if known is not None or metric.needs_probability:
         return known
@@ -171,14 +171,14 @@ def _outputs(metric: Metric, said: Predictions, targets: Values) -> Array | None
 
 
 def _score(metric: Metric, said: Sequence[Any], targets: Values) -> tuple[Score, float, int]:
-    """Return how a metric is computed on rows drawn again, what a row moves, and how often."""
+    """Return a function that scores resampled rows, a row's effect, and the number of draws."""
     if metric.name in BY_WEIGHTS and targets.ndim == 1:
         score, unit = BY_WEIGHTS[metric.name]
         return score, unit(targets.astype(np.float64)), RESAMPLES
     labels = targets
 
     def drawn(predictions: Values, targets: Array, weights: Array) -> Array:
-        del targets  # the same, as numbers
+        del targets  # the same targets, as numbers
         return np.array([[_on(metric, p, labels, times) for p in predictions] for times in weights])
 
     models = sum(map(len, said))
@@ -190,7 +190,7 @@ def _of_guesses(predictions: Values, targets: Array, weights: Array) -> Array:
     return macro_f1(predictions.argmax(axis=2), targets, weights)
 
 
-# Metrics that are computed on all draws at once, and what one row moves them.
+# Metrics that can be computed on all draws at once, and the effect of one row on them.
 BY_WEIGHTS: dict[str, tuple[Score, Callable[[Array], float]]] = {
     "macro_f1": (_of_guesses, unit_of_macro_f1),
     "roc_auc": (auc, unit_of_auc),
@@ -198,7 +198,7 @@ BY_WEIGHTS: dict[str, tuple[Score, Callable[[Array], float]]] = {
 
 
 def _on(metric: Metric, outputs: Values, targets: Values, times: Array) -> float:
-    """Score one model on rows that count so many times each; nan where that cannot be done."""
+    """Score one model on rows with these counts; nan if that is impossible."""
     rows = np.repeat(np.arange(len(targets)), times.astype(np.int64))
     try:
         return metric.score(_tensor(outputs[rows]), _truth(targets[rows])).item()
@@ -207,7 +207,7 @@ def _on(metric: Metric, outputs: Values, targets: Values, times: Array) -> float
 
 
 def _unit(metric: Metric, outputs: Values, targets: Values) -> float:
-    """Return how much one row of N moves a score, times N: the most of some that are left out."""
+    """Return how much one row of N changes a score, times N: the maximum over some rows."""
     count = len(targets)
     whole = np.ones(count)
     score = _on(metric, outputs, targets, whole)

@@ -1,8 +1,8 @@
-"""What models said of the test rows, kept so that later comparisons need no new opening.
+"""Predictions for the test rows, stored so that later comparisons need no new opening.
 
-They are kept on the study of the trainings after the search, packed: a class as its number, or 0
-and 1 for each label, and -1 where the model is right; a number as float32. Both compress to little
-where models agree.
+They are stored in the study of the trainings after the search, packed: a class as its number, or 0
+and 1 for each label, and -1 if the model is right; a number as float32. Both compress well if
+models agree.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.grouped import Groups
 
 TARGETS = "test_targets"  # of the test rows
-PREDICTIONS = "test_predictions:"  # and a trial's number, or a name: what its models said
-PROBABILITIES = "test_probabilities:"  # the same, where the metric asks for them
+PREDICTIONS = "test_predictions:"  # followed by a trial's number or a name: its predictions
+PROBABILITIES = "test_probabilities:"  # the same for probabilities, if the metric needs them
 RIGHT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What the models of one configuration said of the test rows.
+    """The predictions of one configuration's models for the test rows.
 
     Attributes:
         seeds: of the models.
         values: (seeds, rows): classes as int64, or numbers in standardised units as float32; or
             (seeds, rows, labels) of 0 and 1.
-        probabilities: (seeds, rows, classes), float32 where they were kept; None: they were not.
+        probabilities: (seeds, rows, classes), float32; None if they were not stored.
     """
 
     seeds: tuple[int, ...]
@@ -48,9 +48,9 @@ class Predictions:
     probabilities: NDArray[np.generic] | None = None
 
     def outputs(self) -> NDArray[np.float64] | None:
-        """Return outputs (seeds, rows, outputs) of models that would say this.
+        """Return outputs (seeds, rows, outputs) of models with these predictions.
 
-        None where a class is all that is known, and how probable it was is not.
+        None if only the classes are known, and not their probabilities.
         """
         if np.issubdtype(self.values.dtype, np.floating):
             return self.values[:, :, None].astype(np.float64)
@@ -71,13 +71,13 @@ def keep_targets(
     scaler: Scaler | None = None,
     groups: Groups | None = None,
 ) -> None:
-    """Keep the test targets: (rows,) classes or numbers in standardised units, or (rows, labels).
+    """Store the test targets: (rows,) classes or numbers in standardised units, or (rows, labels).
 
     Args:
         evidence: the study of the trainings after the search.
         identity: of the test rows.
-        scaler: what has standardised them.
-        groups: of the rows (rows,), where some belong together.
+        scaler: the scaler that standardised them.
+        groups: group of each row (rows,), if some rows belong together.
     """
     entry = {
         "rows": identity,
@@ -90,7 +90,7 @@ def keep_targets(
 def keep_predictions(
     evidence: optuna.Study, trial: int | str, found: Predictions, targets: NDArray[np.generic]
 ) -> None:
-    """Keep what models of a trial's configuration said, in place of what was kept before.
+    """Store the predictions of models of a trial's configuration, replacing earlier ones.
 
     Args:
         trial: its number; or the name of a rival.
@@ -105,7 +105,7 @@ def keep_predictions(
 
 
 def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
-    """Return the test targets that an evidence study has among its attributes.
+    """Return the test targets that are stored in an evidence study's attributes.
 
     (rows,), or (rows, labels) of 0 and 1.
     """
@@ -114,13 +114,13 @@ def kept_targets(attributes: Mapping[str, Any]) -> NDArray[np.generic] | None:
 
 
 def kept_scale(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return mean and standard deviation of the targets' own units; None: they have no other."""
+    """Return mean and standard deviation of the targets in their own units; None if unscaled."""
     scale = (attributes.get(TARGETS) or {}).get("scale")
     return scale and (scale["mean"], scale["std"])
 
 
 def kept_groups(attributes: Mapping[str, Any]) -> Groups | None:
-    """Return the group of each test row (rows,), from zero; None: each row is one by itself."""
+    """Return the group of each test row (rows,), from zero; None if rows are not grouped."""
     groups = (attributes.get(TARGETS) or {}).get("groups")
     return groups and unpacked(groups).astype(np.int64)
 
@@ -128,12 +128,12 @@ def kept_groups(attributes: Mapping[str, Any]) -> Groups | None:
 def kept_predictions(
     attributes: Mapping[str, Any], trial: int | str, targets: NDArray[np.generic]
 ) -> Predictions | None:
-    """Return what models of a trial's configuration said, if that is kept.
+    """Return the predictions of models of a trial's configuration, if they are stored.
 
     Args:
         attributes: of an evidence study.
         trial: its number; or the name of a rival.
-        targets: that it keeps.
+        targets: the stored ones.
     """
     entry = attributes.get(f"{PREDICTIONS}{trial}")
     if entry is None:
@@ -146,7 +146,7 @@ def kept_predictions(
 
 
 def packed(values: NDArray[np.generic]) -> dict[str, Any]:
-    """Return numbers as they are stored: floats as float32, whole numbers as int16 or int32."""
+    """Return numbers in their stored form: floats as float32, integers as int16 or int32."""
     if np.issubdtype(values.dtype, np.floating):
         stored = values.astype("<f4")
     else:
@@ -161,20 +161,20 @@ def packed(values: NDArray[np.generic]) -> dict[str, Any]:
 
 
 def unpacked(entry: Mapping[str, Any]) -> NDArray[np.generic]:
-    """Return what `packed` was given."""
+    """Return the numbers that `packed` has stored."""
     raw = zlib.decompress(base64.b64decode(entry["zlib"]))
     found = np.frombuffer(raw, dtype=entry["type"]).reshape(entry["shape"])
     return found if entry["type"].endswith("f4") else found.astype(np.int64)
 
 
 def row_losses(attributes: Mapping[str, Any], trial: int | str) -> NDArray[np.float64] | None:
-    """Return what models of a trial's configuration lost on each test row, (seeds, rows).
+    """Return the losses of models of a trial's configuration on each test row, (seeds, rows).
 
     Args:
-        attributes: of the study that holds the calls after a search.
+        attributes: of the study with the calls after a search.
 
     Returns:
-        They, or None where the loop gave none.
+        None if the loop gave no losses.
     """
     entry = attributes.get(f"{ROW_LOSSES}{trial}")
     return None if entry is None else unpacked(entry).astype(np.float64)

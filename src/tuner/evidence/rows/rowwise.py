@@ -1,4 +1,4 @@
-"""Two arms row by row: what was kept of single test rows, and what it says of a gain."""
+"""Compares two arms row by row, from what was stored about single test rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """By what single rows are judged; attributes as of `crossed.compare_rows`."""
+    """The rule by which rows are judged; attributes as the arguments of `crossed.compare_rows`."""
 
     share: Share
     exact: bool
@@ -52,12 +52,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the study of the trainings after the search keeps, read once.
+    """What the study of the trainings after the search stores about rows, read once.
 
     Attributes:
         attributes: of that study.
         targets: of the test rows.
-        seconds: that a training of a trial took after the search, on the mean, by its number.
+        seconds: mean duration of a training after the search, by the number of its trial.
     """
 
     attributes: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Kept:
 
     @classmethod
     def of(cls, study: optuna.Study) -> Self | None:
-        """Read it; None where no rows were kept."""
+        """Read it from a study; None if no rows were stored."""
         evidence = evidence_of(study)
         if evidence is None:
             return None
@@ -78,14 +78,14 @@ class Kept:
 
     @classmethod
     def among(cls, attributes: Mapping[str, Any]) -> Self | None:
-        """Take it from attributes that were read; None where no rows were kept."""
+        """Read it from attributes; None if no rows were stored."""
         targets = kept_targets(attributes)
         return None if targets is None else cls(attributes, targets, {})
 
     def constant_error(self) -> float | None:
-        """Return the lowest mean absolute error of an answer that is the same for all test rows.
+        """Return the lowest mean absolute error of a constant prediction, which is the median.
 
-        In standardised units; None where targets are no numbers. That answer is their median.
+        In standardised units; None if targets are not numbers.
         """
         if not np.issubdtype(self.targets.dtype, np.floating):
             return None
@@ -94,27 +94,27 @@ class Kept:
 
     @property
     def groups(self) -> Groups | None:
-        """Of the test rows that belong together, as in `crossed.compare_rows`."""
+        """Groups of the test rows, as in `crossed.compare_rows`."""
         return kept_groups(self.attributes)
 
     @property
     def knows_groups(self) -> bool:
-        """Whether groups would be kept if there were any; studies tested before kept none."""
+        """Whether groups would be stored if there were any; studies tested before stored none."""
         return "groups" in self.attributes[TARGETS]
 
     def said(self, trial: int | str) -> Predictions | None:
-        """Return what models of a trial's configuration said."""
+        """Return the predictions of models of a trial's configuration."""
         return kept_predictions(self.attributes, trial, self.targets)
 
 
 def _seconds_by_trial(study: optuna.Study, evidence: optuna.Study) -> dict[int | str, float]:
-    """Return what trainings after the search took on the mean, by the trial that they repeat."""
+    """Return the mean duration of trainings after the search, by the trial that they repeat."""
     complete, attributes = (TrialState.COMPLETE,), evidence.user_attrs
     trained = [one.user_attrs for one in evidence.get_trials(deepcopy=False, states=complete)]
     found: dict[int | str, float] = {}
     for trial in study.get_trials(deepcopy=False, states=complete):
         if f"{PREDICTIONS}{trial.number}" not in attributes:
-            continue  # it has not met the test
+            continue  # it was not tested
         what = trial.user_attrs.get(HYPERPARAMETERS), trial.user_attrs.get(BEST_EPOCH)
         alike = (one for one in trained if (one.get("hyperparameters"), one.get("epochs")) == what)
         if times := [one["seconds"] for one in alike if one.get("seconds")]:
@@ -130,10 +130,10 @@ def by_losses(
     *,
     outlook: bool = True,
 ) -> dict[str, Any]:
-    """Compare row by row the losses (seeds, rows) that a loop has given itself.
+    """Compare, row by row, losses (seeds, rows) that a loop has returned.
 
     Args:
-        outlook: as for `by_row`.
+        outlook: as in `by_row`.
     """
     gain = compare_rows(baseline, other, rule.share, exact=rule.exact)
     if not outlook:
@@ -158,15 +158,15 @@ def by_row(
     further: bool,
     outlook: bool = True,
 ) -> dict[str, Any] | None:
-    """Compare row by row: the metric of the search, and the further one of the task.
+    """Compare row by row, by the metric of the search and by the further one of the task.
 
     Args:
         trials: number of the baseline's trial, or name of a part, and of the other arm's.
-        outlook: whether to say what more rows or models could show, too. The verdict does not need
+        outlook: whether to tell what more rows or models could show, too. The verdict does not need
             it, and it takes two thirds of the time.
 
     Returns:
-        None where too little was kept of what the models said.
+        None if too few of the predictions were stored.
     """
     baseline, other = (kept.said(trial) for trial in trials)
     if baseline is None or other is None:
@@ -200,20 +200,37 @@ def _gain(
     metric: Metric,
     rule: Rule,
 ) -> Gain | None:
-    """Compare by one metric; None where what it asks for was not kept."""
-    said, rows, groups = (baseline[1], other[1]), len(kept.targets), kept.groups
-    seeds = len(said[0].seeds), len(said[1].seeds)
+    """Compare by one metric; None if the predictions that it needs were not stored."""
     if metric.rows is not None:
-        a, b = (losses(metric, one, kept.targets) for one in said)
+        return gain_between(kept, baseline[1], other[1], metric, rule)
+    rows, of = len(kept.targets), None if kept.groups is None else count(kept.groups)
+    if baseline[0] == other[0]:
+        seeds = len(baseline[1].seeds), len(other[1].seeds)
+        return unproven(0.0, rows, seeds, rule.share, groups=of)
+    if found := kept_moments(kept.attributes, metric, baseline, other, of or rows):
+        return judge(found, rule.share, exact=rule.exact)
+    return gain_between(kept, baseline[1], other[1], metric, rule)
+
+
+def gain_between(
+    kept: Kept, baseline: Predictions, other: Predictions, metric: Metric, rule: Rule
+) -> Gain | None:
+    """Compare what two configurations said of the same test rows; the rows may be drawn again.
+
+    Args:
+        kept: of a study that has met these rows; what was said may be kept with another.
+
+    Returns:
+        None where what the metric asks for was not kept.
+    """
+    groups = kept.groups
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in (baseline, other))
         if a is None or b is None:
             return None
         return compare_rows(a, b, rule.share, exact=rule.exact, groups=groups)
-    of = None if groups is None else count(groups)
-    if baseline[0] == other[0]:
-        return unproven(0.0, rows, seeds, rule.share, groups=of)
-    found = kept_moments(kept.attributes, metric, baseline, other, of or rows) or moments(
-        metric, *said, kept.targets, kept_scale(kept.attributes), groups
-    )
+    scale = kept_scale(kept.attributes)
+    found = moments(metric, baseline, other, kept.targets, scale, groups)
     return None if found is None else judge(found, rule.share, exact=rule.exact)
 
 
@@ -225,7 +242,7 @@ def _also(
     *,
     but: Metric,
 ) -> dict[str, Any]:
-    """Compare by the further metric of the task, macro F1 or squared error, unless by it."""
+    """Compare by the task's further metric, macro F1 or squared error, unless `but` is it."""
     targets, groups = kept.targets, kept.groups
     if np.issubdtype(targets.dtype, np.floating):
         squared = [losses(MSE, one, targets) for one in (baseline, other)]
@@ -233,7 +250,7 @@ def _also(
             return {}
         gain = compare_rows(squared[0], squared[1], rule.share, exact=rule.exact, groups=groups)
         return {MSE.name: _facts(gain)}
-    if but == MACRO_F1 or targets.ndim == 2:  # of labels the metric of the search is enough
+    if but == MACRO_F1 or targets.ndim == 2:  # for labels, the metric of the search is enough
         return {}
     truth = targets.astype(np.float64)
     unit = unit_of_macro_f1(truth)

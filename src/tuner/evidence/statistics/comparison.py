@@ -1,4 +1,4 @@
-"""Two arms compared on the same seeds: the mean gain, how sure it is, and what may be claimed."""
+"""Compares the scores of two arms: the mean gain, its uncertainty, and the verdict."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONFIDENCE = 0.95
-FEWEST_TO_PROVE = 6  # seeds: with 5, no two-sided sign-flip test can give less than 2 / 2**5
+FEWEST_TO_PROVE = 6  # seeds: with 5, a two-sided sign-flip test gives at least 2 / 2**5
 RESAMPLES = 9_999
-MOST_FLIPS = 2**14  # all there are up to 14 seeds; with more, so many at random
+MOST_FLIPS = 2**14  # all of them up to 14 seeds; with more, a random sample of this size
 
 Verdict = Literal["better", "no proven gain", "worse"]
 
 
 def verdict_of(interval: tuple[float, float] | None) -> Verdict:
-    """Return better or worse only where the whole interval of a gain says so."""
+    """Return better or worse only if the whole interval of a gain agrees."""
     if interval is None:
         return "no proven gain"
     if interval[0] > 0:
@@ -36,19 +36,19 @@ def verdict_of(interval: tuple[float, float] | None) -> Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What paired seeds say about one arm against another.
+    """The comparison of two arms on paired seeds.
 
     Attributes:
-        gain: mean over seeds, in units of the metric; above zero is better, whatever the direction.
+        gain: mean over seeds, in units of the metric; positive is better, whatever the direction.
         interval: 95 % interval of the gain, by a paired bootstrap (bias-corrected and accelerated:
             Efron 1987, "Better Bootstrap Confidence Intervals"); None with one seed.
-        probability: of improvement: the share of seeds on which this arm is better, ties by half
+        probability: of improvement: share of seeds on which this arm is better; ties count half
             (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning Benchmarks",
             section 4).
-        p_value: of a two-sided sign-flip test: how often gains at least as large would come up
-            if each seed's gain were as likely to have the other sign (Fisher 1935, "The Design of
+        p_value: of a two-sided sign-flip test: how often gains at least as large would occur if
+            each seed's gain were as likely to have the other sign (Fisher 1935, "The Design of
             Experiments", section 21); exact up to 14 seeds.
-        n: seeds.
+        n: number of seeds.
     """
 
     gain: float
@@ -59,15 +59,15 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse only where the test and the whole interval say so."""
+        """Better or worse only if the test and the whole interval agree."""
         return verdict_of(None if self.p_value > 1 - CONFIDENCE else self.interval)
 
 
 def compare(baseline: Sequence[float], other: Sequence[float], direction: Direction) -> Comparison:
-    """Compare two arms by their scores, which are paired: one a seed, the seeds in the same order.
+    """Compare two arms by paired scores: one per seed, with the seeds in the same order.
 
     Raises:
-        ValueError: no scores, not as many of one as of the other, or a score that is not finite.
+        ValueError: no scores, different numbers of them, or a score that is not finite.
     """
     if len(baseline) != len(other) or not baseline:
         raise ValueError(f"{len(baseline)} scores against {len(other)}; pairs are needed")
@@ -85,15 +85,15 @@ def compare(baseline: Sequence[float], other: Sequence[float], direction: Direct
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
-    """What the scores of fresh seeds say about one arm against another, where nothing is paired.
+    """The comparison of two arms on unpaired fresh seeds, from scores only.
 
     Attributes:
-        gain: difference of the means, above zero is better, whatever the direction.
+        gain: difference of the means; positive is better, whatever the direction.
         interval: of the gain, at 95 % over all looks at the same test rows (Welch 1947, "The
             Generalization of Student's Problem when Several Different Population Variances are
-            Involved"); None with one seed, or where no score differs from another of its arm.
-        p_value: of the same test, two-sided, times what the 5 % were split by.
-        n: seeds an arm.
+            Involved"); None with one seed, or if all scores of each arm are equal.
+        p_value: of the same test, two-sided, times the factor by which the 5 % were split.
+        n: seeds per arm.
     """
 
     gain: float
@@ -103,7 +103,7 @@ class Alone:
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse only where the whole interval says so, of enough seeds."""
+        """Better or worse only if the whole interval agrees and there are enough seeds."""
         return verdict_of(None if self.n < FEWEST_TO_PROVE else self.interval)
 
 
@@ -113,9 +113,10 @@ def compare_alone(
     direction: Direction,
     share: Share = WHOLE,
 ) -> Alone:
-    """Compare two arms by scores of seeds of their own: that of equal seeds is no pair.
+    """Compare two arms by unpaired scores: equal seeds in both arms are not a pair.
 
-    Measured, equal seeds of two arms correlate at most weakly, so pairing them buys nothing.
+    Measurements show that equal seeds of two arms correlate at most weakly, so pairing gains
+    nothing.
 
     Args:
         share: of the 5 % that this look may use.
@@ -142,7 +143,7 @@ def compare_alone(
 def paired_gains(
     baseline: Sequence[float | None], other: Sequence[float | None], direction: Direction
 ) -> list[float]:
-    """Return how much better the other is, pair by pair; differences of rounding alone are none."""
+    """Return how much better the other is, pair by pair; rounding differences count as zero."""
     sign = sign_of(direction)
     pairs = [
         (a, b) for a, b in zip(baseline, other, strict=False) if a is not None and b is not None
@@ -151,7 +152,7 @@ def paired_gains(
 
 
 def are_equal(gains: Sequence[float]) -> bool:
-    """Whether the gains differ by rounding alone: one gain always does."""
+    """Whether the gains differ by rounding only; a single gain always does."""
     return max(gains) - min(gains) <= 1e-9 * max(map(abs, gains))
 
 

@@ -1,4 +1,4 @@
-"""Where the variance of a gain comes from: rows, seeds, and what is left of both."""
+"""The components of a gain's variance: rows, seeds, and their interaction."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Counts: TypeAlias = tuple[int, int]  # seeds of the baseline and of the other ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """Where the variance of a gain comes from, in squared units of the loss.
+    """The components of a gain's variance, in squared units of the loss.
 
     Attributes:
-        rows: variance over rows of the difference of the arms, were there endless seeds.
-        seeds: variance of a model's mean loss on endless rows, of each arm.
-        interaction: variance of what is left, of one model on one row, of each arm.
+        rows: variance over rows of the difference of the arms, with endless seeds.
+        seeds: variance of a model's mean loss on endless rows, for each arm.
+        interaction: remaining variance of one model on one row, for each arm.
         unseen: squared difference on the one row that is counted in addition.
     """
 
@@ -31,18 +31,18 @@ class Components:
     unseen: float
 
     def of_rows(self, rows: int, seeds: Counts) -> float:
-        """Return the variance of the gain, with its seeds fixed."""
+        """Return the variance of the gain with its seeds fixed."""
         rest = sum(one / n for one, n in zip(self.interaction, seeds, strict=True))
         return (self.rows + rest) / rows + self.unseen / rows**2
 
     def variance(self, rows: int, seeds: Counts) -> float:
-        """Return the variance of a gain on so many rows and seeds."""
+        """Return the variance of a gain on this many rows and seeds."""
         return self.of_rows(rows, seeds) + sum(
             one / n for one, n in zip(self.seeds, seeds, strict=True)
         )
 
     def degrees(self, rows: int, seeds: Counts) -> float:
-        """Return the degrees of freedom to expect; at least two models an arm and two rows."""
+        """Return the expected degrees of freedom, for at least two models per arm and two rows."""
         means = [
             one / n + rest / (n * rows)
             for one, rest, n in zip(self.seeds, self.interaction, seeds, strict=True)
@@ -52,12 +52,12 @@ class Components:
 
 
 def satterthwaite(variance: float, parts: tuple[float, ...], counts: tuple[int, ...]) -> float:
-    """Return the degrees of freedom of a sum of mean squares, one at least (Satterthwaite 1946).
+    """Return the degrees of freedom of a sum of mean squares, at least one (Satterthwaite 1946).
 
     Args:
         variance: the sum.
-        parts: mean squares that it was made of.
-        counts: of what each part is the variance; one degree of freedom less.
+        parts: the mean squares in the sum.
+        counts: number of values behind each part, which is one more than its degrees of freedom.
     """
     spread = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
     return max(1.0, variance**2 / spread) if spread > 0 else 1.0

@@ -1,33 +1,33 @@
-"""Two arms on the same test rows: estimate their gain on new rows, with new seeds.
+"""Compares two arms on the same test rows: their gain on new rows, with new seeds.
 
-The loss of model s of an arm on test row r is split into
+The loss of model s of an arm on test row r is a sum of effects:
 
     loss[s, r] = arm + seed[s] + row[r] + rest[s, r]
 
-Rows are the same for both arms, so they are compared row by row; seeds are not paired (the measured
-correlation of paired seeds is about zero). The gain is a difference of two means, and its variance
+Rows are the same for both arms, so they are compared row by row. Seeds are not paired: paired seeds
+were measured to correlate at about zero. The gain is the difference of two means, and its variance
 
     var(row difference)/R + var(seed)/n of each arm + var(rest)/(n R) of each arm
 
 is estimated by moments (crossed random effects; Searle, Casella & McCulloch 1992, "Variance
 Components", chapter 4; the tests compare it with Owen 2007, "The pigeonhole bootstrap", which
-resamples the same variance). The spread of the row differences over R contains the first and the
-last two terms together, without bias; the last terms are subtracted from the spread of seed means.
-Intervals are Student's, with the degrees of freedom of Satterthwaite 1946. Two things are added,
-both chosen by simulation (studies/verdict):
+resamples the same variance). The variance of the row differences over R estimates the first and the
+last two terms together, without bias; the last terms are subtracted from the variance of the seed
+means. Intervals are Student's, with the degrees of freedom of Satterthwaite 1946. Two things are
+added, both chosen by simulation (studies/verdict):
 
-* One unseen row. If few rows differ, the drawn rows tell little about the others: with
-  no difference in 20 rows, one row in seven may still differ. So one more row is counted in the
-  variance. Its squared difference is the mean over the rows that differ and one more that differs
-  completely. This matters if fewer than about ten rows differ, and it gives two arms with the same
-  predictions an interval of some width around zero. (Compare the pseudo-rows of Agresti & Min 2005,
-  "Simple improved confidence intervals for comparing matched proportions".)
-* A margin of 5 % on the standard error, because Student's distribution fits only roughly if
-  there are few seeds, losses are skewed, or a variance component was cut off at zero.
+* One unseen row. If few rows differ, the drawn rows tell little about the others: with no
+  difference in 20 rows, one row in seven may still differ. So one more row is counted into the
+  variance. Its squared difference is the mean over the differing rows and one more, which differs
+  completely. This matters as long as fewer than about ten rows differ, and it gives two arms with
+  the same predictions an interval of some width around zero. (Compare the pseudo-rows of Agresti &
+  Min 2005, "Simple improved confidence intervals for comparing matched proportions".)
+* A margin of 5 % on the standard error, because Student's distribution is only approximate if there
+  are few seeds, if losses are skewed, or if a variance component was cut off at zero.
 
 A gain is proven only if an exact test over seeds agrees: see `joint`.
 
-If rows belong together, all rows of a group count as one: see `grouped`.
+If rows belong together, each group counts as one: see `grouped`.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.grouped import Groups
 
 MARGIN = 1.05  # on the standard error
-FEWEST = fewest_models(ALPHA)  # models an arm that prove anything: 4
+FEWEST = fewest_models(ALPHA)  # models per arm that can prove anything: 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """The quantities from which the variance of a gain is estimated.
+    """The statistics from which the variance of a gain is estimated.
 
     Attributes:
         gain: of the arm.
-        rows: of the test, at least two; or groups of rows, if each counts as one.
+        rows: number of rows in the test, at least two; or of groups, if each counts as one.
         seeds: of each arm, at least two.
-        differences: variance over rows of the difference of the arms' means, n - 1.
-        means: variance over seeds of a model's mean loss, n - 1, of each arm.
-        rest: mean square of the rest of a single loss, of each arm.
+        differences: sample variance over rows of the difference of the arms' means.
+        means: sample variance over seeds of a model's mean loss, for each arm.
+        rest: mean square of the remainder of a single loss, for each arm.
         unseen: as in `Components`.
-        scores: of each model of each arm, more is better; None in older studies, which did not
-            store them and are judged by Student's distribution alone.
-        in_groups: number of test rows, if `rows` counts groups; None: it does not.
+        scores: of each model of each arm, higher is better; None in older studies, which did not
+            store them and are judged by Student's distribution only.
+        in_groups: number of rows in the test, if `rows` counts groups; otherwise None.
     """
 
     gain: float
@@ -92,15 +92,16 @@ def compare_rows(
     """Compare two arms by their losses on the same test rows.
 
     Args:
-        baseline: (seeds, rows), less is better: wrong or not (0, 1), absolute error, ...
+        baseline: (seeds, rows), lower is better: wrong or not (0, 1), absolute error, ...
         other: (seeds, rows); the same rows in the same order, any number of seeds.
         share: of the 5 % that this look may use.
-        exact: whether the exact interval over seeds has to agree; studies made before had six
-            seeds and Student's distribution alone.
-        groups: of each row (rows,), as `grouped.numbered` has them; None: none belong together.
+        exact: whether the exact interval over seeds has to agree; older studies had six seeds and
+            used Student's distribution only.
+        groups: group of each row (rows,), numbered as by `grouped.numbered`; None if none belong
+            together.
 
     Raises:
-        ValueError: no losses, not the same rows, or a loss that is not a finite number.
+        ValueError: no losses, different rows, or a loss that is not a finite number.
     """
     shapes = f"losses of shapes {baseline.shape} and {other.shape}"
     if baseline.ndim != 2 or other.ndim != 2 or not baseline.size or not other.size:
@@ -141,13 +142,13 @@ def compare_rows(
 
 
 def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
-    """Return the verdict on a gain with these moments; arguments are as in `compare_rows`."""
+    """Return the gain with its interval, from its moments; arguments as in `compare_rows`."""
     rows, seeds = found.rows, found.seeds
     groups, tested = (None, rows) if found.in_groups is None else (rows, found.in_groups)
     rest = [one / (n * rows) for one, n in zip(found.rest, seeds, strict=True)]
     means = [one / n for one, n in zip(found.means, seeds, strict=True)]
     of_rows = found.differences / rows + found.unseen / rows**2
-    # A seed part under zero is cut off, but what it was made of still counts as uncertain.
+    # A negative seed component is cut off at zero, but its terms still count as uncertain.
     of_seeds = [max(0.0, mean - one) for mean, one in zip(means, rest, strict=True)]
     variance = of_rows + sum(of_seeds)
     components = Components(
@@ -156,7 +157,7 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         interaction=found.rest,
         unseen=found.unseen,
     )
-    if variance == 0:  # all losses of both arms are one and the same number
+    if variance == 0:  # all losses of both arms are the same number
         return unproven(found.gain, tested, seeds, share, groups=groups)
     by_rows = components.rows / rows + found.unseen / rows**2
     joint = Joint(
@@ -181,10 +182,10 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
 
 
 def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
-    """Compare two arms by one score of each model; the test rows are taken as fixed.
+    """Compare two arms by one score per model; the test rows are taken as fixed.
 
     Args:
-        baseline: (seeds,), more is better.
+        baseline: (seeds,), higher is better.
         other: (seeds,).
         share: of the 5 % that this look may use.
     """
@@ -211,7 +212,7 @@ def _spread(losses: Array) -> float:
 
 
 def _rest(losses: Array) -> float:
-    """Return the mean square of losses (seeds, rows) less their means by row and by seed."""
+    """Return the mean square of losses (seeds, rows) minus their means by row and by seed."""
     left = losses - losses.mean(axis=0) - losses.mean(axis=1, keepdims=True) + losses.mean()
     freedom = (losses.shape[0] - 1) * (losses.shape[1] - 1)
     return float((left * left).sum() / freedom)
@@ -220,7 +221,8 @@ def _rest(losses: Array) -> float:
 def _unit(baseline: Array, other: Array) -> float:
     """Return the difference of a row that differs completely: one, or the spread of the losses.
 
-    Right and wrong differ by one, with losses of 0 and 1, or of -1 and 0 for a negated score.
+    Right and wrong always differ by one, whether a loss is 0 and 1, or -1 and 0 from a negated
+    score.
     """
     losses = np.concatenate((baseline, other))
     if np.isin(losses - losses.min(), (0, 1)).all():

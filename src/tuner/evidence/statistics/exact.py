@@ -1,13 +1,14 @@
-"""An exact test over seeds of two arms that share none, and its interval.
+"""An exact test over the seeds of two arms, and its interval.
 
-Where two arms are equal, every way to deal their models out to the two is as likely as the one
-that was seen (Fisher 1935, "The Design of Experiments", section 21). So of 4 and 4 models, whose 70
-ways are few, the two where all models of one arm beat all of the other come up in 2 of 70 studies,
-whatever the distribution of their scores: normal, skewed, or good or bad by half.
+If two arms are equal, every way to divide their models between the two is as likely as the observed
+one (Fisher 1935, "The Design of Experiments", section 21). 4 and 4 models can be divided in 70
+ways. In two of these, all models of one arm beat all of the other. So this happens in 2 of 70
+studies of equal arms, whatever the distribution of their scores: normal, skewed, or good or bad
+with equal chance.
 
-A gain belongs to the interval where the arms could be equal after it has been taken off (Ernst
-2004, "Permutation Methods: A Basis for Exact Inference", section 3). With 4 and 4 models at 2/70
-that is from the best of one less the worst of the other, and back.
+A gain belongs to the interval if the arms could be equal after it is subtracted (Ernst 2004,
+"Permutation Methods: A Basis for Exact Inference", section 3). With 4 and 4 models at 2/70, the
+ends are the best of one minus the worst of the other, in both directions.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ MOST_WAYS = 200_000  # 10 and 10 models have 184,756; with more, Student's distr
 
 
 def ways(seeds: Counts) -> int:
-    """Return in how many ways models can be dealt out to two arms, this many to each."""
+    """Return in how many ways models can be divided into two arms of these sizes."""
     return math.comb(sum(seeds), seeds[0])
 
 
 def fewest_models(alpha: float, beside: int | None = None) -> int:
-    """Return how many models an arm can be told apart at this two-sided rate: 4 at 5 %.
+    """Return how many models per arm this two-sided rate needs: 4 at 5 %.
 
     Args:
         alpha: the rate.
-        beside: models, two at least, of the other arm; None: as many.
+        beside: number of models in the other arm, at least two; None for the same number.
     """
     count = 2
     while 2 / ways((count, beside or count)) > alpha:
@@ -48,7 +49,7 @@ def fewest_models(alpha: float, beside: int | None = None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """Gains at which some way of dealing is as far out as the one that was seen.
+    """The gains at which some division of the models is as extreme as the observed one.
 
     Attributes:
         gains: (ways - 1,), sorted.
@@ -57,7 +58,7 @@ class Dealt:
     gains: Array
 
     def interval(self, alpha: float) -> Pair:
-        """Return the gains that this two-sided rate leaves; all of them where it is too small."""
+        """Return the interval of gains at this two-sided rate; infinite if it is too small."""
         place = math.floor(alpha / 2 * (len(self.gains) + 1) * (1 + 1e-9))
         if place < 1:
             return -math.inf, math.inf
@@ -65,17 +66,18 @@ class Dealt:
 
 
 def deal(baseline: Array, other: Array) -> Dealt | None:
-    """Return what dealing the models of two arms out again tells of the gain of the other.
+    """Return the gains at which a division of the models is as extreme as the observed one.
 
-    Where some models of one arm change places with as many of the other, the difference of the
-    means stays what it was if the gain is the difference of the means of those that did.
+    If some models of one arm change places with as many of the other, the difference of the means
+    stays the same exactly if the gain equals the difference of the means of the models that
+    changed.
 
     Args:
-        baseline: score of each model, more is better.
+        baseline: score of each model, higher is better.
         other: the same.
 
     Returns:
-        None where there are too many ways to go through them all.
+        None if there are too many ways to try them all.
     """
     counts = len(baseline), len(other)
     if ways(counts) > MOST_WAYS:

@@ -1,4 +1,4 @@
-"""How much better an arm is than the baseline, and how sure that is."""
+"""The gain of an arm over the baseline, and how certain it is."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """How much better an arm is than the baseline, for new test rows and new seeds.
+    """The gain of an arm over the baseline, for new test rows and new seeds.
 
     Attributes:
-        gain: mean loss of the baseline less that of the arm; above zero is better.
+        gain: mean loss of the baseline minus that of the arm; positive is better.
         interval: of the gain, at 95 % over all tests of these rows and all looks of this one; None
             with fewer than four seeds in an arm (six by Student's distribution alone), with a
-            single row, or where all losses are one number.
-        p_value: two-sided, times what the 5 % were split by, one at most: the gain is proven where
-            it is 0.05 or less, which is where the interval excludes zero. One where there is no
-            interval.
-        least_p_value: that so few models can show.
-        standard_error: of the gain, the margin included; None with a single seed or row, or where
-            all losses are one number.
-        degrees: of freedom of Student's distribution; None as the standard error.
-        row_share: of the variance, what endless seeds would leave; only more rows reduce it. None
-            as the standard error.
-        components: where the variance comes from; None as the standard error.
+            single row, or if all losses are the same number.
+        p_value: two-sided, times the factor by which the 5 % were split, at most one: the gain is
+            proven if it is 0.05 or less, which is when the interval excludes zero. One if there is
+            no interval.
+        least_p_value: the lowest that this many models can show.
+        standard_error: of the gain, margin included; None with a single seed or row, or if all
+            losses are the same number.
+        degrees: of freedom of Student's distribution; None if `standard_error` is.
+        row_share: share of the variance that endless seeds would leave; only more rows reduce it.
+            None if `standard_error` is.
+        components: of the variance; None if `standard_error` is.
         rows: of the test.
         seeds: of the baseline and of the arm.
         share: of the 5 % that this look may use.
-        groups: of the rows, where some belong together: each counts as one; None: each row does.
+        groups: number of groups, if rows belong together and each group counts as one; otherwise
+            None.
     """
 
     gain: float
@@ -54,17 +55,17 @@ class Gain:
 
     @property
     def units(self) -> int:
-        """How many rows there were, or groups: what is drawn anew with new data."""
+        """Number of rows, or of groups: the units that new data would draw."""
         return self.rows if self.groups is None else self.groups
 
     @property
     def seed_share(self) -> float | None:
-        """Of the variance, what more seeds can take away; with what seeds do on single rows."""
+        """Share of the variance that more seeds can remove, with their interaction with rows."""
         return None if self.row_share is None else 1 - self.row_share
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse only where the whole interval says so."""
+        """Better or worse only if the whole interval agrees."""
         return verdict_of(self.interval)
 
     @classmethod
@@ -80,10 +81,10 @@ class Gain:
         components: Components | None = None,
         row_share: float | None = None,
     ) -> Self:
-        """Return what two intervals say of a gain.
+        """Return the gain that two intervals together show.
 
         Args:
-            fewest: models an arm that prove anything; with fewer there is no interval.
+            fewest: models per arm that can prove anything; with fewer there is no interval.
         """
         proves = min(seeds) >= fewest
         return cls(
@@ -105,7 +106,7 @@ class Gain:
 def unproven(
     gain: float, rows: int, seeds: Counts, share: Share, *, groups: int | None = None
 ) -> Gain:
-    """Return a gain of which nothing can be said: nothing varies, or there is one seed or row."""
+    """Return a gain without an interval: nothing varies, or there is one seed or row."""
     return Gain(
         gain=gain,
         interval=None,

@@ -1,14 +1,14 @@
 """Test rows that belong together: of one person, of one place, of one picture and its copies.
 
-What a model has learned of a person it gets right or wrong in all rows of that person, so ten rows
-of one tell less than rows of ten. New data has other persons; so it is groups that are drawn, and
-each counts as one. A mean over rows is then a ratio of two sums over groups, their losses and their
-sizes. Its variance is that of the mean over groups of
+What a model has learned about a person, it gets right or wrong in all rows of that person, so ten
+rows of one person tell less than rows of ten. New data has other persons. So groups are resampled,
+and each counts as one. A mean over rows is then a ratio of two sums over groups, their losses and
+their sizes. Its variance is that of the mean over groups of
 
     mean + (sum of the group's losses - mean times its size) times groups / rows
 
-to the first order (Cochran 1977, "Sampling Techniques", chapter 9A). Rows that are groups of one
-have their own losses there.
+to first order (Cochran 1977, "Sampling Techniques", chapter 9A). For rows that are groups of one,
+these are their own losses.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def numbered(groups: Groups) -> Groups:
 
 
 def count(groups: Groups) -> int:
-    """Return how many there are."""
+    """Return the number of groups."""
     return int(groups.max()) + 1
 
 
 def by_group(losses: Array, groups: Groups) -> Array:
-    """Return losses of groups, whose mean and variance are those of the mean over rows.
+    """Return losses of groups whose mean and variance are those of the mean over rows.
 
     Args:
         losses: (seeds, rows).
@@ -53,11 +53,11 @@ def by_group(losses: Array, groups: Groups) -> Array:
 
 
 def error_of_mean(values: Array, groups: Groups | None) -> float | None:
-    """Return the standard error of a mean over rows; None where there are fewer than two groups.
+    """Return the standard error of a mean over rows; None if there are fewer than two groups.
 
     Args:
         values: (rows,).
-        groups: of each row; None: each is one by itself.
+        groups: of each row; None if each row is a group of its own.
     """
     units = values[None] if groups is None else by_group(values[None], groups)
     size = units.shape[1]

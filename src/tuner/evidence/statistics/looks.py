@@ -1,11 +1,12 @@
-"""How often a test set was looked at, what that costs, and when it is used up.
+"""How looks at a test set share its error rate, and when the test set is used up.
 
-A study tests in one look or in two that were planned together: a second one, with twice the models,
-where the first has proven nothing. The 5 % are split evenly over the tests of the same rows, and
-those of a test over its looks, beforehand: 2/70 at the first look, which is what 4 and 4 models can
-tell apart, and the rest at the second. So what is claimed of the best against the baseline on a
-test set is false in at most 5 % of cases, after whichever look a study stopped. Other claims have
-rates of their own: the recipe against either has 5 % each, and all rivals of a study 5 % together.
+A study tests in one look, or in two that were planned together: the second one, with twice the
+models, is made only if the first has proven nothing. The 5 % are split evenly over the tests of the
+same rows, and the share of a test over its looks, beforehand: 2/70 at the first look, which is the
+least that 4 and 4 models can resolve, and the rest at the second. So a claim about the best against
+the baseline on a test set is false in at most 5 % of cases, whichever look a study stopped after.
+Other claims have rates of their own: the recipe against either has 5 % each, and all rivals of a
+study 5 % together.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from tuner.evidence.statistics.exact import fewest_models, ways
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALPHA = 0.05  # of a false claim, either way, over all looks at one test set
-FIRST = 2 / ways((4, 4)) / ALPHA  # of the 5 %, what a first look of two may use; 0.571
+ALPHA = 0.05  # of a false claim in either direction, over all looks at one test set
+FIRST = 2 / ways((4, 4)) / ALPHA  # share of the 5 % for the first look of two; 0.571
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of the 5 % one look may use.
+    """The share of the 5 % that one look may use.
 
     Attributes:
-        tests: of these rows, this one included, over which all of it is split.
-        part: of what is left to its test, for this look.
+        tests: number of tests of these rows, including this one, that share all of it.
+        part: share of this test's rate that is for this look.
     """
 
     tests: int = 1
@@ -52,11 +53,11 @@ class Plan:
     """The looks of one test, fixed before the first.
 
     Attributes:
-        models: an arm, at each look.
-        parts: of the error rate of the test, for each look.
-        fewest: models an arm that can prove anything at the first.
+        models: per arm, at each look.
+        parts: share of the test's error rate for each look.
+        fewest: models per arm that can prove anything at the first look.
         made: looks so far.
-        settled: whether none is to follow, though one was planned.
+        settled: whether no more looks follow, although more were planned.
     """
 
     models: tuple[int, ...]
@@ -69,13 +70,13 @@ class Plan:
     def of(cls, tests: int, asked: int | None = None) -> Self:
         """Plan a test.
 
-        On fresh rows 4 models an arm meet them at the first look and 8 at the second. On rows that
-        were tested before, so few cannot be told apart any more at the rate that is left: the
-        second test takes 5 and 10, the fourth to the 13th 6 and 12.
+        On fresh rows, the first look takes 4 models per arm and the second 8. Rows that were tested
+        before leave a lower rate, which so few models cannot resolve: the second test takes 5 and
+        10, the fourth to the 13th 6 and 12.
 
         Args:
-            tests: of these rows, the coming one included.
-            asked: models an arm, for one look; None: two looks.
+            tests: number of tests of these rows, including the coming one.
+            asked: models per arm, for a single look; None for two looks.
         """
         if asked is not None:
             fewest = fewest_models(alpha_for(tests))
@@ -85,33 +86,34 @@ class Plan:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any] | None) -> Self | None:
-        """Return what a study keeps of it; None: it was tested before there were plans."""
+        """Return the plan that a study stores; None if it was tested before there were plans."""
         if stored is None:
             return None
         return cls(**{**stored, "models": tuple(stored["models"]), "parts": tuple(stored["parts"])})
 
     @property
     def is_over(self) -> bool:
-        """Whether no look is to follow."""
+        """Whether no more looks follow."""
         return self.settled or self.made == len(self.models)
 
     def share(self, tests: int) -> Share:
-        """Return what the last look that was made may use."""
+        """Return the share that the last look may use."""
         return Share(tests, self.parts[max(1, self.made) - 1])
 
 
 def alpha_for(looks: int) -> float:
-    """Return the two-sided error rate that one test may use: the whole, split evenly (Bonferroni).
+    """Return the two-sided error rate of one test: the whole, split evenly (Bonferroni).
 
-    A look that was planned as the second of a test shares the rate of that test.
+    A second look that was planned with a test shares the rate of that test.
 
-    Bonferroni needs nothing of the looks: they share their rows, some share models, and nobody
+    Bonferroni assumes nothing about the looks: they share their rows, some share models, and nobody
     knows how much. It holds for look number `looks` whatever comes later: the first study on a
-    fresh test set has the whole 5 %, the twentieth a twentieth. Earlier intervals are read again
+    fresh test set has the whole 5 %, the twentieth a twentieth. Earlier intervals are computed
+    again with all looks so far, so all of them hold together.
     with all looks so far, so all of them hold together.
 
     Raises:
-        ValueError: fewer looks than one.
+        ValueError: `looks` is less than one.
     """
     if looks < 1:
         raise ValueError(f"{looks} looks; a comparison is one at least")
@@ -120,23 +122,23 @@ def alpha_for(looks: int) -> float:
 
 @cache
 def most_looks(rows: int) -> int:
-    """Return after how many looks a test set of so many rows is used up.
+    """Return the number of looks after which a test set of this size is used up.
 
-    Bonferroni covers looks that were planned without the answers of earlier ones. A person who
-    reads a report and then changes the case has learned from the test rows. Two bounds say how long
-    the split interval is wider than what can be learned in this way:
+    Bonferroni covers looks that were planned without knowing earlier answers. A person who reads a
+    report and then changes the case has learned from the test rows. Two bounds tell how long the
+    split interval is wider than what can be learned in this way:
 
     * Blum & Hardt 2015 ("The Ladder", the boosting attack): a majority vote of k random answers,
-      each turned the way the test set liked better, gains 2/pi * sqrt(k) standard errors out of
+      each turned the way the test set liked better, gains 2/pi * sqrt(k) standard errors from
       nothing. The half-width of the split interval, `norm.isf(ALPHA / 2 / k)` standard errors,
       grows more slowly; it is overtaken after 23 looks.
-    * A report tells two error counts, log2(rows + 1) bits each. When all reports together could
-      spell out one bit a row, they could hold every label: rows / (2 log2(rows + 1)) looks.
+    * A report reveals two error counts, log2(rows + 1) bits each. Once all reports together could
+      reveal one bit per row, they could contain every label: rows / (2 log2(rows + 1)) looks.
 
     So 2 looks at 20 rows, 11 at 171, 23 at 500 or more.
 
     Raises:
-        ValueError: no rows.
+        ValueError: there are no rows.
     """
     if rows < 1:
         raise ValueError(f"{rows} test rows; at least one is needed")
@@ -148,7 +150,7 @@ def most_looks(rows: int) -> int:
 
 
 def is_used_up(looks: int, rows: int) -> bool:
-    """Whether a test set has been looked at too often for a verdict to be believed."""
+    """Whether a test set has had so many looks that its verdicts can no longer be trusted."""
     return looks > most_looks(rows)
 
 

@@ -1,9 +1,9 @@
-"""Rows drawn again: what a gain is by a metric that has no loss for each row.
+"""Estimates a gain by resampling rows, for a metric that has no loss for each row.
 
-Rows are drawn with replacement, and the metric of every model is computed again on each draw. What
-all models of an arm do alike over the draws is the part of the rows; what each does by itself is
-the interaction. From there on all is as in `crossed`. Variances over draws are widened by
-n / (n - 1), as a resample of few varies too little.
+Rows are drawn with replacement, and the metric of every model is computed again on each draw. The
+variation that all models of an arm share over the draws is the component of the rows; the variation
+of single models is the interaction. From there on, everything is as in `crossed`. Variances over
+draws are multiplied by n / (n - 1), because resamples of few rows vary too little.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.scores import Score
 
 RESAMPLES = 2_000
-DEFINED = 0.5  # share of the draws on which a score has to be defined
-AT_ONCE = 2_000_000  # weights held at a time
+DEFINED = 0.5  # share of the draws on which a score must be defined
+AT_ONCE = 2_000_000  # weights in memory at a time
 
 
 def compare_scores(
@@ -49,7 +49,7 @@ def compare_scores(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Gain:
-    """Compare two arms by a metric that has no value a row, such as macro F1 or AUC.
+    """Compare two arms by a metric that has no value per row, such as macro F1 or AUC.
 
     Args:
         score: the metric.
@@ -57,15 +57,15 @@ def compare_scores(
         other: predictions (seeds, rows, ...) for the same rows.
         targets: (rows,).
         direction: of the metric.
-        unit: how much the metric moves when one row of N is predicted otherwise, times N. For a
-            metric between 0 and 1 about one; see `scores.unit_of_macro_f1`.
+        unit: how much the metric changes when one row of N is predicted differently, times N. About
+            one for a metric between 0 and 1; see `scores.unit_of_macro_f1`.
         share: of the 5 % that this look may use.
-        exact: as in `crossed.compare_rows`; so are the groups, which are drawn whole.
+        exact: as in `crossed.compare_rows`; so is `groups`, which are drawn as wholes.
         seed: of the study.
-        resamples: how often rows are drawn.
+        resamples: number of draws.
 
     Raises:
-        ValueError: arms and targets do not have the same rows, or a score is not a finite number.
+        ValueError: arms and targets have different rows, or a score is not a finite number.
     """
     _check_shapes(baseline, other, targets)
     rows, seeds = len(targets), (len(baseline), len(other))
@@ -92,10 +92,10 @@ def compare_scores(
 def _check_shapes(
     baseline: NDArray[np.generic], other: NDArray[np.generic], targets: Array
 ) -> None:
-    """Refuse predictions that are not for these rows, and arms without a model or without rows.
+    """Refuse predictions for other rows, and arms without a model or without rows.
 
     Raises:
-        ValueError: they do not fit.
+        ValueError: the shapes do not fit.
     """
     rows, seeds = len(targets), (len(baseline), len(other))
     if rows == 0 or min(seeds) == 0 or {baseline.shape[1], other.shape[1]} != {rows}:
@@ -129,11 +129,10 @@ def moments_of_scores(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Moments | None:
-    """Return what the variance of a gain is estimated from; arguments are as in `compare_scores`.
+    """Return the moments of a gain for `crossed.judge`; arguments as in `compare_scores`.
 
-    Draws on which a score is not defined, as where a class has no row, are left out. None where
-    there is one seed or row, or where a score is not defined on the rows as they are, or on most
-    draws.
+    Draws on which a score is undefined, because a class has no row, are left out. Returns None if
+    there is one seed or row, or if a score is undefined on the original rows or on most draws.
     """
     seeds, rows = (len(baseline), len(other)), len(targets) if groups is None else count(groups)
     if rows < 2 or min(seeds) < 2:
@@ -171,7 +170,7 @@ def moments_of_scores(
 
 
 def row_weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
-    """Yield how often each row counts in each resample, (some resamples, rows) at a time."""
+    """Yield how often each row is drawn in each resample, (some resamples, rows) at a time."""
     random = np.random.default_rng(derive(seed, Stream.ROWS_REDRAWN))
     together = max(1, AT_ONCE // rows)
     for first in range(0, resamples, together):
@@ -182,7 +181,7 @@ def row_weights(rows: int, resamples: int, seed: int) -> Iterator[Array]:
 
 
 def _alone(redrawn: Array) -> float:
-    """Return the variance over draws of what one model does and the others of its arm do not."""
+    """Return the variance over draws of one model apart from what its arm shares."""
     own = redrawn - redrawn.mean(axis=1, keepdims=True)
     n = int(redrawn.shape[1])
     return float(own.var(axis=0).mean()) * n / (n - 1)
@@ -191,7 +190,7 @@ def _alone(redrawn: Array) -> float:
 def _differing(
     baseline: NDArray[np.generic], other: NDArray[np.generic], groups: Groups | None
 ) -> int:
-    """Count the rows, or groups, on which not all models of both arms predict the same."""
+    """Count the rows, or groups, on which the models of both arms do not all predict the same."""
     both = np.concatenate((baseline, other))
     differ = ~(both == both[0]).reshape(*both.shape[:2], -1).all(axis=(0, 2))
     return int(np.count_nonzero(differ)) if groups is None else len(np.unique(groups[differ]))

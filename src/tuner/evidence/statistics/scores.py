@@ -1,4 +1,4 @@
-"""Metrics that have no value a row, on rows that count several times or not at all."""
+"""Metrics without a value per row, computed on rows with weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Score(Protocol):
         Args:
             predictions: (seeds, rows, ...).
             targets: (rows,).
-            weights: (resamples, rows): how often each row counts, zero or more.
+            weights: (resamples, rows): how often each row counts, zero or more times.
 
         Returns:
             (resamples, seeds).
@@ -55,22 +55,22 @@ def macro_f1(predictions: NDArray[np.generic], targets: Array, weights: Array) -
     for model, guess in enumerate(guesses):
         right = counts(truth, np.flatnonzero(guess == truth))
         total = actual + counts(guess, rows)
-        known = actual > 0  # a class that is only predicted would count for some models alone
+        known = actual > 0  # else a class that is only predicted would count for some models
         scores = 2 * np.divide(right, total, out=np.zeros_like(total), where=known)
         found[:, model] = scores.sum(axis=0) / known.sum(axis=0)
     return found
 
 
 def unit_of_macro_f1(targets: Array) -> float:
-    """Return how much one row of N moves macro F1, times N; in a rare class it moves it more."""
+    """Return how much one row of N changes macro F1, times N; more so in a rare class."""
     _, counts = np.unique(targets, return_counts=True)
     return float((len(targets) * (1 / counts).sum()) ** 0.5 / len(counts))
 
 
 def auc(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Array:
-    """Score two classes by the area under the ROC curve; nan where one of them has no weight.
+    """Score two classes by the area under the ROC curve; nan if one of them has no weight.
 
-    That is the share of pairs, one row of each class, which a model puts in the right order; ties
+    This is the share of pairs, one row of each class, that a model puts in the right order; ties
     count half (Hanley & McNeil 1982).
 
     Args:
@@ -98,6 +98,6 @@ def auc(predictions: NDArray[np.generic], targets: Array, weights: Array) -> Arr
 
 
 def unit_of_auc(targets: Array) -> float:
-    """Return how much one row of N moves the area under the ROC curve at most, times N."""
+    """Return how much one row of N can change the area under the ROC curve at most, times N."""
     ones = float((targets == 1).sum())
     return len(targets) / max(1.0, min(ones, len(targets) - ones))

@@ -1,7 +1,7 @@
-"""What the trials of a search show: of the model, of its hyperparameters, and of the search.
+"""What the trials of a search show about the model, its hyperparameters, and the search.
 
-The `signs` of the baseline's learning curve make its `diagnosis`. `importance` says which
-hyperparameters mattered, by `fanova`. `health` has checks of the search, and `stopping` a rule for
-its end. An `audit` trains pruned trials to their end, read as `sampled`. Whether a trial gives the
-same again is `repetition`, or `call_repetition` of a loop.
+The `signs` of the baseline's learning curve lead to its `diagnosis`. `importance` measures which
+hyperparameters mattered, by `fanova`. `health` checks the search, and `stopping` decides its end.
+An `audit` trains pruned trials to their end; `sampled` infers from them. `repetition` and, for a
+loop, `call_repetition` check whether a trial gives the same result again.
 """

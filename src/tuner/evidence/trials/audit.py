@@ -1,9 +1,9 @@
-"""What pruning cost a study: a few pruned trials, drawn by lot, are trained to their end.
+"""Measures what pruning cost a study: a few random pruned trials are trained to their end.
 
-Which trials are drawn was settled before the search: each trial's number has a random number of its
-own, from the study's seed, and the pruned trials with the smallest are taken. How many are drawn
-depends on averages alone, never on which ones. So they are a simple random sample of the pruned
-trials, and stand for all of them. They are reported, and take part in no choice.
+The sample was fixed before the search: each trial number has a random number of its own, from the
+study's seed, and the pruned trials with the smallest ones are taken. The size of the sample depends
+only on averages, never on which trials are in it. So it is a simple random sample of the pruned
+trials, and represents all of them. The trials are reported, and take part in no choice.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from tuner.study.schema import EvidenceTrial
     from tuner.training.fitting import ReportPoint
 
-MOST, OF_TRIALS = 3, 50  # so many trainings, of so many trials
-SHARE_OF_WORK = 0.1  # of the search's, that they cost at most on average
+MOST, OF_TRIALS = 3, 50  # at most 3 trainings for every 50 trials
+SHARE_OF_WORK = 0.1  # of the search's work: the most that they cost on average
 
 
 def audit(
     study: optuna.Study, config: StudyConfig, engine: Engine, say: Callable[[str], None]
 ) -> None:
-    """Train the pruned trials that were drawn to their end, and keep their scores.
+    """Train the sampled pruned trials to their end, and store their scores.
 
-    Each is kept as soon as it has ended, so an interrupted audit continues where it was. A trial is
-    trained as the search began to: its first points have to be the same again, bit for bit.
+    Each score is stored at once, so an interrupted audit continues where it was. A trial is trained
+    as in the search: its first points have to be the same again, bit for bit.
 
     Raises:
-        StudyError: the machine failed a training.
+        StudyError: the machine made a training fail.
     """
     pruned = _pruned(scored_trials(study))
     chosen = {trial.number: trial for trial in drawn(scored_trials(study), config.seed)}
@@ -89,10 +89,10 @@ def audit(
 
 
 def drawn(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
-    """Return the pruned trials that are trained to their end, in the order of their lots.
+    """Return the sample of pruned trials that are trained to their end, in random order.
 
-    At most three of every fifty trials, and so many that they cost at most a tenth of the search's
-    work on average: none, where a single one would cost more.
+    It has at most three of every fifty trials, and few enough that they cost on average at most a
+    tenth of the search's work; it is empty if a single one would cost more.
 
     Args:
         trials: complete and pruned ones.
@@ -110,7 +110,7 @@ def drawn(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
 
 
 def _pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return those that tuner has trained and pruned."""
+    """Return the trials that tuner has trained and pruned."""
     needed = {HYPERPARAMETERS, SEED, WORK}
     return [
         trial
@@ -146,7 +146,7 @@ def _record(
     event: Finished | Failed,
     points: Sequence[ReportPoint],
 ) -> FrozenTrial:
-    """Make the record of a training; one that failed has no value."""
+    """Make the record of a training; a failed one has no value."""
     facts, finished = trial.user_attrs, isinstance(event, Finished)
     kept: EvidenceTrial = {
         "key": key,

@@ -30,11 +30,11 @@ def first_difference_of_call(
     event: Finished | Failed,
     events: Sequence[Question | Told],
 ) -> str | None:
-    """Say where a call again is not what the trial stored; None: it is the same, bit for bit.
+    """Return where a repeated call differs from the stored trial; None if it is bit-identical.
 
     Args:
-        event: how the call again ended. For a trial that was pruned that does not matter.
-        events: what it said; reports beyond the last of a pruned trial are not looked at.
+        event: how the repeated call ended; ignored for a pruned trial.
+        events: what it reported; reports beyond the last of a pruned trial are ignored.
     """
     reports = [one for one in events if isinstance(one, Reported)]
     for name, there, here in _pairs(config, trial, event, reports):
@@ -46,7 +46,7 @@ def first_difference_of_call(
 def _pairs(
     config: LoopConfig, trial: FrozenTrial, event: Finished | Failed, reports: Sequence[Reported]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield everything to be compared, as (name, stored, now), in the order it came about."""
+    """Yield everything to be compared, as (name, stored, now), in the order of its origin."""
     stored, pruned = trial.user_attrs, trial.state == TrialState.PRUNED
     yield "seed", stored[SEED], derive(config.seed, Stream.TRIAL, trial.number)
     before = stored.get(CURVE, [])

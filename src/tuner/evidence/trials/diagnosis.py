@@ -1,4 +1,4 @@
-"""What is wrong with a model, and which hyperparameters to try first. Evaluate before tuning."""
+"""Diagnoses what is wrong with a model, and which hyperparameters to try first."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ Label = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Where one label ends and the next begins; all shares but the first.
+    """The thresholds between labels; all but the first are shares.
 
     Attributes:
         standard_errors: by which two scores have to differ before the difference is believed.
-        noise: standard error of the validation error above which small differences say nothing.
-        rise: mean rise of the training loss between points, of the loss of knowing nothing.
-        blow_up: training loss, of the loss of knowing nothing.
-        gap: validation error less training error.
-        slope: fall of the error over the last quarter of the training, of what it was before it.
-        late: share of the whole fall of the training loss that came in the last quarter.
-        rising: share of the steps between points at which a loss that falls steadily may rise.
-        level: training error that is too high where no better trial is known.
-        above_reference: training error over the best validation error known, of that one.
+        noise: standard error of the validation error above which small differences mean nothing.
+        rise: mean rise of the training loss between points, relative to the trivial loss.
+        blow_up: training loss, relative to the trivial loss.
+        gap: validation error minus training error.
+        slope: fall of the error over the last quarter of the training, relative to the error
+            before.
+        late: share of the whole fall of the training loss that happened in the last quarter.
+        rising: share of the steps between points at which a steadily falling loss may rise.
+        level: training error that is too high if no better trial is known.
+        above_reference: excess of the training error over the best known validation error, relative
+            to the latter.
     """
 
     standard_errors: float = 2.0
@@ -47,8 +49,8 @@ class Thresholds:
 
 THRESHOLDS = Thresholds()
 
-# What to try first, the cheapest group first: training costs no change of the program, data little,
-# structure gives another model.
+# What to try first, the cheapest group first: training needs no change of the program, data a small
+# one, and structure gives another model.
 FIRST: dict[Label, dict[str, tuple[str, ...]]] = {
     "overfitting": {
         "training": ("weight_decay", "early_stopping", "label_smoothing"),
@@ -97,14 +99,14 @@ BEHIND = said(
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong, and the signs of it; a training that diverged before any point has none."""
+    """What is wrong, and its signs; a training that diverged before any point has none."""
 
     label: Label
     signs: Signs | None
 
 
 def diagnose(curve: Curve, reference: float | None = None) -> Diagnosis:
-    """Name what is wrong with a training.
+    """Find out what is wrong with a training.
 
     Args:
         reference: the best validation metric of any trial known.
@@ -146,12 +148,12 @@ def _label(signs: Signs, limits: Thresholds) -> Label:
 
 
 def meaning(label: Label, *, against_best: bool) -> Message:
-    """Say what a label means, where the training was held against the best trial or was not."""
+    """Return what a label means, for a training compared or not compared with the best trial."""
     return BEHIND if label == "underfitting" and against_best else MEANING[label]
 
 
 def diagnosis_in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -> Message:
-    """Say what is wrong, how one can tell, and what to try first."""
+    """Return what is wrong, how one can tell, and what to try first."""
     signs = diagnosis.signs
     against_best = signs is not None and signs.reference is not None
     told = said(
@@ -189,7 +191,7 @@ def diagnosis_in_words(diagnosis: Diagnosis, hyperparameters: Collection[str]) -
 
 
 def advice(label: Label, hyperparameters: Collection[str]) -> dict[str, list[str]]:
-    """Return the hyperparameters to try first, by group, of those that there are."""
+    """Return those of the given hyperparameters to try first, by group."""
     groups = {
         group: [name for name in names if name in hyperparameters]
         for group, names in FIRST.get(label, {}).items()

@@ -1,9 +1,9 @@
-"""fANOVA: how much of what a random forest predicts each hyperparameter explains by itself.
+"""fANOVA: the share of a random forest's predictions that each hyperparameter explains alone.
 
 Hutter, Hoos and Leyton-Brown 2014, "An Efficient Approach for Assessing Hyperparameter Importance",
 section 3 (http://proceedings.mlr.press/v32/hutter14.pdf). The forests and the shares are those of
-Optuna's `FanovaImportanceEvaluator`, which walks through each tree node by node for each value, and
-takes 3.6 times as long for a study of 50 trials and 17 hyperparameters, its forests included.
+Optuna's `FanovaImportanceEvaluator`, which visits each node of each tree for each value, and takes
+3.6 times as long for a study of 50 trials and 17 hyperparameters, including its forests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeRegressor
 
 Array = NDArray[np.float64]
-MAX_DEPTH = 64  # as Optuna has it
+MAX_DEPTH = 64  # as in Optuna
 
 
 def fanova(
@@ -34,10 +34,10 @@ def fanova(
     """Return the share of the variance of the predictions that each column explains by itself.
 
     Args:
-        columns: the values of each hyperparameter, one a target. Finite numbers are taken as such,
-            and all else as categories.
-        targets: what is predicted.
-        trees: of the forest.
+        columns: the values of each hyperparameter, one per target. Finite numbers are used as
+            numbers, everything else as categories.
+        targets: values to predict.
+        trees: number of trees in the forest.
     """
     encoded = {name: _encoded(columns[name]) for name in sorted(columns)}
     varied = {name: one for name, one in encoded.items() if one.shape[1]}
@@ -59,7 +59,7 @@ def fanova(
 
 
 def _encoded(values: Sequence[Any]) -> Array:
-    """Return a column as (rows, 1) numbers or (rows, categories) of 0 and 1; (rows, 0): all same.
+    """Return a column as (rows, 1) numbers or (rows, categories) of 0 and 1; (rows, 0) if constant.
 
     A bool is a category.
     """
@@ -78,14 +78,14 @@ def _is_finite(value: object) -> bool:
 
 @dataclass(frozen=True)
 class _Leaves:
-    """The leaves of a tree, each of which is a box in the space of the inputs.
+    """The leaves of a tree; each is a box in the space of the inputs.
 
     Attributes:
-        low: where the boxes begin, (leaves, features); those at the edge, where the space does.
-        high: where they end.
+        low: lower bounds of the boxes, (leaves, features); at the edge, those of the space.
+        high: upper bounds.
         span: of the space, (features,).
-        values: that they predict.
-        asked: features that the tree asks for at all.
+        values: predictions of the leaves.
+        asked: features that the tree uses at all.
     """
 
     low: Array
@@ -96,7 +96,7 @@ class _Leaves:
 
     @classmethod
     def of(cls, fitted: DecisionTreeRegressor, low: Array, high: Array) -> Self:
-        """Cut the space from `low` to `high` as the tree does."""
+        """Cut the space between `low` and `high` as the tree does."""
         tree = fitted.tree_
         lows, highs = (np.tile(edge, (tree.node_count, 1)) for edge in (low, high))
         cuts = zip(
@@ -106,7 +106,7 @@ class _Leaves:
             tree.children_right.tolist(),
             strict=True,
         )
-        for node, (feature, threshold, left, right) in enumerate(cuts):  # a parent is before both
+        for node, (feature, threshold, left, right) in enumerate(cuts):  # parents come first
             if feature < 0:
                 continue
             for child in (left, right):
@@ -118,21 +118,21 @@ class _Leaves:
 
     @cached_property
     def widths(self) -> Array:
-        """Shares of the space that the boxes take of each feature, (leaves, features)."""
+        """Share of each feature's span that each box takes, (leaves, features)."""
         return (self.high - self.low) / self.span
 
     @cached_property
     def mean(self) -> float:
-        """What the tree predicts over all of the space."""
+        """Mean of the tree's predictions over the whole space."""
         return float(self.values @ self.widths.prod(axis=1))
 
     @cached_property
     def variance(self) -> float:
-        """Of what the tree predicts over all of the space."""
+        """Variance of the tree's predictions over the whole space."""
         return float((self.values - self.mean) ** 2 @ self.widths.prod(axis=1))
 
     def explained_by(self, features: Sequence[int]) -> float:
-        """Return the variance of the mean prediction where only these features are known."""
+        """Return the variance of the mean prediction given only these features."""
         known = [feature for feature in features if feature in self.asked]
         if not known:
             return 0.0

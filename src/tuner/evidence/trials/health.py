@@ -1,4 +1,4 @@
-"""How well the search went: checks of its trials, each with what to do about it."""
+"""Checks how well the search went, with advice for each problem."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-EDGE = 0.03  # share of a range, on its own scale, that is its edge
+EDGE = 0.03  # share of a range, on its own scale, that counts as its edge
 MOST_FAILED = 0.1  # share of the trials
 MOST_PRUNED, FEWEST_PRUNED = 0.85, 0.1  # shares of the trials
 MOST_REPEATED = 0.1  # share of the trials
-FEWEST_TO_JUDGE = 20  # trials, before their course says anything
-# Loeppky, Sacks and Welch 2009, "Choosing the Sample Size of a Computer Experiment": ten a
+FEWEST_TO_JUDGE = 20  # trials, before their course means anything
+# Loeppky, Sacks and Welch 2009, "Choosing the Sample Size of a Computer Experiment": ten per
 # dimension before a model of the whole space can be trusted.
 TRIALS_A_DIMENSION = 10
 TOP = 5
@@ -38,13 +38,13 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
         name: of the check, the same in every report.
         good: whether there is nothing to do.
-        found: what was seen, with its numbers.
-        advice: what to do; empty where there is nothing to do.
+        found: what was found, with its numbers.
+        advice: what to do; empty if there is nothing to do.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Check:
 def check_health(
     trials: Sequence[FrozenTrial], made: Mapping[str, Any], best: FrozenTrial | None
 ) -> list[Check]:
-    """Look at a search.
+    """Check a search.
 
     Args:
         trials: all of them, in order.
-        made: what the study was made with.
-        best: trial of the search; None: there is none yet, and nothing is checked.
+        made: the settings that the study was made with.
+        best: trial of the search; None if there is none yet, and then nothing is checked.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     if best is None:
@@ -78,7 +78,7 @@ def check_health(
 
 
 def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
-    """See whether the best value is at the edge of a range that could be wider."""
+    """Check whether the best value is at the edge of a range that could be wider."""
     at_edge = list(_at_edge(best))
     if not at_edge:
         found = said("no value of the best trial is at the edge of its range")
@@ -106,9 +106,9 @@ def _edges(best: FrozenTrial, made: Mapping[str, Any]) -> list[Check]:
 
 
 def _at_edge(best: FrozenTrial) -> Iterator[str]:
-    """Yield the values of a trial that are at the edge of their range, and which edge that is."""
+    """Yield the values of a trial that are at an edge of their range, and which edge."""
     for name, value in best.params.items():
-        # Its own range: that may depend on what else was drawn.
+        # The trial's own range, which may depend on its other hyperparameters.
         space = json.loads(distribution_to_json(best.distributions[name]))["attributes"]
         if "low" not in space or space["low"] == space["high"] or not is_number(value):
             continue
@@ -126,7 +126,7 @@ def _at_edge(best: FrozenTrial) -> Iterator[str]:
 
 
 def _ends_by_nature(low: float, value: float) -> bool:
-    """Whether nothing makes sense below a range: it begins at zero, or counts from one."""
+    """Whether values below a range make no sense: it begins at zero, or counts from one."""
     return low <= 0 or (low == 1 and isinstance(value, int))
 
 
@@ -161,7 +161,7 @@ def _pruned(finished: Sequence[FrozenTrial]) -> Check:
 
 
 def _progress(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
-    """See whether the last third of the trials found anything better, and the last half enough."""
+    """Check whether the last third of the trials improved the score, and the last half enough."""
     sign = metric_of(made).sign
     complete = [
         (index, sign * trial.values[0])
@@ -225,7 +225,7 @@ def _duplicates(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
 
 
 def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Check:
-    # A loop says what it asks for only by asking.
+    # The hyperparameters of a loop are known only once it asks for them.
     space = made["space"].keys() or {name for trial in finished for name in trial.params}
     free = len(space - made.get("fixed", {}).keys())
     useful = sum(trial.state != TrialState.FAIL for trial in finished)
@@ -254,7 +254,7 @@ def _dimensions(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Che
 def _validation(
     finished: Sequence[FrozenTrial], made: Mapping[str, Any], best: FrozenTrial
 ) -> list[Check]:
-    """See whether the best trials differ by more than the validation rows can tell."""
+    """Check whether the best trials differ by more than the noise of the validation rows."""
     curve = curve_of(best, made, of_score=True)
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     if curve is None or len(complete) < TOP:
@@ -291,10 +291,10 @@ def _validation(
 
 
 def _is_of_door(made: Mapping[str, Any]) -> bool:
-    """Whether the ranges are tuner's own, for data without code, so that nobody can change them."""
+    """Whether the ranges are tuner's own, for data without code: a user cannot change them."""
     return door_of(made.get("reference", "")) is not None
 
 
 def _where(made: Mapping[str, Any]) -> str:
-    """Say where the ranges of hyperparameters are written."""
+    """Return where the ranges of hyperparameters are defined."""
     return said("the loop") if made.get("task") == LOOP else said("the case's `suggest`")

@@ -1,12 +1,12 @@
-"""Which hyperparameters mattered: fANOVA with intervals, and a shadow that cannot matter.
+"""Measures which hyperparameters mattered: fANOVA with intervals, and a shadow of pure noise.
 
-Every value of every hyperparameter enters, also where it was not drawn, in the measure in which it
-is drawn: a learning rate by its logarithm, a number that is one of several choices by its place
-among them. So a split weighs as much as the share of draws that it cuts off. With them enters one
-that is pure noise (Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): what does
-not beat that one has shown nothing. What `suggest` makes of another one and always changes with it
-does not enter: the two would share what one choice is worth. Scores enter as ranks, or one trial
-that went wrong would outweigh all others.
+Every value of every hyperparameter enters, even if it was not drawn, on the scale on which it is
+drawn: a learning rate by its logarithm, a number that is one of several choices by its index. So a
+split counts as much as the share of draws that it cuts off. A shadow that is pure noise enters too
+(Kursa and Rudnicki 2010, "Feature Selection with the Boruta Package"): a hyperparameter that does
+not beat it has shown no effect. A hyperparameter that `suggest` derives from another one, and that
+always changes with it, is left out, because the two would share the importance of one choice.
+Scores enter as ranks, because a single trial that went wrong would otherwise outweigh all others.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 SHADOW = "shadow"
 RESAMPLES = 40
 TREES = 64
-TREES_A_RESAMPLE = 16  # with 64 the intervals are hardly narrower, after most of a minute
+TREES_A_RESAMPLE = 16  # with 64, intervals are hardly narrower, and it takes most of a minute
 FEWEST_TRIALS = 8
-EVIDENCE = 0.95  # of the resamples, in which it has to beat the shadow
-AS_DRAWN = "as drawn"  # the measure of values; before, numbers were taken as they are
+EVIDENCE = 0.95  # share of the resamples in which it has to beat the shadow
+AS_DRAWN = "as drawn"  # the scale of values; older studies used numbers directly
 
 Rows = list[tuple[dict[str, Any], float]]
 
 
 def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | None = None) -> None:
-    """Measure importance and keep it with the study, unless that of its present trials is there.
+    """Measure importance and store it with the study, unless it is stored for the present trials.
 
     Args:
-        pool: where it is computed; None: here.
+        pool: where to compute it; None for this process.
     """
     count = len(scored_trials(study))
     known = study.user_attrs.get(IMPORTANCE, {})
@@ -68,17 +68,18 @@ def explain(study: optuna.Study, say: Callable[[str], None], pool: Executor | No
 
 
 def importance(study: optuna.Study, pool: Executor | None = None) -> dict[str, Any]:
-    """Measure importance twice: at the end of complete trials, and of all trials early on.
+    """Measure importance twice: from the ends of complete trials, and from all trials early on.
 
-    Complete trials are those that were let end, so they say least about what is bad everywhere. So
-    all others enter as well, at the last rung (twentieth of the training) that every one reached.
+    Complete trials are the ones that were not pruned, so they say least about what is bad
+    everywhere. Therefore all trials enter as well, at the last rung (twentieth of the training)
+    that all of them reached.
 
     Returns:
         `final` and `early`, each with the number of trials and a list, the most important first, of
-        name, importance (they sum to 1), its `interval`, in which 95 % of the resamples are, and
-        `beats`: the share of resamples in which it was above the shadow's; and `missing`: names
-        that only some of the trials have, as those of a loop that asks for them now and then. None
-        in place of one for which there are fewer than 8 trials, or that are all equal.
+        name, importance (they sum to 1), its `interval` with 95 % of the resamples, and `beats`:
+        the share of resamples in which it was above the shadow's; and `missing`: names that only
+        some of the trials have, for example those of a loop that asks for them now and then. None
+        in place of either one if it has fewer than 8 trials, or if all are equal.
     """
     seed = facts_of(study)["seed"]
     trials = scored_trials(study)
@@ -147,9 +148,9 @@ def _measure(
 
 
 def _placed(value: object, distribution: BaseDistribution | None) -> object:
-    """Return where a value is, so that equal distances are drawn equally often.
+    """Return a value on a scale on which equal distances are drawn equally often.
 
-    What is not a number stays as it is, and so does what was not drawn.
+    Values that are not numbers or were not drawn stay unchanged.
     """
     if not is_number(value) or not math.isfinite(value):
         return value
@@ -163,7 +164,7 @@ def _placed(value: object, distribution: BaseDistribution | None) -> object:
 
 
 def _varied(rows: Rows, drawn: Mapping[str, BaseDistribution]) -> list[str]:
-    """Return the hyperparameters that every trial has, not all the same, each choice once.
+    """Return the hyperparameters that every trial has and that vary, one for each choice.
 
     Of those that always change together, the ones that were not drawn are left out.
     """
@@ -175,17 +176,17 @@ def _varied(rows: Rows, drawn: Mapping[str, BaseDistribution]) -> list[str]:
 
 
 def _changes(values: Sequence[str]) -> tuple[int, ...]:
-    """Return numbers of values, as they first come: equal for columns that change together."""
+    """Return values numbered by first occurrence: equal for columns that change together."""
     numbers: dict[str, int] = {}
     return tuple(numbers.setdefault(value, len(numbers)) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What one fANOVA is computed from; all is drawn here, so that it may be computed anywhere.
+    """The input of one fANOVA; all random draws are made here, so any process may compute it.
 
     Attributes:
-        columns: the values of each hyperparameter, and of a shadow of its own.
+        columns: the values of each hyperparameter, and of its own shadow.
         ranks: of the scores.
     """
 
@@ -196,7 +197,7 @@ class _Sample:
 
     @classmethod
     def of(cls, rows: Rows, names: Sequence[str], draw: np.random.Generator, trees: int) -> Self:
-        """Draw a shadow beside these rows."""
+        """Draw a shadow for these rows."""
         columns: dict[str, list[Any]] = {name: [row[name] for row, _ in rows] for name in names}
         columns[SHADOW] = draw.random(len(rows)).tolist()
         ranks = rankdata([value for _, value in rows])
@@ -206,15 +207,15 @@ class _Sample:
 def _computed(samples: Sequence[_Sample], pool: Executor | None) -> list[dict[str, float]]:
     if pool is not None:
         with suppress(BrokenExecutor):  # one of its processes was killed
-            # Not its map, which cancels what is left when Ctrl-C comes: a broken pool stumbles over
-            # that, with a traceback.
+            # Not `pool.map`, which cancels the remaining work on Ctrl-C: a broken pool then fails
+            # with a traceback.
             computing = [pool.submit(_shares, sample) for sample in samples]
             return [one.result() for one in computing]
     return [_shares(sample) for sample in samples]
 
 
 def _shares(sample: _Sample) -> dict[str, float]:
-    """Return the importance of each column; they sum to 1, unless none has any."""
+    """Return the importance of each column; they sum to 1 unless all are 0."""
     found = fanova(sample.columns, sample.ranks, sample.trees, sample.seed)
     total = sum(found.values()) or 1.0
     return {name: share / total for name, share in found.items()}

@@ -1,4 +1,4 @@
-"""Where a repeated training first differs from the stored one."""
+"""Finds where a repeated training first differs from the stored one."""
 
 from __future__ import annotations
 
@@ -50,29 +50,29 @@ if TYPE_CHECKING:
 
 ALTERED = (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError, CaseError)
 PARTS_OF_A_POINT = ("step", "epoch", "training loss", "training metric", "validation")
-# Results may depend on these, but not on how many cores or how much memory there is.
+# Results may depend on these, but not on the number of cores or the amount of memory.
 DECISIVE = ("processor", "platform", "python", "torch", "torchvision", "numpy", "scikit-learn")
 
 
 def first_difference(
     config: StudyConfig, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
 ) -> str | None:
-    """Say where a training again is not what the trial stored; None: it is the same, bit for bit.
+    """Return where a repeated training differs from the stored trial; None if it is bit-identical.
 
     Args:
-        event: how the training again ended. For a trial that was pruned that does not matter.
-        points: its points; those beyond the last of a pruned trial are not looked at.
+        event: how the repeated training ended; ignored for a pruned trial.
+        points: its points; those beyond the last of a pruned trial are ignored.
     """
     return _first(chain(_untrained(config, trial), _pairs(config, trial, event, points)))
 
 
 def difference_before_training(config: StudyConfig, trial: FrozenTrial) -> str | None:
-    """Say what of a trial is not as this study would draw it; None: train it, and see."""
+    """Return what of a trial this study would draw differently; None if it has to be trained."""
     return _first(_untrained(config, trial))
 
 
 def missing_trials(study: optuna.Study) -> list[str]:
-    """Say which trials a finished study should have and has not; queued ones have not begun."""
+    """Return which trials a finished study lacks; queued ones have not begun."""
     trials = study.get_trials(deepcopy=False)
     there = {trial.number for trial in trials}
     gone = sorted(set(range(max(there) + 1)) - there)
@@ -86,14 +86,14 @@ def missing_trials(study: optuna.Study) -> list[str]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say that the stored attributes of a trial cannot be read."""
+    """Return the message that the stored attributes of a trial cannot be read."""
     return f"its stored attributes, which are damaged: {error!r}"
 
 
 def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
     try:
         for name, there, here in pairs:
-            # Stored as JSON, which tells every float apart, and knows no tuples.
+            # As stored JSON, which is exact for floats, and has no tuples.
             now = json.loads(json.dumps(here))
             if there != now:
                 was, now = _where_they_differ(there, now)
@@ -104,7 +104,7 @@ def _first(pairs: Iterable[tuple[str, Any, Any]]) -> str | None:
 
 
 def _where_they_differ(there: Any, here: Any) -> tuple[Any, Any]:
-    """Return both; of two mappings only what is not in both."""
+    """Return both values; of two mappings only the entries that differ."""
     if not (isinstance(there, dict) and isinstance(here, dict)):
         return there, here
     alike = {name for name in there.keys() & here.keys() if there[name] == here[name]}
@@ -113,19 +113,19 @@ def _where_they_differ(there: Any, here: Any) -> tuple[Any, Any]:
 
 
 def _untrained(config: StudyConfig, trial: FrozenTrial) -> Iterator[tuple[str, Any, Any]]:
-    """Yield what can be compared before a training, as `_pairs` does what comes of it."""
+    """Yield what can be compared before a training; `_pairs` yields the rest."""
     stored = trial.user_attrs
-    number = stored.get(TAKEN, {}).get("seed_of", trial.number)  # in the study that trained it
+    number = stored.get(TAKEN, {}).get("seed_of", trial.number)  # where it was trained
     yield "seed", stored[SEED], derive(config.seed, Stream.TRIAL, number)
     yield "parameters", *_drawn(config, trial)
     yield "hyperparameters", stored[HYPERPARAMETERS], _suggested(config, trial)
 
 
 def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
-    """Return the parameters stored, and those that suggest asks for, each with its distribution."""
+    """Return the stored parameters, and those that suggest draws, each with its distribution."""
     fixed = FixedTrial(trial.params)
     with suppress(CaseError, ValueError, TypeError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Optuna, of a value that was out of range then as well
+        warnings.simplefilter("ignore")  # Optuna's, about a value that was out of range then too
         config.case.suggest(fixed)
     written = (
         {name: [one[name], distribution_to_json(d)] for name, d in distributions.items()}
@@ -141,7 +141,7 @@ def _drawn(config: StudyConfig, trial: FrozenTrial) -> tuple[Any, Any]:
 def _pairs(
     config: StudyConfig, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield everything to be compared, as (name, stored, now), in the order it came about."""
+    """Yield everything to be compared, as (name, stored, now), in the order of its origin."""
     stored = trial.user_attrs
     history = History(config.case, stored[HYPERPARAMETERS]["epochs"])
     for point, there in zip(points, stored[CURVE], strict=False):
@@ -153,7 +153,7 @@ def _pairs(
         yield f"report {reached}", trial.intermediate_values.get(reached), score
     yield "number of reports", len(trial.intermediate_values), len(history.stages)
     if trial.state == TrialState.PRUNED:
-        yield "best epoch", stored.get(BEST_EPOCH), None  # those that came to their end have one
+        yield "best epoch", stored.get(BEST_EPOCH), None  # only complete trials have one
         yield "fold scores", stored.get(FOLD_SCORES), None
         last = max(history.stages)
         yield "value", trial.values and trial.values[0], trial.intermediate_values[last]
@@ -172,13 +172,13 @@ def _pairs(
 
 
 def _compared(trial: FrozenTrial, points: Sequence[ReportPoint]) -> int:
-    """How many points count: of a pruned trial those it had, else all."""
+    """Return how many points count: for a pruned trial those it had, else all."""
     pruned = trial.state == TrialState.PRUNED
     return len(trial.user_attrs[CURVE]) if pruned else len(points)
 
 
 def _suggested(config: StudyConfig, trial: FrozenTrial) -> Any:
-    """Return what the case makes of the trial's parameters today, in words if it refuses them."""
+    """Return what the case's `suggest` returns for the trial's parameters now, or its refusal."""
     try:
         return asdict(config.case.suggest(FixedTrial(trial.params)))
     except (CaseError, ValueError, TypeError) as error:
@@ -188,13 +188,13 @@ def _suggested(config: StudyConfig, trial: FrozenTrial) -> Any:
 def changed_since(
     study: optuna.Study, config: StudyConfig, data_dir: Path | None, own_data: Path
 ) -> list[str]:
-    """Say what of the case, its data and tuner's training code is not as the study was made with.
+    """Return which of the case, its data and tuner's training code have changed since the study.
 
-    The trials are trained on the study's own data, from the cache, whatever the case loads today.
+    The trials are trained on the study's own data, from the cache, whatever the case loads now.
 
     Args:
-        config: of the study, with the case as it is now.
-        data_dir: folder with the raw data, if one is named; `own_data` is tuner's own.
+        config: of the study, with the present case.
+        data_dir: folder with the raw data, if one was given; `own_data` is tuner's own.
     """
     facts = facts_of(study)
     changed = [
@@ -213,7 +213,7 @@ def changed_since(
 
 
 def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what of this machine none of the study's sessions was run on."""
+    """Return how this machine differs from those of all the study's sessions."""
     here = machine()
     differences = []
     versions = {session["version"] for session in sessions if "version" in session}
@@ -227,7 +227,7 @@ def other_machine(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _values(session: Mapping[str, Any], name: str) -> list[str]:
-    """Return what a session had of this; a cluster may have had several."""
+    """Return the values that a session had of this; a cluster may have several."""
     if name == "processor":
         return processors(session)
     return [session["machine"].get(name, "unknown")]

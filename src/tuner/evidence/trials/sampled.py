@@ -1,4 +1,4 @@
-"""What a random sample tells about the finite population that it was drawn from."""
+"""What a random sample tells about its finite population."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tuner.evidence.statistics.comparison import CONFIDENCE
 
 
 def interval(found: int, audited: int, among: int) -> tuple[int, int]:
-    """Return a 95 % interval of how many of a population have what some of a sample have.
+    """Return a 95 % interval of how many members of a population have a property.
 
-    Exact: the numbers under which neither tail has less than 2.5 % (Clopper & Pearson 1934; of a
-    finite population: Wright 1991, "Exact confidence bounds when sampling from small finite
+    It is exact: the numbers for which neither tail has less than 2.5 % (Clopper & Pearson 1934; for
+    a finite population: Wright 1991, "Exact confidence bounds when sampling from small finite
     universes", section 2).
 
     Args:
-        found: how many of the sample have it.
+        found: number in the sample that have it.
         audited: size of the sample.
         among: size of the population.
     """

@@ -1,7 +1,7 @@
-"""The signs of a training: what its learning curve shows, in numbers.
+"""The signs of a training: its learning curve in a few numbers.
 
 Every error is a share of the error of a trivial predictor (the most frequent class, or the median),
-so that the same thresholds serve every task: 1 has learnt nothing, 0 is perfect.
+so that the same thresholds fit every task: 1 has learnt nothing, 0 is perfect.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-LATE = 0.25  # share over which the slope is taken
+LATE = 0.25  # of the training, over which the slope is taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A trial as the diagnosis sees it.
+    """The learning curve of a trial, for the diagnosis.
 
     Attributes:
         points: (epoch, training loss, training metric, validation metric), in order.
         metric: of the last two.
-        validation_rows: of all folds that were trained, together.
+        validation_rows: of all trained folds together.
         trivial: the metric of a trivial predictor on the development data.
-        trivial_loss: its training loss; above it, training does harm.
-        diverged: the training ended because a loss or a score was not finite.
+        trivial_loss: its training loss; above it, training makes the model worse.
+        diverged: whether the training ended because a loss or a score was not finite.
     """
 
     points: Sequence[tuple[float, float, float, float]]
@@ -48,18 +48,18 @@ class Curve:
 
     @property
     def unit(self) -> float:
-        """The loss of the trivial predictor, which other losses are shares of."""
+        """The loss of the trivial predictor, of which other losses are shares."""
         return self.metric.loss(self.trivial)
 
 
 def curve_of(
     trial: FrozenTrial, facts: Mapping[str, Any], *, of_score: bool = False
 ) -> Curve | None:
-    """Return a stored trial's curve; None, if it or the trivial predictor's error says nothing.
+    """Return a stored trial's curve; None if it, or the trivial predictor's error, is unusable.
 
     Args:
-        facts: what the study was made with.
-        of_score: count the rows that its score is of: baseline and recipe are trained on more.
+        facts: the settings that the study was made with.
+        of_score: whether to count only the rows of its score: baseline and recipe train more folds.
     """
     metric = metric_of(facts)
     trivial = (facts.get("trivial") or {}).get("metric")
@@ -86,21 +86,21 @@ def curve_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """The numbers a label rests on, as shares of the trivial predictor's error.
+    """The numbers behind a label, as shares of the trivial predictor's error.
 
     Attributes:
-        training: error on the training rows at the end, as they were augmented and with dropout.
+        training: error on the training rows at the end, with augmentation and dropout.
         validation: error on the validation rows at the end.
-        gap: validation less training.
+        gap: validation minus training.
         growth: of the validation error, since the best mean over a tenth of the training.
-        slope: fall of the validation error over the last quarter, of what it was before it.
-        training_slope: the same of the training error.
-        late: share of the whole fall of the training loss that came in the last quarter.
+        slope: fall of the validation error over the last quarter, relative to its value before.
+        training_slope: the same for the training error.
+        late: share of the whole fall of the training loss that happened in the last quarter.
         rising: share of the steps between points at which the training loss rose.
-        rise: mean rise a step in the second half, of the trivial loss.
-        peak: highest training loss, of the trivial loss.
+        rise: mean rise per step in the second half, relative to the trivial loss.
+        peak: highest training loss, relative to the trivial loss.
         standard_error: of the validation error.
-        reference: least validation error of any trial known; None where no other is known.
+        reference: lowest validation error of any known trial; None if no other is known.
     """
 
     training: float
@@ -118,7 +118,7 @@ class Signs:
 
 
 def read_signs(curve: Curve, reference: float | None = None) -> Signs:
-    """Measure a curve that has points."""
+    """Compute the signs of a curve that has points."""
     loss, unit = curve.metric.loss, curve.unit
     epochs, losses, *scores = zip(*curve.points, strict=True)
     training, validation = (
@@ -145,7 +145,7 @@ def read_signs(curve: Curve, reference: float | None = None) -> Signs:
 
 
 def _smooth(epochs: Sequence[float], values: Sequence[float]) -> list[float]:
-    """Return what each point is worth, as in the search: the mean over the tenth up to it."""
+    """Return the score at each point, as in the search: the mean over the tenth that ends there."""
     return [
         fmean(v for e, v in zip(epochs, values, strict=True) if counts(e, now, epochs[-1]))
         for now in epochs

@@ -1,4 +1,4 @@
-"""When to end a search: as soon as more trials promise less than the noise of a score."""
+"""Decides when to end a search: when more trials promise less than the noise of a score."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-# By replay (studies/README.md): 20 trials, of which 10 are random, and a third were too few.
+# Chosen by replay (studies/README.md): 20 trials, of which 10 are random, and a third were too few.
 FLOOR, CEILING = 30, 100  # finished trials
 LOOK_BACK = 1 / 2  # of the trials so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent:
-    """What the last half of the trials has brought.
+    """The gain of the last half of the trials.
 
     Attributes:
-        trials: how many they are.
-        gain: by how much they improved the best score, in units of the metric; 0 or more.
-        noise: standard error of the best score; None where the study does not tell it.
+        trials: number of trials in this half.
+        gain: improvement of the best score, in units of the metric; 0 or more.
+        noise: standard error of the best score; None if it is unknown.
     """
 
     trials: int
@@ -43,11 +43,11 @@ class Recent:
 
 
 def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent | None:
-    """Measure what the last half of the trials has brought; None without two scores to compare.
+    """Return the gain of the last half of the trials; None without two scores to compare.
 
     Args:
         finished: trials, in order.
-        made: what the study was made with.
+        made: the settings that the study was made with.
     """
     sign = sign_of(made["direction"])
     last = round(LOOK_BACK * len(finished))
@@ -59,22 +59,24 @@ def recent(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> Recent |
 
 
 def is_chance(half: Recent | None) -> bool:
-    """Whether the last half of the trials has brought no more than the noise of a score.
+    """Whether the last half of the trials has gained no more than the noise of a score.
 
-    Then as many further ones will probably not bring more, either: with a random search, those of
+    Then as many further ones will probably not gain more, either: with a random search, they do in
+    a third of such studies, and in fewer the larger the noise is. For a hundred more, nothing is
+    known.
     a third of such studies do, and of fewer the larger the noise is. Nothing is known of a hundred.
     """
     return half is not None and half.gain <= (half.noise or 0.0)
 
 
 def all_tried(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> int | None:
-    """Return how many configurations a search space has, where all have been tried; else None.
+    """Return the size of a search space whose configurations have all been tried; else None.
 
-    The space of a loop is not known before it asks, so nothing is told of it.
+    The space of a loop is not known before it asks, so for a loop it is None.
 
     Args:
         finished: trials.
-        made: what the study was made with.
+        made: the settings that the study was made with.
     """
     if not made["space"]:
         return None
@@ -96,12 +98,12 @@ def all_tried(finished: Sequence[FrozenTrial], made: Mapping[str, Any]) -> int |
 
 
 def reason_to_stop(study: optuna.Study) -> str | None:
-    """Say why a search has done enough; None, while it has not.
+    """Return why a search has done enough; None if it has not.
 
-    New bests become rarer and rarer, so as many further trials can be expected to gain less than
-    the last half has gained. When that is less than the standard error of the best score, which is
-    the luck of its validation rows, a longer search chases noise. Where every configuration of the
-    space has been tried there is nothing left.
+    New bests become rarer and rarer, so as many further trials are expected to gain less than the
+    last half has gained. When that is less than the standard error of the best score, which is the
+    luck of its validation rows, a longer search chases noise. If every configuration of the space
+    has been tried, nothing is left to do.
     """
     finished = finished_trials(study)
     if len(finished) >= CEILING:

@@ -1,8 +1,8 @@
-"""Where good values of hyperparameters usually lie, by name: what a textbook knows beforehand.
+"""Priors: where good values of hyperparameters usually lie, by name, from textbooks.
 
-Written from published recipes before any of them was tried on a case that ships with tuner, and
-not tuned on one since: `studies/guesses` shows what they are worth on other data. Each module says
-where its values come from. A rule of thumb has no better source than common practice.
+They were written from published recipes before any was tried on a shipped case, and have not been
+tuned on one since; `studies/guesses` shows how well they work on other data. Each module names the
+sources of its values. A rule of thumb has no better source than common practice.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def priors_for(baseline: Hyperparameters, situation: Situation) -> Mapping[str, Prior]:
-    """Return what is known beforehand of hyperparameters, by name.
+    """Return the priors of hyperparameters, by name.
 
     Args:
-        baseline: of the case: its class tells the family of models.
-        situation: what the values depend on.
+        baseline: of the case; its class determines the family of models.
+        situation: the data and the optimizer, on which the values depend.
     """
     if isinstance(baseline, CNNHyperparameters):
         return cnn_priors(situation)
@@ -38,15 +38,15 @@ def priors_for(baseline: Hyperparameters, situation: Situation) -> Mapping[str, 
 
 
 def optimizer_for(baseline: Hyperparameters, choices: Sequence[object]) -> str | None:
-    """Return which of some optimizers is known to do best; None: nothing is known of these.
+    """Return the best known optimizer among some; None if nothing is known about them.
 
     Args:
-        baseline: of the case: its class tells the family of models.
+        baseline: of the case; its class determines the family of models.
     """
     ranked = ("muon", "adamw") if isinstance(baseline, CNNHyperparameters) else ("adamw",)
     return next((one for one in ranked if one in choices), None)
 
 
 def is_known_family(baseline: Hyperparameters) -> bool:
-    """Whether a case's models are of a family that tuner builds itself."""
+    """Whether a case's models belong to a family that tuner builds itself."""
     return isinstance(baseline, CNNHyperparameters | MLPHyperparameters)

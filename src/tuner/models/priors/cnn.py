@@ -1,4 +1,4 @@
-"""What is known of small convolutional networks before they are trained.
+"""Priors for small convolutional networks.
 
 | source | what is taken from it |
 | --- | --- |
@@ -24,13 +24,13 @@ weight decay make plain cross entropy as good as methods made for few images |
 | Steiner et al. 2022, arXiv:2106.10270 | the fewer images, the more augmentation and the longer \
 trainings pay |
 
-The rows on pooling and on scales, on Muon, whose learning rate is from there, the last one, and the
-order of pooling and BatchNorm were added later, after tests on classes of Flowers-102 that no case
-has (`studies/photos`).
+Later additions are the rows on pooling and on scales, the row on Muon (with its learning rate), the
+last row, and the order of pooling and BatchNorm. They follow tests on classes of Flowers-102 that
+no case has (`studies/photos`).
 
 Rules of thumb: as many poolings as leave maps of about 4 pixels a side; augmentation in the middle
-of its range, or above it for few images; epochs at the end of the range of a case, which has been
-made as long as is worth it for its rows, and 30 at most from 50,000 rows on.
+of its range, or above it for few images; epochs at the end of a case's range, which has been made
+as long as is useful for its rows, and at most 30 from 50,000 rows on.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ LAST_MAP = 4  # pixels of a side
 
 
 def cnn_priors(situation: Situation) -> dict[str, Prior]:
-    """Return what is known of the hyperparameters of `tuner.models.cnn`, by name."""
-    # Under a limit width goes first, and blocks go last (`studies/guesses`).
+    """Return the priors of the hyperparameters of `tuner.models.cnn`, by name."""
+    # Under a limit, width is reduced first, and blocks last (`studies/guesses`).
     spread_of_width, spread_of_depth = (4, 0.3) if situation.limited else (1.6, 0.7)
     decay = Around(5e-2, 4, zero=0.02) if situation.decoupled else Around(5e-4, 4, zero=0.1)
     blocks = math.log2(max((situation.side or 32) / LAST_MAP, 2))

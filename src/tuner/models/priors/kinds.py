@@ -1,4 +1,4 @@
-"""The kinds of priors: how likely a value of a hyperparameter is to be a good one."""
+"""Kinds of priors: functions of how likely a hyperparameter's value is to be good."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class Prior(Protocol):
-    """How good values of a hyperparameter lie in its range."""
+    """Where the good values of a hyperparameter lie in its range."""
 
     def weight(self, value: object, low: float, high: float) -> float:
-        """Return how likely a value is, against others of the same range; 0: it is unknown."""
+        """Return how likely a value is, relative to others of the range; 0 if unknown."""
 
     def centre(self, low: float, high: float) -> float | None:
-        """Return the likeliest number, which may be outside the range; None: there is none."""
+        """Return the most likely number, which may be outside the range; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Numbers around a centre, by their distance from it."""
+    """Numbers near a centre, weighed by their distance from it."""
 
     middle: float
-    spread: float  # a standard deviation
+    spread: float  # standard deviation
 
     def weight(self, value: object, low: float, high: float) -> float:
         """Return a normal density."""
@@ -43,11 +43,11 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Positive numbers around a centre, by how many times they are more or less.
+    """Positive numbers around a centre, weighed by their ratio to it.
 
     Attributes:
-        factor: a standard deviation: so many times more, or less.
-        zero: the weight of 0, of which there is no logarithm.
+        factor: standard deviation, as a factor: this many times more, or less.
+        zero: the weight of 0, which has no logarithm.
     """
 
     middle: float
@@ -72,16 +72,16 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Upper:
-    """Numbers in the upper part of a range that a case has made as wide as is worth it.
+    """Numbers in the upper part of a range that a case has made as wide as is useful.
 
     Attributes:
-        share: of the range, where the centre is.
-        most: the highest that the centre can be, wherever the range ends.
+        share: of the range, at which the centre is.
+        most: upper bound of the centre, wherever the range ends.
     """
 
     share: float = 0.75
     most: float = math.inf
-    spread: float = 0.15  # a standard deviation, as a share of the range
+    spread: float = 0.15  # standard deviation, as a share of the range
 
     def weight(self, value: object, low: float, high: float) -> float:
         """Return a normal density."""
@@ -97,7 +97,7 @@ class Upper:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Choices, each with its weight; others have none."""
+    """Choices with weights; all other values have none."""
 
     weights: Mapping[object, float]
 
@@ -108,7 +108,7 @@ class Share:
         return next(found, 0.0)
 
     def centre(self, low: float, high: float) -> None:
-        """Return nothing: choices are no numbers."""
+        """Return None: choices are not numbers."""
         del low, high
 
 

@@ -1,4 +1,4 @@
-"""What is known of multilayer perceptrons for tables before they are trained.
+"""Priors for multilayer perceptrons on tables.
 
 | source | what is taken from it |
 | --- | --- |
@@ -11,10 +11,10 @@ strong; no dropout is among what is tried |
 | Gorishniy et al. 2022, arXiv:2203.05556 | periodic embeddings of numbers help |
 | Smith and Topin 2018, arXiv:1708.07120 | one cycle, up to a higher learning rate than is usual |
 
-RealMLP lets dropout fall to nothing during a training; as it stays here, less is taken for classes,
-and none for numbers, whose scale it disturbs. Its learning rates are for weights in other units.
-Rules of thumb: batches that grow with the square root of the rows, up to about 256 of 16,000; one
-hidden layer on more than 256 columns, such as the features of a pretrained network.
+RealMLP lets dropout fall to zero during a training. Here it stays constant, so classes get less of
+it, and numbers, whose scale it disturbs, none. RealMLP's learning rates are for weights in other
+units. Rules of thumb: batches that grow with the square root of the rows, up to about 256 at
+16,000; one hidden layer on more than 256 columns, such as the features of a pretrained network.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WIDE = 256  # columns
 
 
 def mlp_priors(situation: Situation) -> dict[str, Prior]:
-    """Return what is known of the hyperparameters of `tuner.models.mlp` and `.tabular`, by name."""
+    """Return the priors of the hyperparameters of `tuner.models.mlp` and `.tabular`, by name."""
     classes = situation.classes > 0
     return {
         **training_priors(situation),

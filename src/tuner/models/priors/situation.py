@@ -1,4 +1,4 @@
-"""What a prior depends on."""
+"""The situation on which a prior depends."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """The data that a model is trained on, and the optimizer.
+    """The data of a training, and the optimizer.
 
     Attributes:
-        rows: that one training sees.
-        classes: how many there are; 0: the target is a number.
-        features: columns of a table; of images all values of one.
-        side: pixels of an image's shorter side; None: the rows are not images.
+        rows: number of rows that one training sees.
+        classes: number of classes; 0 if the target is a number.
+        features: columns of a table, or all values of an image.
+        side: pixels of an image's shorter side; None if the rows are not images.
         optimizer: by name.
-        limited: whether a limit keeps the model from being as large as it would be.
+        limited: whether a limit keeps the model smaller than it would otherwise be.
     """
 
     rows: int
@@ -27,5 +27,5 @@ class Situation:
 
     @property
     def decoupled(self) -> bool:
-        """Whether the weight decay is that of AdamW, and not a term of the loss."""
+        """Whether the weight decay is AdamW's, and not a term of the loss."""
         return self.optimizer in ("adamw", "muon")

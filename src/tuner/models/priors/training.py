@@ -1,4 +1,4 @@
-"""What is known of a training before it, whatever the model is.
+"""Priors for trainings of any model.
 
 | source | what is taken from it |
 | --- | --- |
@@ -13,8 +13,8 @@ what is fast, because the score hardly depends on them once the rest is tuned fo
 | He et al. 2016, arXiv:1512.03385 | where steps are all there is: divide by 10, about every third \
 of the training |
 
-Batches by rows are a rule of thumb: they grow with the square root of the rows, from 8 of 100 rows
-to 128 or 256 of 60,000, so that an epoch of few rows still has some steps.
+Batches by rows are a rule of thumb: they grow with the square root of the rows, from 8 at 100 rows
+to 128 or 256 at 60,000, so that an epoch with few rows still has several steps.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def training_priors(situation: Situation) -> dict[str, Prior]:
-    """Return what is known of the hyperparameters of a training, by name."""
+    """Return the priors of the hyperparameters of a training, by name."""
     decay = Around(1e-2, 4, zero=0.05) if situation.decoupled else Around(1e-4, 4, zero=0.3)
     return {
         "learning_rate": Around(1e-3, 2.5),

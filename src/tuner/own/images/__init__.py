@@ -1,1 +1,1 @@
-"""A folder of pictures, or a CSV that names them: `tuner study images --data photos/`."""
+"""The door for pictures, in a folder or named by a CSV: `tuner study images --data photos/`."""

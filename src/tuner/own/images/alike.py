@@ -1,9 +1,10 @@
-"""Pictures that are equal or nearly so: a copy in training and test makes a score too good.
+"""Finds pictures that are equal or nearly so: copies in training and test inflate the score.
 
-Equal is equal in all pixels, at the size that the model sees. Nearly equal is found in two steps. A
-perceptual hash (dHash: is each cell of a grid of 9 by 8 brighter than its neighbour to the right?)
-proposes pairs that differ in at most three of 64 bits. A comparison of 16 by 16 pixels in colour
-has to agree: the hash alone would join pictures that share no more than a plain background.
+Equal means equal in all pixels, at the size that the model sees. Nearly equal pictures are found in
+two steps. A perceptual hash (dHash: is each cell of a grid of 9 by 8 brighter than its neighbour to
+the right?) proposes pairs that differ in at most three of 64 bits. Then a comparison of 16 by 16
+pixels in colour has to agree, because the hash alone would join pictures that share only a plain
+background.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROWS, COLUMNS, CELLS = 8, 9, 16
-BANDS = 4  # of the hash: of two that differ in BANDS - 1 bits, one band is equal
-# Two compared pictures are nearly equal where both hold: their mean difference is at most this
-# (of 255), and their correlation at least that. Of the 8,189 photos of Flowers-102 it finds 9
-# pairs, and all are of one photo. Of 10,000 digits of MNIST, which are alike by nature, it joins
-# 5 pairs; with 0.985 it would be 413, nearly all of them ones.
+BANDS = 4  # of the hash: if two differ in BANDS - 1 bits, at least one band is equal
+# Two compared pictures are nearly equal if their mean difference is at most this (of 255) and their
+# correlation at least that. Among the 8,189 photos of Flowers-102 this finds 9 pairs, and each is
+# of one photo. Among 10,000 digits of MNIST, which naturally look alike, it joins 5 pairs; with
+# 0.985 it would join 413, nearly all of them ones.
 DIFFERENCE, CORRELATION = 8.0, 0.995
-PLAIN = 2.0  # standard deviation, of 255: less is a plain picture, which has no correlation
-MOST = 0.5  # of all pictures: where so many are nearly equal whatever they show, it tells nothing
-CROWD = 200  # pictures with one band in common, of which all pairs are compared
+PLAIN = 2.0  # standard deviation, of 255; below it a picture is plain and has no correlation
+MOST = 0.5  # of all pictures: if this many are nearly equal, near equality tells nothing
+CROWD = 200  # pictures with one equal band, up to which all their pairs are compared
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Which pictures belong together.
+    """The pictures that belong together.
 
     Attributes:
-        groups: (N,) a number for each picture; the same one for those that are joined by pairs.
-        equal: pairs (first, later) that are equal in all pixels; so is `near`, nearly equal.
+        groups: (N,) a number for each picture, the same for pictures joined by pairs.
+        equal: pairs (first, later) with equal pixels; `near` are pairs of nearly equal pictures.
     """
 
     groups: NDArray[np.int64]
@@ -56,7 +57,7 @@ def find_alike(pictures: Tensor, together: Sequence[str | None] = ()) -> Alike:
     """Find equal and nearly equal pictures (N, C, H, W) uint8.
 
     Args:
-        together: of each picture, whose it is; those of one name belong together as well.
+        together: for each picture, the name of its owner; pictures of one name belong together too.
     """
     equal = list(_equal(row_digests(pictures)))
     copies = {later for _, later in equal}
@@ -65,10 +66,10 @@ def find_alike(pictures: Tensor, together: Sequence[str | None] = ()) -> Alike:
 
 
 def of_one_scene(alike: Alike, targets: NDArray[Any]) -> int:
-    """Return how many pictures are nearly equal whatever they show, where these are most of all.
+    """Return the number of nearly equal pictures if near equality only shows a common scene.
 
-    Those of a fixed camera are: a part with a scratch is nearly equal to one without. 0: most are
-    not, or have one target, or are equal in all pixels.
+    That is so for a fixed camera: a part with a scratch is nearly equal to one without. Returns 0
+    if most pictures are not nearly equal, or have one target, or are equal in all pixels.
 
     Args:
         targets: of all pictures, (N, ...).
@@ -82,13 +83,13 @@ def of_one_scene(alike: Alike, targets: NDArray[Any]) -> int:
 
 
 def without_near(alike: Alike, together: Sequence[str | None] = ()) -> Alike:
-    """Return the same pairs, of which only equal ones belong together; `together` does so, too."""
+    """Return the same pairs, joining only equal pictures and those with the same `together`."""
     groups = _joined(len(alike.groups), [*alike.equal, *_named(together)])
     return Alike(groups, alike.equal, alike.near)
 
 
 def _named(together: Sequence[str | None]) -> Iterator[tuple[int, int]]:
-    """Yield pairs (first, later) of one name."""
+    """Yield pairs (first, later) with the same name."""
     first: dict[str, int] = {}
     for number, name in enumerate(together):
         if name is not None:
@@ -96,7 +97,7 @@ def _named(together: Sequence[str | None]) -> Iterator[tuple[int, int]]:
 
 
 def _joined(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return a number for each of so many: the same one for those that pairs join (N,)."""
+    """Return a number for each of `count` items, the same for items joined by pairs (N,)."""
     parents = list(range(count))
     for one, other in pairs:
         _join(parents, one, other)
@@ -112,7 +113,7 @@ def _equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _near(pictures: Tensor, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of these pictures that are nearly equal."""
+    """Yield pairs of nearly equal pictures among these."""
     if len(numbers) < 2:
         return
     hashes, small = _hashes(pictures, numbers)
@@ -127,7 +128,7 @@ def _near(pictures: Tensor, numbers: Sequence[int]) -> Iterator[tuple[int, int]]
 def _hashes(
     pictures: Tensor, numbers: Sequence[int]
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Return a hash of each of these (N, BANDS), and the picture in few pixels (N, C, 256)."""
+    """Return hashes of these pictures (N, BANDS), and small versions of them (N, C, 256)."""
     bands, small = [], []
     for part in torch.tensor(numbers).split(rows_at_a_time(tuple(pictures.shape[1:]))):
         colours = pictures[part].float()
@@ -140,9 +141,9 @@ def _hashes(
 
 
 def _candidates(hashes: NDArray[np.uint16]) -> Iterator[tuple[int, int]]:
-    """Yield pairs that differ in few bits; of a crowd with one band, those of equal hashes alone.
+    """Yield pairs that differ in few bits; in a crowd with one equal band, only equal hashes.
 
-    A crowd shares what tells nothing, such as a plain border.
+    The band of a crowd tells nothing, such as a plain border.
     """
     for band in range(hashes.shape[1]):
         for numbers in _buckets(hashes[:, band].tolist()):
@@ -168,7 +169,7 @@ def _buckets(keys: Sequence[object]) -> Iterable[list[int]]:
 
 
 def _look_the_same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether two pictures in few pixels (C, 256) are nearly equal."""
+    """Whether two small versions of pictures (C, 256) are nearly equal."""
     first, second = one.astype(np.float64), other.astype(np.float64)
     if np.abs(first - second).mean() > DIFFERENCE:
         return False

@@ -1,8 +1,8 @@
-"""A pretrained network, frozen: its features of each picture are computed once, and cached.
+"""A frozen pretrained network; its features of each picture are computed once and cached.
 
-Only the layer that names ImageNet's classes is taken away. Pictures are resized, whole, and
-normalised by ImageNet's mean and standard deviation, as the network was trained. Nothing is ever
-put in the place of weights that are not there.
+Only its last layer, which names ImageNet's classes, is removed. Whole pictures are resized, and
+normalised with ImageNet's mean and standard deviation, as in its training. If its weights are
+missing, nothing is used in their place.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from tuner.own.images.given import Given
     from tuner.own.images.listing import Picture
 
-SIZE = 224  # pixels a side, as ImageNet's networks are trained on
+SIZE = 224  # pixels a side, the size for which ImageNet's networks are trained
 BATCH = 32
 DIGITS = 12  # of the SHA-256 of the weights, in the names of the features
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """A network that makes features (N, F) float32 of pictures.
+    """A network that computes features (N, F) float32 of pictures.
 
     Attributes:
-        name: as torchvision calls it.
+        name: its name in torchvision.
         digest: SHA-256 of its weights.
-        size: pixels a side of what it is shown.
+        size: pixels a side of its input.
     """
 
     name: str
@@ -61,27 +61,27 @@ class Backbone:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the features; they say which weights made them."""
+        """Names of the features; they identify the weights."""
         return tuple(f"{self.name}.{self.digest[:DIGITS]}.{n}" for n in range(self.width))
 
     @property
     def identity(self) -> str:
-        """Its name, and which weights it has."""
+        """Its name and the digest of its weights."""
         return f"{self.name} (SHA-256 of its weights {self.digest[:DIGITS]}…)"
 
     @property
     def in_words(self) -> str:
-        """What is learnt on."""
+        """What the case learns on, in words."""
         return (
             f"{self.size} × {self.size}, in colour, to {self.width:,} features of {self.identity}, "  # noqa: RUF001
             "frozen"
         )
 
     def features_of(self, pictures: Sequence[Picture], known_by: Tensor, folder: Path) -> Tensor:
-        """Return the features of all pictures (N, F), from the cache where they are there.
+        """Return the features of all pictures (N, F), from the cache if possible.
 
         Args:
-            known_by: rows that tell these pictures from any others, (N, C, H, W) uint8.
+            known_by: rows (N, C, H, W) uint8 that identify these pictures.
             folder: for the cache.
 
         Raises:
@@ -94,7 +94,7 @@ class Backbone:
         try:
             return load_tensors(file)["features"]
         except (OSError, SafetensorError, ValueError, KeyError):
-            pass  # not there, or damaged: computed again
+            pass  # missing or damaged: they are computed again
         parts = [self._apply(batch) for batch in self._batches(pictures)]
         found = torch.cat(parts)
         with replacing(file) as beside:
@@ -129,11 +129,11 @@ class Backbone:
 
 
 def backbone_of(given: Given) -> Backbone:
-    """Return the backbone that was asked for, with its weights.
+    """Return the backbone that the options name, with its weights.
 
     Raises:
-        UsageError: an option is missing, or cannot be used.
-        DataError: the weights cannot be read or downloaded; nothing takes their place.
+        UsageError: an option is missing or unusable.
+        DataError: the weights cannot be read or downloaded; nothing replaces them.
     """
     if given.backbone is None:
         raise UsageError("--weights is for a --backbone; name one")
@@ -158,7 +158,7 @@ def _load(name: str, file: Path | None, size: int) -> Backbone:
 
 
 def cut_head(made: nn.Module) -> int:
-    """Take away the layer that names ImageNet's classes; return how many features go into it."""
+    """Remove the layer that names ImageNet's classes; return its number of inputs."""
     name = "fc" if hasattr(made, "fc") else "classifier"
     head: nn.Module = getattr(made, name)
     first = next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
@@ -167,7 +167,7 @@ def cut_head(made: nn.Module) -> int:
 
 
 def _read(file: Path) -> Any:
-    """Read a state_dict, and run nothing that may be in the file.
+    """Read a state_dict without running code that the file may contain.
 
     Raises:
         DataError: it cannot be read.

@@ -1,4 +1,4 @@
-"""The case that the door of pictures makes, before and after it knows its data."""
+"""The case of the door for pictures, before and after its data is known."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 
 NAME = "images"
 MOST_UNFROZEN = 2  # stages of a backbone
-MANY, POINTS = 20_000, 4  # development rows from which an epoch is validated so often
+MANY, POINTS = 20_000, 4  # rows from which an epoch is validated so often
 
 
 def make_case(given: Given) -> Case:
-    """Return the case; its data settles task, arms and space.
+    """Return the case; task, arms and space are settled once its data is loaded.
 
-    Before that, its space has every configuration that it can have for any data, so a bundle can
+    Until then, its space has every configuration that any data allows, so that a bundle can be
+    checked against it.
     be checked against it.
 
     Raises:
-        UsageError: the options do not fit each other.
+        UsageError: the options contradict each other.
     """
     if given.weights is not None and given.backbone is None:
         raise UsageError("--weights is for a pretrained network; name it with --backbone")
@@ -84,7 +85,7 @@ def _with_backbone(given: Given, data: Dataset | None) -> Case:
 def _fine_tuned(given: Given, data: Dataset | None) -> Case:
     """Return the case of a pretrained network whose last stages may be trained.
 
-    Its weights are read once the data is there: a bundle has its own.
+    Its weights are read once the data is loaded; a bundle has its own.
     """
     from tuner.own.images import finetuning as tuning  # imports torchvision
     from tuner.own.images.backbone import backbone_of

@@ -1,9 +1,8 @@
-"""From what a person has to a data set: pictures are found, looked through, read and split."""
+"""Turns a user's pictures into a data set: finds, checks, reads and splits them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from statistics import median
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +12,12 @@ from tuner.data.dataset import make_dataset
 from tuner.data.examples import Examples
 from tuner.data.sources.flowers102 import IMAGENET
 from tuner.errors import DataError
-from tuner.language import nsaid, said
+from tuner.language import said
 from tuner.own.images.alike import find_alike, of_one_scene, without_near
 from tuner.own.images.cells import MULTILABEL
-from tuner.own.images.labels import (
-    about_labels,
-    label_targets,
-    marks_of,
-    strata_of,
-)
-from tuner.own.images.listing import check_place, list_folder, named, refuse_for_folder
+from tuner.own.images.inspection import about_alike, about_few, about_scene, about_target
+from tuner.own.images.labels import label_targets, marks_of, strata_of
+from tuner.own.images.listing import check_place, list_folder, refuse_for_folder
 from tuner.own.images.pixels import (
     about_broken,
     about_looks,
@@ -51,49 +46,46 @@ if TYPE_CHECKING:
     from tuner.own.images.backbone import Backbone
     from tuner.own.images.given import Given
     from tuner.own.images.listing import Listing, Picture
+    from tuner.own.images.pixels import Broken
 
-FEW = 10  # pictures of a class: fewer are worth a word
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """The pictures of a source, read.
+
+    Attributes:
+        pictures: that could be read, N.
+        pixels: of these, (N, C, H, W) uint8, all of one shape.
+        why: they have this shape, in words.
+        looks: what the heads of their files say.
+        broken: files that could not be read.
+    """
+
+    pictures: list[Picture]
+    pixels: Tensor
+    why: str
+    looks: list[Look]
+    broken: list[Broken]
 
 
 def load(given: Given, folders: Folders) -> Dataset:
-    """Find, look through, read and split the pictures.
+    """Find, check, read and split the pictures.
 
     Raises:
-        UsageError: an option does not fit the data.
-        DataError: the data cannot be used; one line says what to do.
+        UsageError: an option does not suit the data.
+        DataError: the data cannot be used; the message says what to do in one line.
     """
     check_place(given.data)
     listing = _listed(given)
     pretrained = _backbone(given)
     backbone = None if given.unfreeze else pretrained  # whose features are all that is learnt on
-    heads, broken = look_through(listing.pictures)
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    looks = [look for _, look in heads]
-    shape, why = _shape(given, looks, pretrained)
-    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
-    broken += unread
-    refuse_too_many(given.data, broken, len(listing.pictures))
-    read = set(pictures)
-    looks = [look for picture, look in heads if picture in read]
+    read = _read(given, listing, pretrained, folders)
+    pictures = read.pictures
     classes, targets = _targets(given, pictures)
     marks = marks_of(targets, len(classes))
-    together = [one.group for one in pictures]
-    alike = find_alike(pixels, together)
-    scene = of_one_scene(alike, targets.numpy())
-    if scene:
-        alike = without_near(alike, together)
+    alike, scene = _alike(read, targets)
     parts = parts_of(given, pictures, strata_of(targets), marks, classes, alike)
-    if backbone:
-        seen_as = backbone.in_words
-        features = backbone.features_of(pictures, pixels, folders.own)
-    else:
-        parts_of_size = {"width": shape[2], "height": shape[1], "why": why}
-        seen_as = (
-            said("{width} × {height}, grey: {why}", **parts_of_size)  # noqa: RUF001
-            if shape[0] == 1
-            else said("{width} × {height}, in colour: {why}", **parts_of_size)  # noqa: RUF001
-        )
-        features = pixels
+    features, seen_as = _features(read, backbone, folders)
     development, test = (
         _examples(features, targets, alike, pictures, numbers, folders)
         for numbers in (parts.development, parts.test)
@@ -117,34 +109,34 @@ def load(given: Given, folders: Folders) -> Dataset:
     inspection = (
         ("pictures", said("{count:,} from {kind}", count=len(pictures), kind=listing.kind)),
         ("left out", told(listing.left_out) or said("nothing")),
-        ("unreadable", about_broken(broken)),
-        *about_looks(looks),
-        ("target", _about_target(classes, targets)),
-        *_about_alike(alike, pictures, classes),
+        ("unreadable", about_broken(read.broken)),
+        *about_looks(read.looks),
+        ("target", about_target(classes, targets)),
+        *about_alike(alike, pictures, classes),
         ("split", said("{test}; {others}", test=parts.told, others=about_scheme(scheme))),
         ("read as", seen_as),
     )
     notes = [
         *listing.notes,
-        *_about_scene(scene, len(pictures)),
+        *about_scene(scene, len(pictures)),
         *parts.notes,
-        *_about_few(classes, marks),
+        *about_few(classes, marks),
     ]
     findings = made.findings and replace(made.findings, told=notes)
-    if findings and backbone:  # its features are no columns that a person could remove
+    if findings and backbone:  # its features are not columns that a person could remove
         findings = replace(findings, constant=[], suspects={}, numbering=[])
     return replace(made, findings=findings, inspection=inspection)
 
 
 def _name(given: Given) -> str:
-    """Return the name of a study of this data that is given none."""
+    """Return the default name of a study on this data."""
     target = [given.data.stem, str(given.target)]
     parts = target if given.data.is_file() else [given.data.resolve().name or "images"]
     return "-".join([*parts, *filter(None, [given.backbone])])
 
 
 def _backbone(given: Given) -> Backbone | None:
-    """Return the backbone that was asked for, before anything else takes time."""
+    """Return the backbone that the options name; checked first, because the rest takes time."""
     if given.backbone is None:
         return None
     from tuner.own.images.backbone import backbone_of  # imports torchvision
@@ -152,21 +144,38 @@ def _backbone(given: Given) -> Backbone | None:
     return backbone_of(given)
 
 
+def _read(given: Given, listing: Listing, pretrained: Backbone | None, folders: Folders) -> _Read:
+    """Read all pictures, once their heads have told what shape suits them.
+
+    Raises:
+        DataError: too many cannot be read.
+    """
+    heads, broken = look_through(listing.pictures)
+    refuse_too_many(given.data, broken, len(listing.pictures))
+    shape, why = _shape(given, [look for _, look in heads], pretrained)
+    pixels, pictures, unread = read_pixels([one for one, _ in heads], shape, folders.own)
+    broken += unread
+    refuse_too_many(given.data, broken, len(listing.pictures))
+    known = set(pictures)
+    looks = [look for picture, look in heads if picture in known]
+    return _Read(pictures=pictures, pixels=pixels, why=why, looks=looks, broken=broken)
+
+
 def _shape(
     given: Given, looks: Sequence[Look], pretrained: Backbone | None
 ) -> tuple[tuple[int, int, int], str]:
-    """Choose what pictures are read as, (C, H, W), and say why."""
+    """Choose the shape (C, H, W) to which pictures are read, and return the reason."""
     if pretrained is None:
         return choose_shape(looks, given.size)
     if given.unfreeze:
         (_, *sides), _ = choose_shape(looks, pretrained.size)
         why = said("as {network} takes them, to train it further", network=pretrained.identity)
         return (3, sides[0], sides[1]), why
-    return choose_shape(looks, None)  # to compare pictures; its features are made of the files
+    return choose_shape(looks, None)  # only for comparing pictures; the backbone reads the files
 
 
 def _pixels(development: Examples, pretrained: Backbone | None) -> PixelStatistics:
-    """Return how pixels are normalised: as a pretrained network knows them, or by themselves."""
+    """Return the statistics that normalise pixels: a pretrained network's, or the data's own."""
     return IMAGENET if pretrained else statistics_of(development.features)
 
 
@@ -178,7 +187,7 @@ def _listed(given: Given) -> Listing:
 
 
 def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...], Tensor]:
-    """Return the classes, sorted, and a target for each picture; of a regression no classes."""
+    """Return the sorted classes and a target for each picture; no classes for a regression."""
     texts = [one.target for one in pictures]
     if given.task == MULTILABEL:
         return label_targets(given.data, texts)
@@ -203,6 +212,28 @@ def _targets(given: Given, pictures: Sequence[Picture]) -> tuple[tuple[str, ...]
     return classes, torch.tensor([places[text] for text in texts])
 
 
+def _alike(read: _Read, targets: Tensor) -> tuple[Alike, int]:
+    """Return which pictures are copies, and how many are alike whatever they show: of a scene."""
+    together = [one.group for one in read.pictures]
+    alike = find_alike(read.pixels, together)
+    scene = of_one_scene(alike, targets.numpy())
+    return (without_near(alike, together) if scene else alike), scene
+
+
+def _features(read: _Read, backbone: Backbone | None, folders: Folders) -> tuple[Tensor, str]:
+    """Return what is learnt on, (N, ...), and what that is in words: features, or the pixels."""
+    if backbone:
+        return backbone.features_of(read.pictures, read.pixels, folders.own), backbone.in_words
+    channels, height, width = read.pixels.shape[1:]
+    size = {"width": width, "height": height, "why": read.why}
+    seen_as = (
+        said("{width} × {height}, grey: {why}", **size)  # noqa: RUF001
+        if channels == 1
+        else said("{width} × {height}, in colour: {why}", **size)  # noqa: RUF001
+    )
+    return read.pixels, seen_as
+
+
 def _examples(
     rows: Tensor,
     targets: Tensor,
@@ -220,85 +251,3 @@ def _examples(
         groups=torch.from_numpy(places).long() if (counts > 1).any() else None,
         names=tuple(pictures[n].name for n in numbers.tolist()),
     )
-
-
-def _about_target(classes: tuple[str, ...], targets: Tensor) -> str:
-    if not classes:
-        return said(
-            "a number from {least:g} to {most:g}, {count:,} different: a regression",
-            least=targets.min().item(),
-            most=targets.max().item(),
-            count=targets.unique().numel(),
-        )
-    if targets.dim() == 2:
-        return about_labels(targets)
-    counts = targets.bincount(minlength=len(classes)).tolist()
-    least, most = min(counts), max(counts)
-    if least == most:
-        return said("{count:,} classes of {least:,} pictures each", count=len(classes), least=least)
-    return said(
-        "{count:,} classes of {least:,} to {most:,} pictures, half of them up to {middle:,}",
-        count=len(classes),
-        least=least,
-        most=most,
-        middle=int(median(counts)),
-    )
-
-
-def _about_alike(
-    alike: Alike, pictures: Sequence[Picture], classes: tuple[str, ...]
-) -> list[tuple[str, str]]:
-    """Count copies, and name those that have another target or stand in another part."""
-    pairs = [*alike.equal, *alike.near]
-    about = said(
-        "{equal:,} equal in all pixels, {near:,} nearly equal",
-        equal=len(alike.equal),
-        near=len(alike.near),
-    )
-    found: list[tuple[str, str]] = [("copies", about)]
-    across = sum(pictures[one].part != pictures[other].part for one, other in pairs)
-    if any(picture.part for picture in pictures):
-        found.append(("copies across parts", f"{across:,}"))
-    signs = [*["="] * len(alike.equal), *["≈"] * len(alike.near)]
-    differ = [
-        f"{pictures[one].name} {sign} {pictures[other].name}"
-        for (one, other), sign in zip(pairs, signs, strict=True)
-        if pictures[one].target != pictures[other].target
-    ]
-    if classes:
-        named_pairs = f": {named(differ, 3)}" if differ else ""
-        found.append(("copies with another class", f"{len(differ):,}{named_pairs}"))
-    return found
-
-
-def _about_scene(count: int, total: int) -> list[str]:
-    if not count:
-        return []
-    return [
-        said(
-            "{count:,} of {total:,} pictures are nearly equal to each other whatever they show, as "
-            "those of a fixed camera are. So only equal ones are kept on one side of every split. "
-            "Where some are frames of one film, name a column that says so with --group, in a CSV "
-            "file; otherwise the scores are too good.",
-            count=count,
-            total=total,
-        )
-    ]
-
-
-def _about_few(classes: tuple[str, ...], marks: np.ndarray) -> list[str]:
-    counts = marks.sum(axis=0)
-    few = [name for number, name in enumerate(classes) if counts[number] < FEW]
-    if not few:
-        return []
-    return [
-        nsaid(
-            "There are fewer than {fewest} pictures of {names}, so what a model learns about it is "
-            "little more than luck.",
-            "There are fewer than {fewest} pictures of {names}, so what a model learns about them "
-            "is little more than luck.",
-            len(few),
-            fewest=FEW,
-            names=named(few),
-        )
-    ]

@@ -1,4 +1,4 @@
-"""A case made of pictures: `tuner study images --data photos/`, or of a CSV that names them."""
+"""The functions of the door for pictures that are called by name."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def check(options: Mapping[str, str], folders: Folders) -> None:
-    """Refuse a place with no pictures, and a column that is not there; torch is not imported.
+    """Refuse data without pictures, and missing columns, without importing torch.
 
     Raises:
         DataError: there is no such folder or CSV file, or the file cannot be read.
-        UsageError: an option does not fit the data, or there is no such column.
+        UsageError: an option does not suit the data, or there is no such column.
     """
-    del folders  # the door reads no other
+    del folders  # the door reads no other folders
     given = read(Given, options)
     check_place(given.data)
     if given.data.is_file():
@@ -33,10 +33,10 @@ def check(options: Mapping[str, str], folders: Folders) -> None:
 
 
 def case_of(options: Mapping[str, str]) -> Case:
-    """Return the case that these options make; its data is read when it is asked for.
+    """Return the case that these options make; its data is read later, on demand.
 
     Raises:
-        UsageError: the options do not fit each other, or the data.
+        UsageError: the options contradict each other or do not suit the data.
     """
     from tuner.own.images.case import make_case  # imports torch
 

@@ -1,8 +1,8 @@
-"""A pretrained network of which the last stages may be trained further, with a head on top.
+"""A pretrained network whose last stages may be trained further, with a new head.
 
-How many stages are trained is a hyperparameter, and so is how much more slowly than the head they
+Two hyperparameters are how many stages are trained, and how much more slowly than the head they
 learn (discriminative learning rates: Howard and Ruder 2018, "Universal Language Model Fine-tuning",
-section 3.2). What is frozen stays exactly as it was, the statistics of its BatchNorm included.
+section 3.2). Frozen stages stay exactly as they were, including the statistics of their BatchNorm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.own.images.backbone import Backbone
 
-# Where the second last and the last stage begin: names of layers, or places among `features`.
+# Where the last two stages begin: names of layers, or indices among `features`.
 BEGINNINGS: dict[str, tuple[str | int, str | int]] = {
     "resnet18": ("layer3", "layer4"),
     "resnet34": ("layer3", "layer4"),
@@ -38,21 +38,21 @@ BEGINNINGS: dict[str, tuple[str | int, str | int]] = {
     "efficientnet_b0": (4, 6),
 }
 STAGES = 2  # that can be trained
-FEWER_EPOCHS = 4  # times fewer than a network that begins with nothing
+FEWER_EPOCHS = 4  # factor by which it needs fewer epochs than a network without pretraining
 RISE = 0.2  # share of a one-cycle schedule in which the learning rate rises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuningHyperparameters(Hyperparameters):
-    """A head on a pretrained network. The defaults are the baseline: a linear layer is trained.
+    """A head on a pretrained network. The defaults are the baseline: only a linear layer trains.
 
     Attributes:
-        unfreeze: stages that are trained, from the last one on.
+        unfreeze: number of stages that are trained, counted from the last.
         backbone_rate: their learning rate, as a share of the head's; read only with unfreeze.
         hidden: units of a fully connected layer before the output; 0 for none.
         dropout: probability, before the output.
         augmentation: strength, 0 to 1.
-        mirror: in use, take the mean over an image and its mirror image.
+        mirror: whether predictions average over an image and its mirror image.
     """
 
     batch_size: int = 32
@@ -66,18 +66,18 @@ class FineTuningHyperparameters(Hyperparameters):
 
 
 class Frozen(nn.Module):
-    """Layers that are applied as in use, whatever is trained around them."""
+    """Layers that always run in evaluation mode, whatever is trained around them."""
 
     def __init__(self, layers: nn.Module) -> None:
         super().__init__()
         self.layers = layers.requires_grad_(requires_grad=False).eval()
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002  # as torch calls it
-        """Stay as it is: BatchNorm keeps its statistics, and dropout drops nothing."""
+        """Do nothing: BatchNorm keeps its statistics, and dropout drops nothing."""
         return super().train(mode=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Apply the layers, and keep nothing for a gradient."""
+        """Apply the layers without gradients."""
         with torch.no_grad():
             made: Tensor = self.layers(images)
         return made
@@ -104,15 +104,15 @@ class FineTuned(nn.Module):
         return [stage for stage in self.stages if not isinstance(stage, Frozen)]
 
     def pretrained_stages(self) -> list[nn.Module]:
-        """Return all stages, frozen or not, as they are in the network that they come from."""
+        """Return all stages, frozen or not, as they are in the original network."""
         return [stage.layers if isinstance(stage, Frozen) else stage for stage in self.stages]
 
 
 def stages_of(network: nn.Module, name: str) -> list[nn.Module]:
-    """Divide a network of torchvision without its head: (N, 3, H, W) -> (N, F, 1, 1).
+    """Divide a torchvision network without its head into stages: (N, 3, H, W) -> (N, F, 1, 1).
 
     Returns:
-        All that is never trained as one stage, then the second last and the last.
+        All layers that are never trained as one stage, then the last two stages.
     """
     if hasattr(network, "layer4"):
         parts = dict(network.named_children())
@@ -128,7 +128,7 @@ def stages_of(network: nn.Module, name: str) -> list[nn.Module]:
 
 
 def build(name: str, hyperparameters: FineTuningHyperparameters, shape: Shape) -> nn.Module:
-    """Make the network, whose stages have learnt nothing yet: (N, 3, H, W) -> (N, outputs)."""
+    """Make the network, with untrained stages: (N, 3, H, W) -> (N, outputs)."""
     network = get_model(name, weights=None)
     features = cut_head(network)
     head: list[nn.Module] = []
@@ -141,7 +141,7 @@ def build(name: str, hyperparameters: FineTuningHyperparameters, shape: Shape) -
 
 
 def start_from(backbone: Backbone, network: nn.Module) -> None:
-    """Give the stages of a new network the weights of a pretrained one."""
+    """Copy the weights of a pretrained network into the stages of a new one."""
     pretrained = stages_of(backbone.network, backbone.name)
     for stage, weights in zip(_tuned(network).pretrained_stages(), pretrained, strict=True):
         stage.load_state_dict(weights.state_dict())
@@ -150,7 +150,7 @@ def start_from(backbone: Backbone, network: nn.Module) -> None:
 def optimizer(
     network: nn.Module, hyperparameters: FineTuningHyperparameters, steps: int
 ) -> Optimization:
-    """Make Adam or AdamW, in which the stages of the backbone learn more slowly than the head."""
+    """Make Adam or AdamW, with a lower learning rate for the backbone than for the head."""
     tuned = _tuned(network)
     rates = [hyperparameters.learning_rate]
     groups = [list(tuned.head.parameters())]
@@ -184,12 +184,12 @@ def _tuned(network: nn.Module) -> FineTuned:
 
 @dataclass(frozen=True, slots=True)
 class FineTuningSpace:
-    """What of the search space depends on the data and on what was asked for.
+    """The part of the search space that depends on the data and the options.
 
     Attributes:
-        unfreeze: the most stages that are trained.
-        epochs: the most.
-        classes: whether targets are classes; labels can be smoothed then.
+        unfreeze: the most stages to train.
+        epochs: the most epochs.
+        classes: whether targets are classes, for which labels can be smoothed.
     """
 
     unfreeze: int
@@ -198,7 +198,7 @@ class FineTuningSpace:
 
     @classmethod
     def of(cls, unfreeze: int, data: Dataset | None) -> Self:
-        """Return the space for a data set; without one, that which has all others' configurations.
+        """Return the space for a data set; without one, a space that contains all others.
 
         The most epochs are 40 for 100 rows, 14 for 1,000 and 5 for 10,000.
         """
@@ -212,7 +212,7 @@ class FineTuningSpace:
 
     @property
     def recipe(self) -> FineTuningHyperparameters:
-        """What a textbook would do: the last stage learns too, ten times more slowly."""
+        """A textbook's recipe: the last stage learns too, ten times more slowly."""
         return FineTuningHyperparameters(
             unfreeze=1,
             optimizer="adamw",

@@ -1,4 +1,4 @@
-"""Several labels a picture, as targets."""
+"""Several labels per picture, as targets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def label_targets(data: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
-    """Return the labels, sorted, and which of them each picture has: (N, labels) of 0 and 1.
+    """Return the sorted labels, and which of them each picture has: (N, labels) of 0 and 1.
 
     Raises:
         DataError: there are fewer than two labels.
@@ -40,7 +40,7 @@ def label_targets(data: Path, texts: Sequence[str]) -> tuple[tuple[str, ...], Te
 
 
 def marks_of(targets: Tensor, classes: int) -> np.ndarray:
-    """Return which classes or labels each row has: (N, classes) bool; of numbers (N, 0)."""
+    """Return which classes or labels each row has: (N, classes) bool; (N, 0) for numbers."""
     several = targets.dim() == 2 and classes > 0
     found: np.ndarray = (
         targets.bool() if several else targets.view(-1, 1) == torch.arange(classes)
@@ -49,13 +49,13 @@ def marks_of(targets: Tensor, classes: int) -> np.ndarray:
 
 
 def strata_of(targets: Tensor) -> np.ndarray:
-    """Return what a split spreads evenly, (N,) int64; of numbers, the same for all."""
+    """Return the strata that a split spreads evenly, (N,) int64; a single one for numbers."""
     strata = Examples(features=targets, targets=targets).strata()
     return np.zeros(len(targets), dtype=np.int64) if strata is None else strata.numpy()
 
 
 def about_labels(targets: Tensor) -> str:
-    """Say how many labels there are, and how many a picture has."""
+    """Return how many labels there are, and how many a picture has, in words."""
     counts, own = targets.sum(dim=0), targets.sum(dim=1)
     none = int((own == 0).sum())
     told = said(

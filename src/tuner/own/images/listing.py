@@ -1,4 +1,4 @@
-"""Which pictures there are, and what each of them shows: found in a folder a class."""
+"""Finds the pictures of a folder with one folder per class."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image file, and what is known of it.
+    """One image file, and the facts known about it.
 
     Attributes:
-        path: of the file; `name` is what it is called in a report.
-        target: what it shows, as text.
-        part: of a split that the user has made; None: there is none.
-        group: pictures with the same value belong together; None: this one is alone.
+        path: of the file; `name` is its name in a report.
+        target: its class, labels or number, as text.
+        part: of a split that the user has made; None if there is none.
+        group: pictures with the same value belong together; None if it belongs to none.
     """
 
     path: Path
@@ -50,12 +50,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All pictures of a source, in a fixed order, and what was left out of it.
+    """All pictures of a source in a fixed order, and how many files were left out.
 
     Attributes:
         kind: of source, in words.
-        left_out: how many files were left out, by the reason.
-        notes: what else to say of the source, a short sentence each.
+        left_out: number of files left out, by reason.
+        notes: further remarks on the source, a short sentence each.
     """
 
     kind: str
@@ -65,29 +65,29 @@ class Listing:
 
 
 def named(items: Iterable[object], most: int = MOST_NAMED) -> str:
-    """Write the first few of some names, and how many more there are."""
+    """Write the first few of some names, and the number of the others."""
     texts = [repr(str(one)) for one in items]
     shown, left = ", ".join(texts[:most]), len(texts) - most
     return said("{names} and {left} more", names=shown, left=left) if left > 0 else shown
 
 
 def called(path: Path, root: Path) -> str:
-    """Return what a file is called: its path below a folder, as text that can be written."""
+    """Return the name of a file for people: its path below a folder, as printable text."""
     inside = path.relative_to(root) if path.is_relative_to(root) else path
     return os.fsencode(inside.as_posix()).decode("utf-8", errors="replace")
 
 
 def check_place(path: Path) -> None:
-    """Refuse what is neither a folder nor a CSV file.
+    """Refuse a path that is neither a folder nor a CSV file.
 
     Raises:
-        DataError: there is nothing, an archive, or another kind of file; what to do is said.
+        DataError: it does not exist, is an archive or another kind of file; with what to do.
     """
     try:
         if path.is_dir():
             return
         there_is = path.exists()
-    except OSError as error:  # it is in a closed folder, or no file can have this name
+    except OSError as error:  # it is in a closed folder, or the name is impossible for a file
         raise DataError(f"--data {path} cannot be read: {error.strerror}") from error
     if not there_is:
         parent = path.parent
@@ -111,7 +111,7 @@ def check_place(path: Path) -> None:
 
 
 def refuse_for_folder(given: Given) -> None:
-    """Refuse options that are for a CSV file, where a folder was named.
+    """Refuse options for a CSV file if the data is a folder.
 
     Raises:
         UsageError: there is one.
@@ -125,13 +125,13 @@ def refuse_for_folder(given: Given) -> None:
 
 
 def list_folder(root: Path) -> Listing:
-    """Find the pictures of a folder that has a folder a class, or parts that have such folders.
+    """Find the pictures of a folder with one folder per class, or with parts of such folders.
 
-    Names are sorted, so the order depends on nothing else. What is hidden, of the system, not a
-    picture by its name, or a link that leads out of the folder is left out and counted.
+    Names are sorted, so the order depends on nothing else. Hidden files, system files, files
+    without an image's name, and links that lead out of the folder are left out and counted.
 
     Raises:
-        DataError: no class, one class, an empty one, or names that cannot be told apart.
+        DataError: there are no classes, only one, an empty one, or indistinguishable names.
     """
     found = Listing(said("a folder for each class"), [])
     inside = Inside(root.resolve(), found.left_out)
@@ -149,7 +149,7 @@ def list_folder(root: Path) -> Listing:
 
 
 def _with_parts(root: Path, tops: list[Path], inside: Inside, found: Listing) -> Listing:
-    """Read train/, val/ and test/, each with a folder a class."""
+    """Read train/, val/ and test/, each with one folder per class."""
     parts: dict[Part, Path] = {}
     for one in tops:
         part = PARTS.get(one.name.lower())
@@ -203,10 +203,10 @@ def _with_parts(root: Path, tops: list[Path], inside: Inside, found: Listing) ->
 
 
 def _classes(root: Path, tops: list[Path], inside: Inside) -> dict[str, Path]:
-    """Return the folders of classes by their names, sorted.
+    """Return the folders of classes by name, sorted.
 
     Raises:
-        DataError: there are fewer than two, or names that cannot be told apart or written.
+        DataError: there are fewer than two, or names that are indistinguishable or unprintable.
     """
     links = inside.left_out[said("links to folders")]
     if not tops:

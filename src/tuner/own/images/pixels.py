@@ -1,7 +1,7 @@
-"""From picture files to rows of pixels: how large, grey or in colour, and where they are kept.
+"""Reads picture files into rows of pixels: chooses their size and colour, and where to keep them.
 
-Rows are uint8: in memory, or in a file beside the downloads that is mapped (`tuner.data.room`).
-Workers map the cache either way, and share what the system keeps of it in memory.
+Rows are uint8: in memory, or in a mapped file beside the downloads (`tuner.data.room`). In both
+cases, workers map the cache, and share what the system keeps of it in memory.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from tuner.data.images import Look
     from tuner.own.images.listing import Picture
 
-SIZES = (32, 48, 64)  # of pictures that are resized; more take a processor too long
-SMALL = 64  # pixels a side, up to which pictures that are all of one size stay as they are
-SMALLEST, LARGEST = 8, 512  # that --size can be
-MOST_UNREADABLE = 0.25  # of all files; more is a mistake in the data, not in a file
+SIZES = (32, 48, 64)  # pixels a side after resizing; larger ones take a processor too long
+SMALL = 64  # pixels a side, up to which pictures of one size are not resized
+SMALLEST, LARGEST = 8, 512  # limits of --size
+MOST_UNREADABLE = 0.25  # of all files; a larger share means a mistake in the data set itself
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file that cannot be read, and why."""
+    """A file that cannot be read, and the reason."""
 
     picture: Picture
     reason: str
 
 
 def look_through(pictures: Sequence[Picture]) -> tuple[list[tuple[Picture, Look]], list[Broken]]:
-    """Read the heads of all files; return those that are pictures, and those that are not."""
+    """Read the heads of all files; return the pictures, and the files that are none."""
     good: list[tuple[Picture, Look]] = []
     broken: list[Broken] = []
     looks = look_at_images([one.path for one in pictures], usable_cores())
@@ -58,10 +58,10 @@ def look_through(pictures: Sequence[Picture]) -> tuple[list[tuple[Picture, Look]
 
 
 def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
-    """Refuse a source of which too much cannot be read.
+    """Refuse a source with too many unreadable files.
 
     Raises:
-        DataError: it is so; the first files are named with their reasons.
+        DataError: it has; the first files are named with their reasons.
     """
     if len(broken) > MOST_UNREADABLE * total:
         shown = "; ".join(f"{one.picture.name}: {one.reason}" for one in broken[:3])
@@ -73,10 +73,10 @@ def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
 
 
 def choose_shape(looks: Sequence[Look], size: int | None) -> tuple[tuple[int, int, int], str]:
-    """Choose what pictures are read as, (C, H, W), and say why.
+    """Choose the shape (C, H, W) to which pictures are read, and return the reason.
 
     Raises:
-        UsageError: the size that was asked for cannot be.
+        UsageError: the requested size is impossible.
     """
     channels = 1 if all(look.grey for look in looks) else 3
     if size is not None:
@@ -103,7 +103,7 @@ def read_pixels(
     """Read all pictures, resized whole to `shape`.
 
     Returns:
-        (N, C, H, W) uint8, the pictures of these rows, and what could not be read.
+        (N, C, H, W) uint8, the pictures of these rows, and the files that could not be read.
     """
     rows = room_for(len(pictures), shape, folder)
     good: list[Picture] = []
@@ -119,10 +119,10 @@ def read_pixels(
 
 
 def gather(rows: Tensor, numbers: Tensor, folder: Path) -> Tensor:
-    """Copy some rows (N, ...), in their order."""
+    """Copy some rows (N, ...), in the given order."""
     if len(numbers) == len(rows) and bool((numbers == torch.arange(len(rows))).all()):
         return rows
-    if rows.dtype != torch.uint8:  # features of a backbone, which are few
+    if rows.dtype != torch.uint8:  # features of a backbone, which are small
         return rows[numbers]
     shape = tuple(rows.shape[1:])
     found = room_for(len(numbers), shape, folder)
@@ -146,12 +146,12 @@ def statistics_of(rows: Tensor) -> PixelStatistics:
     deviations = np.sqrt((shares * (shades - means[:, None]) ** 2).sum(axis=1))
     if not (deviations > 0).any():
         raise DataError("all pictures are of the same single colour; there is nothing to learn")
-    deviations[deviations == 0] = 1.0  # a channel without a difference stays without one
+    deviations[deviations == 0] = 1.0  # a constant channel is not scaled
     return PixelStatistics(mean=tuple(means.tolist()), std=tuple(deviations.tolist()))
 
 
 def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
-    """Yield what the heads of the files say: sizes, modes, orientation, transparency, frames."""
+    """Yield facts from the heads of the files: sizes, modes, orientation, transparency, frames."""
     by_area = sorted((look.width * look.height, look.width, look.height) for look in looks)
     (_, *least), (_, *middle), (_, *most) = by_area[0], by_area[len(by_area) // 2], by_area[-1]
     sizes = len({(look.width, look.height) for look in looks})
@@ -170,7 +170,7 @@ def about_looks(looks: Sequence[Look]) -> Iterator[tuple[str, str]]:
         )
     modes = Counter(look.mode for look in looks)
     told = ", ".join(f"{mode} {count:,}" for mode, count in modes.most_common())
-    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))  # all that is read
+    deep = sum(count for mode, count in modes.items() if mode.startswith("I"))  # I;16 and the like
     yield (
         "modes",
         said("{modes}; {count:,} of 16 bits scaled to 8", modes=told, count=deep) if deep else told,
@@ -197,7 +197,7 @@ def _size(sides: Sequence[int]) -> str:
 
 
 def about_broken(broken: Sequence[Broken]) -> str:
-    """Name the files that cannot be read, with why."""
+    """Return which files cannot be read, with the reasons."""
     if not broken:
         return said("none")
     shown = "; ".join(f"{one.picture.name} ({one.reason})" for one in broken[:3])
@@ -207,7 +207,7 @@ def about_broken(broken: Sequence[Broken]) -> str:
 
 
 def _why(picture: Picture, error: DataError) -> str:
-    """Return why a file cannot be read, without its name."""
+    """Return the reason why a file cannot be read, without its name."""
     if isinstance(error.__cause__, FileNotFoundError):
         return said("there is no such file")
     reason = str(error).removeprefix(f"{picture.path} cannot be read as an image: ")

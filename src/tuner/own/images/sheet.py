@@ -1,4 +1,4 @@
-"""Which pictures there are, and what each of them shows: read from a CSV file."""
+"""Finds the pictures that a CSV file names, with their targets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEPARATORS = {
     ";": said("a CSV file, its cells separated by semicolons"),
     "\t": said("a CSV file, its cells separated by tabs"),
 }
-WIDE = ("\xff\xfe", "\xfe\xff")  # how a UTF-16 file begins, read as Latin-1
+WIDE = ("\xff\xfe", "\xfe\xff")  # the beginning of a UTF-16 file, read as Latin-1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,10 @@ class OpenSheet:
 
     Attributes:
         header: names of its columns.
-        rows: the others, with their line numbers; read one by one.
+        rows: the further rows with their line numbers, read one by one.
         separator: of its cells.
-        image: place of the column of the files; so is `group`, of one that keeps rows together.
-        target_of: reads the target of a line; None: it has none.
+        image: index of the column of files; `group` likewise, of a column that keeps rows together.
+        target_of: reads the target of a line; None if there is none.
     """
 
     header: list[str]
@@ -53,13 +53,13 @@ class OpenSheet:
 
 
 def open_sheet(given: Given) -> OpenSheet:
-    """Read the header of a CSV file, and find the columns that were named.
+    """Read the header of a CSV file, and find the columns that the options name.
 
-    Cells are separated by commas, semicolons or tabs; whichever gives the columns that were named
-    is taken.
+    Cells are separated by commas, semicolons or tabs; the separator that yields the named columns
+    is used.
 
     Raises:
-        UsageError: a column is not there, or was not named.
+        UsageError: a column is missing, or not named.
         DataError: the file cannot be read.
     """
     if not given.image or not given.target:
@@ -84,12 +84,12 @@ def open_sheet(given: Given) -> OpenSheet:
 def list_sheet(given: Given) -> Listing:
     """Find the pictures that a CSV file names, with their targets and groups.
 
-    Paths are relative to the folder of the CSV, with slashes or, as Windows has them, backslashes.
-    Targets to measure are written with a decimal point, however the file has them.
+    Paths are relative to the folder of the CSV, with slashes or, as on Windows, backslashes.
+    Numeric targets are written with a decimal point, whatever the file uses.
 
     Raises:
-        UsageError: a column is not there, or was not named.
-        DataError: the file cannot be read, or gives a picture two targets.
+        UsageError: a column is missing, or not named.
+        DataError: the file cannot be read, or has two targets for one picture.
     """
     sheet = open_sheet(given)
     rows = _checked(given.data, sheet)
@@ -125,11 +125,11 @@ def list_sheet(given: Given) -> Listing:
 
 
 def _path_of(folder: Path, file: str) -> Path:
-    """Return where a picture is, by the name that a file has for it."""
+    """Return the path of a picture, from its name in the file."""
     names = [file]
     if "\\" in file:
         names.append(file.replace("\\", "/"))
-    if not file.isascii():  # a letter with its accent is one character, or two, as a Mac has it
+    if not file.isascii():  # an accented letter may be one character or two, as on a Mac
         names += [unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")]
     if len(names) > 1:
         names = [name for name in names if os.path.lexists(folder / name)] or names
@@ -137,7 +137,7 @@ def _path_of(folder: Path, file: str) -> Path:
 
 
 def _target_of(given: Given, header: Sequence[str]) -> Callable[[int, list[str]], str | None]:
-    """Return what reads the target of a line; None: it has none."""
+    """Return a function that reads the target of a line; None if there is none."""
     target = str(given.target)
     if given.task == MULTILABEL:
         if target in header:
@@ -166,7 +166,7 @@ def _checked(path: Path, sheet: OpenSheet) -> list[tuple[int, list[str]]]:
 
 
 def _group_of(sheet: OpenSheet, line: int, row: Sequence[str]) -> str | None:
-    """Return the group of a row: one of its own where the file has none."""
+    """Return the group of a row; a row without a value is a group of its own."""
     from tuner.data.sources.cells import MARKS  # imports pyarrow
 
     if sheet.group is None:
@@ -193,15 +193,15 @@ def _read(
         ) from error
     if not text.strip():
         raise DataError(f"{path} is empty; it needs a header and a row for each picture")
-    lines = list(io.StringIO(text, newline=""))  # str.splitlines knows more ends than a CSV has
+    lines = list(io.StringIO(text, newline=""))  # str.splitlines knows more ends than CSV
     names = {name for name in wanted if name}
 
     def fit(separator: str) -> tuple[int, int]:
         cells = next(_rows(path, lines[:1], separator))[1]
         found = len(names & {cell.strip() for cell in cells})
-        return found, 0 if found else len(cells)  # a mistyped name is in none
+        return found, 0 if found else len(cells)  # a mistyped name is in no header
 
-    separator = max(SEPARATORS, key=fit)  # the first of those that fit alike
+    separator = max(SEPARATORS, key=fit)  # the first of those that fit equally well
     rows = _rows(path, lines, separator)
     header = [name.strip() for name in next(rows)[1]]
     if twice := [name for name, count in Counter(header).items() if count > 1]:
@@ -248,7 +248,7 @@ def _check_same(path: Path, line: int, first: Picture, again: Picture) -> None:
 
 
 def _refuse_several(given: Given, pictures: Sequence[Picture]) -> None:
-    """Refuse cells that list several labels: `cat|dog`.
+    """Refuse cells with several labels: `cat|dog`.
 
     Raises:
         DataError: there are such cells.

@@ -1,7 +1,7 @@
-"""Hyperparameters of pictures: baseline, recipe and search space, scaled to the data.
+"""Hyperparameters for pictures: baseline, recipe and search space, scaled to the data.
 
 The space is that of the case `flowers`, which has 100 pictures of 64 by 64. With more pictures
-there are fewer epochs and larger batches; with larger pictures there may be more blocks.
+there are fewer epochs and larger batches; with larger pictures, more blocks are possible.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from tuner.data.dataset import Dataset
 
-FLOWERS, FLOWERS_EPOCHS = 100, 160  # development rows, and the most epochs that are worth it
-FEWER = 0.45  # so many times as many rows to this power: so many times fewer epochs
-BATCHES = {500: (8, 16, 32), 5_000: (8, 16, 32, 64)}  # up to so many rows
+FLOWERS, FLOWERS_EPOCHS = 100, 160  # development rows, and the most epochs worth their time
+FEWER = 0.45  # the most epochs fall with the number of rows to this power
+BATCHES = {500: (8, 16, 32), 5_000: (8, 16, 32, 64)}  # by the largest number of rows
 LARGE_BATCHES = (32, 64, 128, 256)
 EVERY_BATCH = (8, 16, 32, 64, 128, 256)
-EPOCHS_OF_HEADS = 100  # that learn on features, in a second
+EPOCHS_OF_HEADS = 100  # of heads on features, which train in a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +48,14 @@ class HeadHyperparameters(MLPHyperparameters):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What of the search space depends on the data.
+    """The part of the search space that depends on the data.
 
     Attributes:
-        epochs: the most.
+        epochs: the most epochs.
         step: between numbers of epochs.
         depth: the most blocks.
-        batches: sizes.
-        classes: whether targets are classes; labels can be smoothed then.
+        batches: sizes to choose from.
+        classes: whether targets are classes, for which labels can be smoothed.
     """
 
     epochs: int
@@ -66,7 +66,7 @@ class Scale:
 
     @classmethod
     def widest(cls) -> Self:
-        """Return one whose space has every configuration of every other."""
+        """Return the scale whose space contains every configuration of all others."""
         return cls(FLOWERS_EPOCHS, 1, 6, EVERY_BATCH, classes=True)
 
     @classmethod
@@ -86,18 +86,18 @@ class Scale:
 
     @property
     def least_epochs(self) -> int:
-        """The fewest epochs: no more than the baseline has."""
+        """The fewest epochs: at most the baseline's."""
         return min(self.step if self.step > 1 else 2, self.baseline.epochs)
 
     @property
     def baseline(self) -> ImagesHyperparameters:
-        """A textbook's small network; ten epochs where that is not too many."""
+        """A textbook's small network, with ten epochs or the most, if that is fewer."""
         made = ImagesHyperparameters()
         return replace(made, epochs=min(made.epochs, self.epochs))
 
     @property
     def recipe(self) -> ImagesHyperparameters:
-        """What a textbook would change: that of the case `flowers`."""
+        """A textbook's changes, as in the case `flowers`."""
         return ImagesHyperparameters(
             depth=3,
             width=32,
@@ -117,7 +117,7 @@ class Scale:
         step_lr = trial.suggest_categorical("step_lr", (False, True))
         batch_norm = trial.suggest_categorical("batch_norm", (False, True))
         depth = trial.suggest_int("depth", 2, self.depth)
-        # Each block doubles the channels: deep networks are wide enough at their end.
+        # Each block doubles the channels, so deep networks are wide enough at their end.
         shallow = depth <= 3
         return ImagesHyperparameters(
             depth=depth,
@@ -147,7 +147,7 @@ class Scale:
 
 
 HEAD = HeadHyperparameters()
-# What a textbook would put on a frozen network.
+# A textbook's head for a frozen network.
 HEAD_RECIPE = HeadHyperparameters(
     depth=1, width=256, batch_norm=True, dropout=0.3, weight_decay=1e-4, epochs=30
 )

@@ -1,4 +1,4 @@
-"""How pictures are split: which are tested on, and how the others are validated."""
+"""Splits pictures: chooses the test rows, and how the others are validated."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 TEST_SHARE = 0.2
 FOLDS = 5
-ENOUGH = 1000  # development rows, from which one part is held out instead of folds
+ENOUGH = 1000  # development rows, from which on one part is held out instead of folds
 MOST_HELD_OUT = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Which rows are for development, and which are tested on.
+    """The rows for development and for the test.
 
     Attributes:
-        development: row numbers (D,); so is `test`.
+        development: row numbers (D,); `test` likewise.
         told: how they were chosen.
-        notes: what else to say.
+        notes: further remarks.
     """
 
     development: Tensor
@@ -56,7 +56,7 @@ def parts_of(
     classes: tuple[str, ...],
     alike: Alike,
 ) -> Parts:
-    """Take the test rows that a person has chosen, or choose some; copies stay on one side."""
+    """Take the user's test rows, or choose some; copies stay on one side."""
     tested = np.array([one.part == "test" for one in pictures])
     if tested.any():
         copied = np.isin(alike.groups, alike.groups[tested]) & ~tested
@@ -104,7 +104,7 @@ def _refuse_few(
     alike: Alike,
     fewest: int,
 ) -> None:
-    """Refuse classes of which too few different pictures, or groups, are left to split."""
+    """Refuse classes with too few different pictures, or groups, to split."""
     what = "groups" if given.group else "different pictures"
     alone = "" if given.group else " Equal and nearly equal ones count as one."
     uses = "train, validate and test" if fewest == 3 else "train and validate"
@@ -125,7 +125,7 @@ def _refuse_few(
 
 
 def scheme_for(development: Examples, classes: tuple[str, ...]) -> Scheme:
-    """Hold one part out where there is enough; else folds, no more than most classes have rows."""
+    """Hold out one part if there are enough rows; else use folds, limited by small classes."""
     count = len(development)
     held = min(count // FOLDS, MOST_HELD_OUT)
     if count >= ENOUGH and 2 * len(classes) <= held:
@@ -141,7 +141,7 @@ def scheme_for(development: Examples, classes: tuple[str, ...]) -> Scheme:
 
 
 def about_scheme(scheme: Scheme) -> str:
-    """Say how pictures are validated."""
+    """Return how pictures are validated, in words."""
     if isinstance(scheme, Holdout):
         return said("{count:,} of the others are held out to validate", count=scheme.rows)
     return said("the others are validated in {folds} folds", folds=number_of_folds(scheme))

@@ -1,4 +1,4 @@
-"""Targets of pictures in a CSV file: classes by one spelling, or numbers to measure."""
+"""Targets of pictures in a CSV file: classes with one spelling each, or numbers to measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tuner.own.images.given import Given
     from tuner.own.images.listing import Picture
 
-# A number is a target to measure, not a class, from so many different values on.
+# From this many different numbers on, numbers are targets to measure, not classes.
 MOST_CLASSES_OF_NUMBERS = 20
 
 
@@ -28,19 +28,19 @@ def with_numbers(
     rows: Sequence[Sequence[str]],
     targets: Sequence[str | None],
 ) -> list[str | None]:
-    """Return the target of each row, as a table has it: among numbers, NA is no target.
+    """Return the target of each row, by the rules of a table: among numbers, NA means no target.
 
-    So it is among yes and no; among other words it is a class. Numbers to measure get a decimal
-    point; a class has one spelling.
+    The same holds among yes and no; among other words, NA is a class. Numbers to measure get a
+    decimal point; a class gets one spelling.
 
     Args:
-        image: place of the column of the files.
+        image: index of the column of files.
         separator: of the cells.
         rows: their cells.
-        targets: of the rows, as they are written; None: it has none.
+        targets: of the rows, as in the file; None for a row without one.
 
     Raises:
-        DataError: classes that are words differ in case or spaces alone.
+        DataError: classes differ only in case or spaces.
     """
     from tuner.data.sources.cells import MARKS  # imports pyarrow
     from tuner.data.sources.kinds import PAIRS, WRITTEN
@@ -50,7 +50,7 @@ def with_numbers(
         for row, text in zip(rows, targets, strict=True)
         if text is not None and row[image].strip() and text.lower() not in MARKS
     }
-    if regression := given.task == "regression":  # a word among them is refused later, by its name
+    if regression := given.task == "regression":  # a word among them is refused later, with its row
         forms = list(map(re.compile, WRITTEN.values()))
         known = {text for text in known if any(form.match(text) for form in forms)}
     form = _form_of(separator, rows, sorted(known))
@@ -72,7 +72,7 @@ def with_numbers(
 
 
 def _form_of(separator: str, rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str | None:
-    """Return how numbers are written, as `tuner.data.sources.kinds` calls it; None: not all are."""
+    """Return the notation of numbers, as in `tuner.data.sources.kinds`; None if not all fit one."""
     import pyarrow as pa
 
     from tuner.data.sources.kinds import file_has_decimal_commas, form_of
@@ -88,7 +88,7 @@ def _form_of(separator: str, rows: Sequence[Sequence[str]], numbers: Sequence[st
 
 
 def _with_point(text: str, form: str) -> str:
-    """Return a number with a decimal point and nothing between thousands."""
+    """Return a number with a decimal point and without separators of thousands."""
     if form == ",":
         return text.replace(".", "").replace(",", ".")
     return text.replace(",", "") if form else text
@@ -103,11 +103,11 @@ def _number(text: str) -> float | None:
 
 
 def is_numeric(targets: Sequence[str]) -> bool:
-    """Whether targets are numbers to measure, rather than classes that are called by numbers.
+    """Whether targets are numbers to measure, and not classes named by numbers.
 
-    They are where each is a number, and one has a decimal point or there are more than
-    MOST_CLASSES_OF_NUMBERS different ones. An infinite one is no class either:
-    `as_numbers` refuses it.
+    They are if all are numbers, and one has a decimal point or there are more than
+    MOST_CLASSES_OF_NUMBERS different ones. An infinite number is not a class either: `as_numbers`
+    refuses it.
     """
     numbers = [number for text in targets if (number := _number(text)) is not None]
     if len(numbers) < len(targets):

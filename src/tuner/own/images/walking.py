@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures by their names, and what of it is left out."""
+"""Walks a folder: finds pictures by their names, and counts what it leaves out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Of other file formats that hold pictures, none is read by tuner.data.images.
+# Other formats of pictures, which tuner.data.images does not read.
 SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
     ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -23,19 +23,19 @@ SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"}
 
 
 def told(left_out: Counter[str]) -> str:
-    """Write how many files were left out, by the reason."""
+    """Return how many files were left out, by reason, in words."""
     return "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items() if count)
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Walks a folder, and counts what it leaves out. Links are followed to files inside only."""
+    """Walks a folder, and counts what it leaves out. Links are followed only to files inside."""
 
     root: Path
     left_out: Counter[str]
 
     def folders(self, folder: Path) -> Iterator[Path]:
-        """Yield the folders in a folder, by name; of links to folders, none."""
+        """Yield the folders in a folder, by name, but not links to folders."""
         for path in self._sorted(folder):
             if _is_hidden(path):
                 self.left_out[said("hidden or system files")] += 1
@@ -45,18 +45,18 @@ class Inside:
                 yield path
 
     def count_loose(self, folder: Path) -> None:
-        """Count the pictures that lie in a folder itself, beside those of its folders."""
+        """Count the pictures directly in a folder, which are not in one of its folders."""
         count = sum(1 for _ in self.loose(folder))
         self.left_out[said("pictures beside the folders of classes")] += count
 
     def loose(self, folder: Path) -> Iterator[Path]:
-        """Yield the pictures that lie in a folder itself."""
+        """Yield the pictures directly in a folder."""
         for path in self._sorted(folder):
             if not _is_hidden(path) and path.is_file() and path.suffix.lower() in SUFFIXES:
                 yield path
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """Yield the pictures of a folder and of those in it."""
+        """Yield the pictures in a folder and its subfolders."""
         deeper: list[Path] = []
         for path in self._sorted(folder):
             if _is_hidden(path):
@@ -76,7 +76,7 @@ class Inside:
         try:
             found = sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
             for first in found[:1]:
-                first.lstat()  # names of a folder may be seen where its files may not
+                first.lstat()  # a folder may allow listing names but not reading files
             return found
         except OSError as error:
             raise DataError(f"{folder} cannot be read: {error.strerror}") from error
@@ -84,7 +84,7 @@ class Inside:
     def _leads_inside(self, link: Path) -> bool:
         try:
             target = link.resolve(strict=True)
-        except (OSError, RuntimeError):  # it leads to nothing, or round in a loop
+        except (OSError, RuntimeError):  # a dangling or circular link
             return False
         return target.is_file() and target.is_relative_to(self.root)
 

@@ -1,1 +1,1 @@
-"""A training loop of the user's own: an Optuna objective as it stands, or a generator."""
+"""The door for a user's own training loop: an unchanged Optuna objective, or a generator."""

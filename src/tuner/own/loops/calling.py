@@ -1,4 +1,4 @@
-"""One call of a loop, in a process of its own: seeds, a folder, its output, and what it came to."""
+"""Makes one call of a loop in a process of its own, with seeds, a folder and its output."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from tuner.own.loops.trial import Channel, LoopTrial
 
 MODEL = "model.safetensors"  # weights of a module that a loop returns
-AT_IMPORT = 0  # seeds what a file draws when it is imported, such as a split: alike in each call
+AT_IMPORT = 0  # seed for draws of a file on import, such as a split: the same for each call
 NO_MODEL = object()  # of a loop that returns its score
-TEST = "test"  # the function that scores on test rows what a loop returns
+TEST = "test"  # the function that scores a loop's result on test rows
 
 
 def call(
@@ -53,24 +53,24 @@ def call(
     test: bool = False,
     repeats: int = 0,
 ) -> Outcome | None:
-    """Call a loop once; return what it came to, or None where it gave up: it raised TrialPruned.
+    """Call a loop once; return its result, or None if it raised TrialPruned.
 
     Args:
         number: of the trial.
-        folder: that exists, for what the loop writes.
-        output: another folder of this call alone, which is removed after it.
-        since: when the first call of the loop began, in seconds since 1970.
+        folder: existing folder for the loop's files.
+        output: another folder for this call alone, which is removed after it.
+        since: time at which the first call of the loop began, in seconds since 1970.
         test: whether its test rows are opened.
-        repeats: how often it is called again after that, to see what one call leaves to the next.
+        repeats: number of further calls after that, to see what one call leaves to the next.
 
     Raises:
-        Exception: whatever the loop raises, and SystemExit.
-        NoScoreError: it came to no score.
+        Exception: anything that the loop raises, and SystemExit.
+        NoScoreError: it has no score.
         DivergedError: its score is not a finite number.
     """
     begin(Call(seed, folder))
     shared = SharedFiles((Path.cwd(), path.parent), (folder, output), since)
-    sys.argv[:] = [str(path)]  # as if the file was started: a loop may read its arguments
+    sys.argv[:] = [str(path)]  # as if the file were a script: a loop may read its arguments
     set_seeds(AT_IMPORT)
     module = import_file(path)
     loop = getattr(module, function, None)
@@ -96,7 +96,7 @@ def call(
 
 
 class _Known:
-    """Answers a call as the one before it was answered, and listens to nothing."""
+    """Answers a call like the one before it, and ignores its reports."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._params = params
@@ -105,7 +105,7 @@ class _Known:
         """Do nothing."""
 
     def ask(self, question: Question) -> Any:
-        """Answer as before."""
+        """Return the same answer as before."""
         if isinstance(question, ShouldPrune):
             return False
         known = self._params.get(question.name)
@@ -115,7 +115,7 @@ class _Known:
 def _run(
     loop: Callable[[LoopTrial], Any], trial: LoopTrial, storage: Any, seed: int
 ) -> tuple[float, Any]:
-    """Call a loop; return its score, and what it returned if it is a generator, else `NO_MODEL`."""
+    """Call a loop; return its score, and for a generator its return value, else `NO_MODEL`."""
     set_seeds(seed)
     result = loop(trial)
     if inspect.isgenerator(result):
@@ -126,11 +126,11 @@ def _run(
 def _again(
     module: Any, loop: Callable[[LoopTrial], Any], made: tuple[LoopTrial, Any], seed: int
 ) -> Again:
-    """Call a loop once more in this process, and see what has grown."""
+    """Call a loop once more in this process, and record what has grown."""
     before = _sizes(module)
     try:
         value: float | None = _run(loop, *made, seed)[0]
-    except Exception:  # what a second call stumbles over is told as a call without a score
+    except Exception:  # a failure of the second call is reported as a call without a score
         value = None
     after = _sizes(module)
     grown = tuple(sorted(name for name, size in after.items() if size > before.get(name, size)))
@@ -138,7 +138,7 @@ def _again(
 
 
 def _sizes(module: Any) -> dict[str, int]:
-    """Return how much the names of a module hold: elements of collections, or of tensors."""
+    """Return the sizes of a module's variables: elements of collections or of tensors."""
     found = {}
     for name, value in vars(module).items():
         if isinstance(value, torch.Tensor):
@@ -149,22 +149,22 @@ def _sizes(module: Any) -> dict[str, int]:
 
 
 def _memory() -> int:
-    """Return the most memory that this process has used, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def set_seeds(seed: int) -> None:
-    """Seed the generators that a loop may draw from without saying so."""
+    """Seed the global random generators, which a loop may use without notice."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
 
 
 def _follow(loop: Generator[Any, Any, Any], trial: LoopTrial, storage: Any) -> tuple[float, Any]:
-    """Run a generator; return its score, and what it returned.
+    """Run a generator; return its score and its return value.
 
     Raises:
-        TrialPruned: it was told to end early, and has been closed.
+        TrialPruned: it was told to end early, and was closed.
     """
     values: list[float] = []
     while True:
@@ -181,14 +181,14 @@ def _follow(loop: Generator[Any, Any, Any], trial: LoopTrial, storage: Any) -> t
 
 
 class CrashedTestError(Exception):
-    """The function `test` has raised what this comes from: it would do so in each call."""
+    """The function `test` has raised the cause of this; it would do so in each call."""
 
 
 def _tested(module: Any, result: Any, direction: str) -> Any:
-    """Return what was done on test rows; None where the loop has none."""
+    """Return the result on test rows; None if the loop has no function for it."""
     function: Callable[[Any], Any] | None = getattr(module, TEST, None)
     if not _takes_one(function):
-        function = None  # another `test`, as of a usual training script
+        function = None  # an unrelated `test`, as in a usual training script
     if function is None and (result is None or isinstance(result, torch.nn.Module)):
         return None
     if function is not None and result is None:
@@ -204,20 +204,20 @@ def _tested(module: Any, result: Any, direction: str) -> Any:
 
 
 def _takes_one(function: object) -> bool:
-    """Whether something can be called with one argument."""
+    """Whether an object can be called with one argument."""
     if not callable(function):
         return False
     try:
         inspect.signature(function).bind(None)
     except TypeError:
         return False
-    except ValueError:  # it does not say what it takes
+    except ValueError:  # its signature is unknown
         return True
     return True
 
 
 def quieten() -> None:
-    """Have Optuna and Python warn a loop as they would, without a word at its start."""
+    """Show warnings of Optuna and Python as usual, but none of the messages at their start."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -225,9 +225,9 @@ def quieten() -> None:
 
 
 def into_file(path: Path) -> None:
-    """Send what this process prints from now on into a file, its children's prints included.
+    """Redirect everything that this process and its children print into a file.
 
-    Line by line: of a process that is killed or crashes, its last words are what is asked for.
+    It is written line by line, because the last words of a killed or crashed process matter most.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

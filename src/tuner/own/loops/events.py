@@ -1,4 +1,4 @@
-"""What passes between a loop, which runs in a process of its own, and the coordinator."""
+"""The messages between a loop, in a process of its own, and the coordinator."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Reported:
     """The loop has reported a score.
 
     Attributes:
-        step: as the loop counts.
+        step: the loop's own count.
         value: the score.
-        further: other numbers that it gave with it, such as the score on training rows.
+        further: other numbers reported with it, such as the score on training rows.
     """
 
     step: int
@@ -41,7 +41,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The loop has set an attribute of its trial, or a constraint: above zero it is broken."""
+    """The loop has set an attribute of its trial, or a constraint, which is broken if positive."""
 
     key: str
     value: Any
@@ -61,16 +61,16 @@ Told: TypeAlias = Reported | Noted
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call of a loop came to.
+    """The result of a call of a loop.
 
     Attributes:
         value: its score.
         params: the hyperparameters that it asked for, with their values.
-        test: what it did on its test rows; None: it has none, or was not asked.
+        test: its result on its test rows; None if it has none, or was not asked for it.
         files: names of the files that it left in its folder.
-        memory: that its process has used at most, in bytes.
-        again: what calls after it, in the same process, came to.
-        shared_files: names of files that it has used where any other call would look for them.
+        memory: peak memory of its process, in bytes.
+        again: results of further calls in the same process.
+        shared_files: names of files it used at paths that any other call would use too.
     """
 
     value: float
@@ -84,12 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A call with the seed and hyperparameters of one before it, in the same process.
+    """A repeated call with the same seed and hyperparameters, in the same process.
 
     Attributes:
-        value: its score; None: it failed.
-        memory: that the process has used at most by then, in bytes.
-        grown: names of the file that hold more than before the call.
+        value: its score; None if it failed.
+        memory: peak memory of the process by then, in bytes.
+        grown: names of the file's variables that hold more than before the call.
     """
 
     value: float | None
@@ -99,12 +99,12 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class OnTestRows:
-    """A model of a loop on its test rows.
+    """The result of a loop's model on its test rows.
 
     Attributes:
         score: over all rows.
-        rows: the score of each row, whose mean is `score`; None: the loop gave one number.
-        identity: hash of the targets, where the loop gave them; else of their number.
+        rows: the score of each row, whose mean is `score`; None if the loop returned one number.
+        identity: hash of the targets if the loop returned them, else of their number.
     """
 
     score: float

@@ -1,4 +1,4 @@
-"""Which names of a file both its loop and its `test` read: test rows may be among them."""
+"""Which variables of a file both its loop and its `test` read: they may hold test rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def read_by_both(path: Path, function: str, other: str) -> list[str]:
-    """Return the file's own variables that two of its functions read, directly or by others.
+    """Return the file's own variables that two of its functions read, directly or indirectly.
 
-    Functions, classes and imported names do not count: what they give is seen only when they run.
+    Functions, classes and imported names do not count: what they return is known only when they
+    run.
     """
     tree = syntax_of(path.read_bytes())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -29,7 +30,7 @@ def read_by_both(path: Path, function: str, other: str) -> list[str]:
 
 
 def _may_be_rows(name: str, value: ast.AST | None) -> bool:
-    """Whether a variable may hold rows: a constant does not, but mathematics writes X, too."""
+    """Whether a variable may hold rows: uppercase constants do not, but X and Y may."""
     if not name.isupper() or "TEST" in name:
         return True
     is_letter = len(name) == 1 or not {"X", "Y"}.isdisjoint(name.split("_"))
@@ -45,7 +46,7 @@ def _targets(node: ast.stmt) -> list[ast.AST]:
 
 
 def _read_by(name: str, functions: dict[str, ast.FunctionDef]) -> set[str]:
-    """Return the names that a function reads, with those that it calls."""
+    """Return the names that a function reads, including functions that it calls."""
     found: set[str] = set()
     waiting, seen = [name], set[str]()
     while waiting:

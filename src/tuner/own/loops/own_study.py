@@ -1,4 +1,4 @@
-"""What the file of a loop has Optuna do by itself, read and not run: a search, or constraints."""
+"""Finds, without running a loop's file, whether it runs Optuna itself or sets constraints."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def own_study(tree: ast.Module, function: str) -> str:
-    """Return the line in which an import of the file has Optuna search a loop; empty: in none.
+    """Return the line in which importing the file runs a search of the loop; empty if none does.
 
-    It is found at the top of the file, and in a function that is called there.
+    It is looked for at the top level of the file, and in functions that are called there.
     """
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     for call in _calls(tree.body):
@@ -28,7 +28,7 @@ def own_study(tree: ast.Module, function: str) -> str:
 
 
 def own_constraints(tree: ast.Module) -> str:
-    """Return the line in which a sampler is given a function of constraints; empty: in none."""
+    """Return the line in which a sampler gets a function of constraints; empty if none does."""
     for call in ast.walk(tree):
         for one in call.keywords if isinstance(call, ast.Call) else ():
             if one.arg == "constraints_func" and not isinstance(one.value, ast.Constant):
@@ -37,7 +37,7 @@ def own_constraints(tree: ast.Module) -> str:
 
 
 def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
-    """Yield what statements call when they run as part of an import."""
+    """Yield the calls that statements make when they run as part of an import."""
     waiting: list[ast.AST] = list(reversed(body))
     while waiting:
         node = waiting.pop()
@@ -53,7 +53,7 @@ def _asks_for_main(test: ast.expr) -> bool:
 
 
 def _searches(call: ast.Call, function: str) -> bool:
-    """Whether it is `study.optimize(function, ...)`."""
+    """Whether a call is `study.optimize(function, ...)`."""
     given = [*call.args, *(one.value for one in call.keywords)]
     is_method = isinstance(call.func, ast.Attribute) and call.func.attr == "optimize"
     return is_method and any(getattr(one, "id", "") == function for one in given)

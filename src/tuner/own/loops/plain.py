@@ -1,4 +1,4 @@
-"""What a loop hands over, as plain values: its objects exist in its own process alone."""
+"""Converts a loop's objects to plain values, because they exist only in its own process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from optuna.distributions import CategoricalDistribution
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-MOST_NUMBERS = 10_000  # of an array that is kept as numbers
-MOST_CHARACTERS = 200  # of what is kept as its text
+MOST_NUMBERS = 10_000  # of an array that is stored as numbers
+MOST_CHARACTERS = 200  # of an object that is stored as text
 DEEPEST = 20
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs from run to run
 
 
 def as_plain(value: Any, depth: int = 0) -> Any:
-    """Return a value as JSON can hold it: numbers and lists where it has them, else its text.
+    """Return a value in JSON's types: numbers and lists if it has them, else its text.
 
     >>> as_plain({"sizes": (1, 2), 3: PurePath("model.pt")})
     {'sizes': [1, 2], '3': 'model.pt'}
@@ -42,7 +42,7 @@ def as_plain(value: Any, depth: int = 0) -> Any:
 
 
 def with_plain_choices(distribution: BaseDistribution) -> BaseDistribution:
-    """Return a range whose choices a database can hold: a class is named, a tuple is written out.
+    """Return a range with choices for a database: a class by its name, a tuple as text.
 
     >>> with_plain_choices(CategoricalDistribution([(1, 2), dict, None])).choices
     ('(1, 2)', 'dict', None)
@@ -52,7 +52,7 @@ def with_plain_choices(distribution: BaseDistribution) -> BaseDistribution:
     choices: list[Any] = []
     for one in distribution.choices:
         number = _numbers(one)
-        one = number if isinstance(number, bool | int | float) else one  # of NumPy
+        one = number if isinstance(number, bool | int | float) else one  # a scalar of NumPy
         known = one is None or isinstance(one, bool | int | float | str)
         text = as_plain(one) if known else _name(one)
         choices.append(f"{text} ({len(choices)})" if not known and text in choices else text)
@@ -60,18 +60,18 @@ def with_plain_choices(distribution: BaseDistribution) -> BaseDistribution:
 
 
 def _numbers(value: Any) -> Any:
-    """Return the numbers of an array, a tensor or a scalar of any library; None: it has none."""
+    """Return the numbers of an array, tensor or scalar of any library; None if it is none."""
     shape = getattr(value, "shape", None)
     if isinstance(value, type) or not isinstance(shape, tuple) or not hasattr(value, "tolist"):
         return None
     try:
         return value.tolist() if math.prod(shape) <= MOST_NUMBERS else None
-    except Exception:  # a library's own reasons: then its text is kept
+    except Exception:  # whatever a library raises: then the text is stored
         return None
 
 
 def _name(value: Any) -> str:
-    """Return what a choice is called."""
+    """Return the text of a choice."""
     name = getattr(value, "__qualname__", None)
     return name if isinstance(name, str) else _text(value)
 

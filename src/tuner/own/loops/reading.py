@@ -1,4 +1,4 @@
-"""What a loop gives, read as scores: yields, results, and what it did on its test rows."""
+"""Reads the scores that a loop yields or returns, and its result on test rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VALIDATION = "validation"
-WINDOW = 0.1  # share of what a generator yields, at its end, that its score is the mean of
+WINDOW = 0.1  # a generator's score is the mean over this last share of its yields
 
 
 class NoScoreError(TrainingError):
@@ -27,7 +27,7 @@ class NoScoreError(TrainingError):
 
 
 def score_of(result: object) -> float:
-    """Return what an objective has returned as its score.
+    """Return the score that an objective has returned.
 
     Raises:
         NoScoreError: it is not a number.
@@ -42,9 +42,9 @@ def score_of(result: object) -> float:
 
 
 def score_of_yields(values: Sequence[float]) -> float:
-    """Return the score of a generator: the mean of the last tenth of what it has yielded.
+    """Return the score of a generator: the mean of the last tenth of its yields.
 
-    The best of many would be the luckiest one, and favour trainings that jump about.
+    The best of many would be the luckiest one, and would favour unstable trainings.
 
     Raises:
         NoScoreError: it has yielded nothing.
@@ -57,10 +57,10 @@ def score_of_yields(values: Sequence[float]) -> float:
 
 
 def yielded(said: object) -> tuple[float, dict[str, float]]:
-    """Return the validation score that a generator has yielded, and the numbers beside it.
+    """Return the validation score that a generator has yielded, and its further numbers.
 
     Raises:
-        NoScoreError: there is no such score, or what is beside it is not a number.
+        NoScoreError: there is no such score, or a further value is not a number.
         DivergedError: the score is not finite.
     """
     if not isinstance(said, Mapping):
@@ -73,11 +73,11 @@ def yielded(said: object) -> tuple[float, dict[str, float]]:
 
 
 def tested(result: object, direction: str) -> OnTestRows:
-    """Return what a model did on test rows.
+    """Return the result of a model on test rows.
 
     Args:
         result: one score; or the score of each row, (N,); or {"predictions": (N,) or (N, classes),
-            "targets": (N,)}: classes, which are right or wrong, or numbers.
+            "targets": (N,)} with classes, which are right or wrong, or numbers.
         direction: of the study's score.
 
     Raises:
@@ -143,7 +143,7 @@ def _of_predictions(said: Mapping[Any, Any], direction: str) -> OnTestRows:
 
 
 def _array(value: Any) -> NDArray[Any]:
-    """Return numbers of any library as NumPy's."""
+    """Return an array of any library as one of NumPy."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = value.float() if value.is_floating_point() and value.itemsize < 4 else value

@@ -1,8 +1,9 @@
-"""Which files a call may have in common with other calls, which run at the same time.
+"""Finds files that a call may share with other calls that run at the same time.
 
-A loop that keeps its best weights in `checkpoint.pt`, where it was started, and reads them again at
-its end may get those of another trial, and so a score that is not its own. PyTorch and others write
-past Python, so a file also counts where it is read, if it was written since the calls began.
+A loop may store its best weights in `checkpoint.pt` in the current folder and read them again at
+its end. It may then read those of another trial, and report a score that is not its own. PyTorch
+and others write without Python noticing. So a file also counts if it is read and was written after
+the calls began.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST = 20  # files of a call that are named
+MOST = 20  # files that are reported for a call
 WRITING = os.O_WRONLY | os.O_RDWR
 CODE = (".py", ".pyc", ".so")
 
 
 class SharedFiles:
-    """Listens which files this process opens; it cannot be told to stop, so a call has its own.
+    """Records which files this process opens. It cannot be stopped, so each call has its own.
 
     Args:
-        folders: where files count: those in which any call of the loop would look.
+        folders: folders in which files count: those that any call of the loop would use.
         own: folders of this call alone.
-        since: when the first call began, in seconds since 1970.
+        since: time at which the first call began, in seconds since 1970.
     """
 
     def __init__(self, folders: Iterable[Path], own: Iterable[Path], since: float) -> None:
@@ -38,12 +39,12 @@ class SharedFiles:
         sys.addaudithook(self._hear)
 
     def names(self) -> tuple[str, ...]:
-        """Return the files that were opened so far, as they are called from their folder."""
+        """Return the files opened so far, by their paths in their folder."""
         return tuple([*self._found][:MOST])
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and not isinstance(arguments[0], int):
-            with suppress(OSError, ValueError, TypeError):  # whatever it is, opening it tells
+            with suppress(OSError, ValueError, TypeError):  # opening an invalid path reports it
                 self._opened(*arguments)
 
     def _opened(self, name: Any, mode: str | None, flags: int) -> None:
@@ -56,12 +57,12 @@ class SharedFiles:
             return
         known = path.relative_to(max(inside, key=lambda one: len(one.parts)))
         if any(part.startswith(".") for part in known.parts):
-            return  # hidden: caches of libraries
+            return  # hidden files are caches of libraries
         if _overwrites(mode, flags) or (path.is_file() and path.stat().st_mtime >= self._since):
             self._found[str(known)] = None
 
 
 def _overwrites(mode: str | None, flags: int) -> bool:
-    """Whether a file is opened to be written anew; a line more in a log harms nobody."""
+    """Whether a file is opened to be overwritten; appending to a log harms nobody."""
     appends = flags & os.O_APPEND or "a" in (mode or "")
     return bool(flags & WRITING) and not appends

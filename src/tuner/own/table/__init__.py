@@ -1,1 +1,1 @@
-"""A CSV or Parquet file: `tuner study table --data houses.csv --target price`."""
+"""The door for a CSV or Parquet file: `tuner study table --data houses.csv --target price`."""

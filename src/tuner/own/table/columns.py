@@ -1,4 +1,4 @@
-"""What the columns of a table are taken as, and which tell something of the rows trained on."""
+"""Decides the kinds of a table's columns, and which are informative on the training rows."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from tuner.own.table.given import Given
 
-FEWEST_OF_VALUE = 3  # rows that are trained on, for a value of a category to count
+FEWEST_OF_VALUE = 3  # training rows with a value of a category, below which it does not count
 MOST_VALUES = 500  # of a category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """The columns of a file as text, of the rows that have a target."""
+    """The columns of a file as text, for the rows with a target."""
 
     cells: dict[str, Any]
     commas: bool
@@ -40,12 +40,12 @@ class Cells:
         return self.cells[name]
 
     def column(self, name: str) -> Column:
-        """Decide what a column is."""
+        """Decide the kind of a column."""
         return decide(name, self.cells[name], commas=self.commas)
 
 
 def decided(given: Given, sheet: Cells) -> list[Column]:
-    """Decide each column but the target; those that rows are split by are left out."""
+    """Decide the kind of each column but the target and those that define the split."""
     found = []
     for name, cells in sheet.cells.items():
         if name == given.target:
@@ -69,10 +69,10 @@ def decided(given: Given, sheet: Cells) -> list[Column]:
 def as_trained_on(
     given: Given, columns: Sequence[Column], sheet: Cells, development: NDArray[np.int64]
 ) -> list[Column]:
-    """Return columns as the rows that are trained on have them, and what keeps text from more.
+    """Return columns with values from the training rows only, and remarks on near misses.
 
     Args:
-        development: numbers of the rows that are trained on.
+        development: numbers of the training rows.
     """
     rows = pa.array(development)
     found = []
@@ -86,7 +86,7 @@ def as_trained_on(
 
 
 def groups_alike(cells: Any) -> list[str]:
-    """Say which groups may be one; they stay apart, as two people may be Al and AL."""
+    """Return remarks on groups that may be one; they stay apart, as two people may be Al and AL."""
     pair = alike(pc.unique(cells).to_pylist())
     if pair is None:
         return []
@@ -101,7 +101,7 @@ def groups_alike(cells: Any) -> list[str]:
 
 
 def _on_development(column: Column, own: Any) -> Column:
-    """Return a column as the rows that are trained on have it: its values, and whether it tells.
+    """Return a column with the values of the training rows, and whether it is informative.
 
     Args:
         own: the cells of these rows.

@@ -1,4 +1,4 @@
-"""A case made of a table: `tuner study table --data houses.csv --target price`."""
+"""The functions of the door for tables that are called by name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def check(options: Mapping[str, str], folders: Folders) -> None:
-    """Refuse a file that is not there, and a column that it does not have; torch is not imported.
+    """Refuse a missing file and missing columns, without importing torch.
 
     Raises:
         DataError: the file cannot be read, or is not a table.
-        UsageError: the options do not fit each other, or there is no such column.
+        UsageError: the options contradict each other, or there is no such column.
     """
     given = read(Given, options).with_names()
     header = header_of(path_of(given, folders))
@@ -31,12 +31,12 @@ def check(options: Mapping[str, str], folders: Folders) -> None:
 
 
 def case_of(options: Mapping[str, str]) -> Case:
-    """Return the case that these options make; its data is read when it is asked for.
+    """Return the case that these options make; its data is read later, on demand.
 
-    Its task is settled by its data, as baseline, recipe and search space are.
+    Its task, baseline, recipe and search space are settled by its data.
 
     Raises:
-        UsageError: the options do not fit each other.
+        UsageError: the options contradict each other.
     """
     from tuner.own.table.space import make_case  # imports torch
 

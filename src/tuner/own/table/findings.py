@@ -1,4 +1,4 @@
-"""What is odd about the columns of a table: a target given away, a group or a clock not named."""
+"""Finds oddities in a table's columns: a leaked target, a group or a clock that is not named."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from tuner.data.table import Column, Table
     from tuner.own.table.given import Given
 
-SAMPLE = 2000  # rows that columns are compared with the target on
+SAMPLE = 2000  # rows used to compare columns with the target
 FEWEST = 60
-MOST_COLUMNS = 200  # that are looked through
-ALMOST_ALL = 0.98  # of the target: of its variance, or of what guessing the classes gets wrong
+MOST_COLUMNS = 200  # that are checked
+ALMOST_ALL = 0.98  # of the target's variance, or of the errors of guessing its classes
 LEAVES = 128
 FOLDS = 3
-LARGEST = float(np.finfo(np.float32).max)  # that a tree of scikit-learn takes
+LARGEST = float(np.finfo(np.float32).max)  # that a tree of scikit-learn accepts
 BELONGING = re.compile(
     r"(?:^|[_\W])(?:id|patient|subject|person|user|customer|client|group|family|household|"
     r"session|site|hospital|school|device|machine|batch|account)(?:$|[_\W]|_?id)",
@@ -45,11 +45,11 @@ MOMENT = re.compile(r"(?:^|[_\W])(?:date|time|timestamp|datetime|year)(?:$|[_\W]
 def look_through(
     given: Given, table: Table, cells_of: Callable[[str], Any], development: Examples
 ) -> tuple[dict[str, float], list[str]]:
-    """Return the columns that give the target almost alone, with how much; and what else to say.
+    """Return the columns that almost determine the target, with how much; and further remarks.
 
     Args:
-        cells_of: the text of a column of all rows.
-        development: the rows that are trained on.
+        cells_of: returns the text of a column for all rows.
+        development: the training rows.
     """
     told = [*_groups(given, table, cells_of), *_clocks(given, table, cells_of)]
     return _suspects(table, development), told
@@ -80,11 +80,12 @@ def _suspects(table: Table, rows: Examples) -> dict[str, float]:
 def _given(
     values: NDArray[np.float64], targets: NDArray[Any], *, classes: bool, codes: bool
 ) -> float:
-    """Return how much of the target one column gives.
+    """Return how much of the target one column determines.
 
-    Where a number goes up with another: how surely. Else by a tree, on rows it has not seen: of a
-    number, the share of its variance; of classes, the share of the mistakes of always saying
-    the most frequent one that are not made.
+    For a number that rises or falls with another, this is their squared correlation. Otherwise, a
+    tree predicts unseen rows; for a number, this is the share of its variance that is explained.
+    For classes, it is the share of errors that are avoided, compared with always guessing the most
+    frequent class.
     """
     if codes:
         kind = "multiclass" if len(np.unique(targets)) > 2 else "binary"
@@ -109,7 +110,7 @@ def _given(
 
 
 def _groups(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[str]:
-    """Say which columns look like groups, where none was named and rows are not in time."""
+    """Return remarks on columns that look like groups, if none is named and rows have no times."""
     if given.group or given.time:
         return []
     found: list[str] = []
@@ -134,7 +135,7 @@ def _groups(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
 
 
 def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[str]:
-    """Say which columns look like a clock, where none was named."""
+    """Return remarks on columns that look like a clock, if none is named."""
     if given.time or given.group:
         return []
     found: list[str] = []
@@ -161,7 +162,7 @@ def _clocks(given: Given, table: Table, cells_of: Callable[[str], Any]) -> list[
 
 
 def _counts(column: Column) -> bool:
-    return column.kind == "number" or "whole number" in column.why
+    return column.kind == "number" or column.numbers_rows
 
 
 def _is_ordered(column: Column, cells: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Model, baseline, recipe and search space of a table, scaled to its rows and columns."""
+"""Model, baseline, recipe and search space for a table, scaled to its rows and columns."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tuner.data.dataset import Dataset
     from tuner.own.table.given import Given
 
-MOST_NUMBERS = 200  # columns; with more, waves would be most of the work
+MOST_NUMBERS = 200  # columns; with more, waves would take most of the work
 FEWEST_FOR_WAVES = 500  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableHyperparameters(TabularHyperparameters):
-    """What a table's network and its training have; a study's baseline has values of its own."""
+    """Hyperparameters of a table's network and training; a study's baseline sets its own values."""
 
     depth: int = 2
     width: int = 64
@@ -32,14 +32,14 @@ class TableHyperparameters(TabularHyperparameters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How far the search goes, by the size of the data.
+    """The part of the search space that depends on the data.
 
     Attributes:
         widths: least and most units of the first hidden layer.
         batches: sizes to choose from.
         epochs: least and most, in steps of `epoch_step`.
         categories: whether there are any.
-        waves: to choose from.
+        waves: numbers of waves to choose from.
     """
 
     widths: tuple[int, int]
@@ -50,7 +50,7 @@ class Scale:
     waves: tuple[int, ...]
 
 
-# Whatever any data may lead to: a case that has not seen its data yet.
+# For a case that has not seen its data yet: contains the ranges for any data.
 ANY = Scale(
     widths=(16, 512),
     batches=(16, 32, 64, 128, 256, 512, 1024),
@@ -76,7 +76,7 @@ def make_case(given: Given) -> Case:
 
 
 def settle(given: Given, data: Dataset) -> Case:
-    """Return the case for this data: its task, its baseline, its recipe and its space."""
+    """Return the case for a data set: its task, baseline, recipe and space."""
     scale = scale_for(data)
     plain = TableHyperparameters(
         width=min(64, scale.widths[1]),
@@ -105,7 +105,7 @@ def settle(given: Given, data: Dataset) -> Case:
 
 
 def scale_for(data: Dataset) -> Scale:
-    """Return how far to search: more rows bear wider networks, and need fewer epochs."""
+    """Return the scale for a data set: more rows allow wider networks and need fewer epochs."""
     rows = len(data.development)
     table = data.table
     numbers = len(table.gaps) if table else len(data.columns)

@@ -16,6 +16,7 @@ from tuner.machine import usable_cores
 from tuner.serve.disk.room import Room
 from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
 from tuner.serve.finding import is_there
+from tuner.serve.jobs.child import LATER
 from tuner.serve.jobs.job_command import command_of
 from tuner.serve.jobs.leases import AFTER
 from tuner.serve.jobs.logs import log_of, tail_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
+SECONDS_UNTIL_LATER = 15.0  # before what was in the way is tried again
 SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
@@ -186,6 +188,10 @@ class Supervisor:
             self._end(current, AFTER[wish])
         elif status == REFUSED:  # a second start says the same
             self._end(current, "failed")
+        elif status == LATER:
+            self._say(current.job.id, "This may pass, so it starts again in a moment.")
+            self._not_before[current.job.id] = time.monotonic() + SECONDS_UNTIL_LATER
+            self._end(current, "queued")
         elif status == INTERRUPTED:
             # Somebody has stopped the process itself, and meant it. Only a study can be resumed.
             self._end(current, "paused" if current.job.kind == "study" else "failed")

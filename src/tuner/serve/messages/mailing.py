@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import smtplib
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tuner.errors import UsageError, first_line
+from tuner.machine import is_this_machine
 from tuner.serve.messages.deadlines import cut_off
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Mail:
                 server.ehlo()
                 secure = True
             if self.user:
-                if not (secure or _is_this_machine(self.host)):
+                if not (secure or is_this_machine(self.host)):
                     raise UsageError(
                         f"the mail server {self.host} offers no TLS on port {self.port}, so the "
                         "password is not sent; choose a port with TLS, often 465 or 587"
@@ -223,10 +223,3 @@ def _reason(error: smtplib.SMTPException) -> str:
 
 def _text(words: bytes | str) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else words
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

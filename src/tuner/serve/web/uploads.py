@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import os
 import shutil
-import tempfile
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
 from tuner.errors import UsageError
+from tuner.files import unused_beside
 from tuner.language import said
 from tuner.naming import folder_name
 from tuner.serve.disk.room import FULL
@@ -112,12 +111,12 @@ def _beside(service: Service) -> Iterator[Path]:
     if folder is None:
         raise UsageError(said("this service accepts no uploads"))
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".upload.", dir=folder)
-    os.close(handle)
+    path = unused_beside(folder / "upload")
+    path.touch(exist_ok=False)
     try:
-        yield Path(name)
+        yield path
     finally:
-        Path(name).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def _write(file: BinaryIO, piece: bytes, room: Room) -> None:
@@ -135,13 +134,12 @@ def _keep(path: Path, name: str, room: Room) -> str:
     if (suffix := Path(name).suffix.lower()) in TABLES:
         TABLES[suffix](path, name)
         place = folder / name
-        path.chmod(0o644)
         _put(path, place)
         return f"uploads/{place.name}"
-    made = Path(tempfile.mkdtemp(prefix=".upload.", dir=folder))
+    made = unused_beside(folder / "upload")
+    made.mkdir()
     try:
         unpack(path, made, room.check)
-        made.chmod(0o755)
         place = folder / Path(name).stem
         _put(made, place)
     finally:

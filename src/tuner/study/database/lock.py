@@ -1,4 +1,4 @@
-"""One writer a study: a second one is refused."""
+"""Ensures that a study has one writer: a second one is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 from filelock import FileLock, Timeout
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from tuner.errors import StoreError, StudyError
 from tuner.naming import folder_name
@@ -26,32 +26,33 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from sqlalchemy.engine import URL
 
-SECONDS_TO_WAIT_FOR_COMMITS = 30.0  # of a process that has lost a study
-SECONDS_OF_A_LOOK = 0.2  # longer than `is_held` holds a lock that is free
+SECONDS_TO_WAIT_FOR_COMMITS = 30.0  # of a process that has lost the study
+SECONDS_OF_A_LOOK = 0.2  # longer than `is_held` takes a free lock
 
 
 @contextmanager
 def only_writer(
     url: str, name: str, patience: float = SECONDS_TO_WAIT_FOR_COMMITS
 ) -> Iterator[None]:
-    """Hold the study against every other process that would write it.
+    """Lock the study against every other process that would write it.
 
-    Two coordinators would queue each other's running trials again. The lock is the operating
-    system's, or the server's: it ends with its process, however that ends. Reading needs none.
-    What is written to a file inside this is in that one file a few seconds later, and all of it
-    once this ends.
+    Two coordinators would enqueue each other's running trials again. The lock belongs to the
+    operating system or the server: it is released when its process ends, however that ends. Reading
+    needs no lock. Everything written to a database file inside this context reaches that one file
+    within a few seconds, and is complete when the context ends.
 
     Args:
-        url: of the storage. SQLite has a file beside the database; PostgreSQL an advisory lock.
+        url: of the storage. For SQLite, the lock is a file beside the database; for PostgreSQL, an
+            advisory lock.
         patience: seconds to wait for commits of a process that has lost the study on a server.
 
     Raises:
-        StudyError: another process holds it.
+        StudyError: another process holds the lock.
         StoreError: the URL cannot be used, or the lock cannot be taken for another reason.
     """
     parsed, file = parse_url(url), database_file(url)
     if file is not None:
-        refuse_another_database(file)  # before there is a lock file beside it
+        refuse_another_database(file)  # before a lock file is made beside it
         with _beside(file, name), kept_whole(file):
             yield
     else:
@@ -60,9 +61,9 @@ def only_writer(
 
 
 def is_held(storage: RDBStorage, name: str) -> bool:
-    """Whether a process works on a study: one that was killed has left it as if it did.
+    """Whether a process works on a study; one that was killed leaves trials that look running.
 
-    Where the lock may not be touched, in a folder that is only read, one is taken to.
+    If the lock file may not be opened, as in a read-only folder, the answer is yes.
 
     Raises:
         StoreError: the server cannot be asked.
@@ -81,7 +82,7 @@ def is_held(storage: RDBStorage, name: str) -> bool:
 
 
 def _lock_file(database: Path, name: str) -> Path:
-    database = database.resolve()  # one lock a file, by whatever link it is named
+    database = database.resolve()  # one lock per file, whatever link names it
     return database.with_name(f"{database.name}.{folder_name(name)}.lock")
 
 
@@ -101,7 +102,7 @@ def _beside(database: Path, name: str) -> Iterator[None]:
             hint = ". Copy the folder to where you may write, and name the copy with --home"
         raise StoreError(f"{path} cannot be written: {error}{hint}") from error
     try:
-        with suppress(OSError):  # a full disk: what makes room on it has to hold the study, too
+        with suppress(OSError):  # a full disk: commands that make room need the lock too
             path.write_text(f"process {os.getpid()}", encoding="utf-8")
         yield
     finally:
@@ -117,7 +118,9 @@ def _on_the_server(url: URL, name: str, patience: float) -> Iterator[None]:
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
         reason = why_not(error, url.render_as_string(hide_password=False))
-        raise StoreError(f"the storage cannot be opened: {reason}") from error
+        raise StoreError(
+            f"the storage cannot be opened: {reason}", may_pass=isinstance(error, OperationalError)
+        ) from error
     connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     with connection, held(connection, name, patience) as taken:
         if not taken:
@@ -126,7 +129,7 @@ def _on_the_server(url: URL, name: str, patience: float) -> Iterator[None]:
 
 
 def _kept_alive(url: URL) -> dict[str, int]:
-    """Have the system ask each minute whether the server is there: what is idle gets dropped."""
+    """Make the system probe the server every minute: idle connections get dropped."""
     by_libpq = url.get_driver_name() in ("psycopg", "psycopg2")
     return {"keepalives_idle": 60} if by_libpq and "keepalives_idle" not in url.query else {}
 
@@ -134,5 +137,6 @@ def _kept_alive(url: URL) -> dict[str, int]:
 def _busy(name: str, holder: str) -> StudyError:
     return StudyError(
         f"{holder} is at work on study {name!r}; wait for it or stop it, or start another study "
-        "with --name"
+        "with --name",
+        may_pass=True,
     )

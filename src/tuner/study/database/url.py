@@ -1,4 +1,4 @@
-"""Storage URLs: which ones can be used, and how one is shown without what is secret in it."""
+"""Storage URLs: which ones can be used, and how to show one without its secrets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 BACKENDS = ("sqlite", "postgresql")
-# Options of a URL that are shown. Any other may be a password, a token or the place of one, under
-# whatever name a driver gives it. (https://www.postgresql.org/docs/current/libpq-connect.html)
+# Options of a URL that may be shown. Any other may be a password, a token or the place of one,
+# under whatever name a driver gives it.
+# (https://www.postgresql.org/docs/current/libpq-connect.html)
 SHOWN = frozenset(
     {
         "application_name",
@@ -48,7 +49,7 @@ def parse_url(url: str) -> URL:
     """Read a storage URL.
 
     Raises:
-        StoreError: it cannot be read, or names a database that studies cannot be kept in.
+        StoreError: it cannot be read, or names a database that cannot hold studies.
     """
     database_file(url)
     try:
@@ -67,7 +68,7 @@ def parse_url(url: str) -> URL:
 
 
 def shown(url: str) -> str:
-    """Return a storage URL as it may be shown and kept: without passwords and tokens."""
+    """Return a storage URL without passwords and tokens, to be shown and stored."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -86,11 +87,11 @@ def shown(url: str) -> str:
 
 
 def without_secrets(text: str, url: str | None = None) -> str:
-    """Return a text in which no storage URL shows a secret.
+    """Return a text in which all storage URLs are shown without secrets.
 
     Args:
-        url: the storage's; what is secret in it is hidden in the text wherever it stands, as in
-            what a driver says.
+        url: of the storage; its secrets are hidden wherever they stand in the text, for example in
+            a driver's message.
     """
     for secret in sorted(_secrets(url) if url else (), key=len, reverse=True):
         pattern = re.escape(secret)
@@ -101,7 +102,7 @@ def without_secrets(text: str, url: str | None = None) -> str:
 
 
 def why_not(error: BaseException, url: str) -> str:
-    """Return, in a line without secrets, why a storage cannot be opened."""
+    """Return the reason why a storage cannot be opened, as one line without secrets."""
     reason = without_secrets(first_line(error), url)
     if isinstance(error, ModuleNotFoundError):
         return (
@@ -112,14 +113,14 @@ def why_not(error: BaseException, url: str) -> str:
 
 
 def _shown_in_a_text(url: str) -> str:
-    """Return a URL without secrets; that of a page keeps its options."""
+    """Return a URL without secrets; the URL of a web page keeps its options."""
     if url.partition(":")[0] in OF_A_PAGE:
         return PASSWORD.sub(rf"\1{HIDDEN}@", url)
     return shown(url)
 
 
 def _secrets(url: str) -> set[str]:
-    """Return what is secret in a URL, in every way in which it can be written."""
+    """Return the secrets of a URL, in every way in which they can be written."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

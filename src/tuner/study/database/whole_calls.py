@@ -1,4 +1,4 @@
-"""Optuna's storage of a database file, in whose calls Ctrl-C waits for their end."""
+"""Optuna's storage of a database file, with calls that Ctrl-C cannot cut short."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _in_whole_calls(storage: type[StorageT]) -> type[StorageT]:
 
 @_in_whole_calls
 class WholeStorage(RDBStorage):
-    """A storage that Ctrl-C leaves with no transaction begun and not ended.
+    """A storage that Ctrl-C never leaves inside a transaction.
 
-    An interrupt between two statements can leave a session of SQLAlchemy open. While it is, the
-    same process waits for its own lock, and what is in the log cannot be moved into the file. No
-    call takes long, but for the wait for a lock, and that wait lets Ctrl-C in.
+    An interrupt between two statements can leave a session of SQLAlchemy open. Then the same
+    process waits for its own lock, and the write-ahead log cannot be moved into the file. No call
+    takes long except for the wait for a lock, and Ctrl-C can interrupt that wait.
     """

@@ -1,8 +1,8 @@
-"""The log of an SQLite file in write-ahead mode: moved into the file, soon and at the end.
+"""Moves the write-ahead log of an SQLite file into the file, regularly and at the end.
 
-Such a database has its last writes in a log beside it, FILE-wal. SQLite moves them into the file
-when the last connection closes, or when the log is long. People copy and mail the one file, so
-while a command writes, its log is moved every few seconds, and at its end whole.
+In this mode, the last writes are in a log beside the database, FILE-wal. SQLite moves them into the
+file when the last connection closes, or when the log is long. But people copy and mail the one
+file, so while a command writes, the log is moved every few seconds, and completely at the end.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ _writers: WeakSet[Engine] = WeakSet()  # of this process; their idle connections
 
 
 def remove_log_of_deleted(path: Path) -> None:
-    """Remove the log of a database that was deleted, or SQLite would play it into the next one.
+    """Remove the log of a deleted database, which SQLite would replay into the next one.
 
-    Call this before making the next one. No other process makes it while the log is there.
+    Call this before making the next database. No other process makes it while the log exists.
     """
     if not log_of(path).exists() or path.exists():
         return
     with FileLock(path.with_name(f"{path.name}.making.lock")):
         if not path.exists():
-            for end in ("-journal", "-shm", "-wal"):  # what the others look for is the last to go
+            for end in ("-journal", "-shm", "-wal"):  # remove last the one that the others check
                 path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
 
 
 def close_at_the_end(engine: Engine) -> None:
-    """Have an engine's connections closed when `kept_whole` ends."""
+    """Register an engine, so that its connections are closed when `kept_whole` ends."""
     _writers.add(engine)
 
 
 @contextmanager
 def kept_whole(path: Path) -> Iterator[None]:
-    """Have all that is written to a file inside this in the file itself, soon and at the end.
+    """Ensure that everything written to a file inside this context is in the file itself.
 
     Raises:
-        StoreError: at the end, where what is in the log cannot be moved (a full disk).
+        StoreError: at the end, if the log cannot be moved (a full disk).
     """
     over = threading.Event()
     keeper = threading.Thread(target=_keep, args=(path, over), daemon=True)
@@ -70,10 +70,10 @@ def kept_whole(path: Path) -> Iterator[None]:
 
 
 def _keep(path: Path, over: threading.Event) -> None:
-    """Move what is in the log, every few seconds, without making anybody wait."""
+    """Move the log every few seconds, without making anybody wait."""
     connection: sqlite3.Connection | None = None
     while True:
-        with suppress(sqlite3.Error, OSError):  # told at the end, or by the writer
+        with suppress(sqlite3.Error, OSError):  # reported at the end, or by the writer
             if connection is None and path.exists():
                 connection = connect(path)
             if connection is not None:
@@ -93,7 +93,7 @@ def _conclude(path: Path, over: threading.Event, keeper: threading.Thread) -> No
         return
     end = time.monotonic() + SECONDS_TO_WAIT_FOR_READERS
     with connected(path) as connection:
-        while True:  # those who read now are done in a moment
+        while True:  # present readers finish in a moment
             ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             if not busy or time.monotonic() > end:
                 return
