@@ -583,10 +583,10 @@ def test_constraints_and_shared_files_are_told_and_kept(
         said = capsys.readouterr().out
         facts = json.loads(Path("storage/reports/train/report.json").read_text())
         text = Path("storage/reports/train/report.md").read_text()
-    assert said.count("Several calls use the same files: `best.pt`. Calls run at once") == 2
+    assert said.count("use the same files: `best.pt`. Calls run at the same time") == 2
     assert "> **About the files of the loop:** Several calls" in text
     assert f"The baseline breaks a constraint of the loop: size ({floor}, above 0)." in said
-    assert "> **About the constraints:** the baseline breaks `size`, which" in text
+    assert "> **About the constraints:** the baseline breaks `size`: the loop gave" in text
     assert facts["broken_constraints"] == {"baseline": {"size": floor}}
     if floor == 3:
         assert facts["arms"]["best"]["hyperparameters"]["x"] >= floor
