@@ -1,4 +1,4 @@
-"""The commands: `tuner study`, `tuner ablate` and so on."""
+"""Runs the commands: `tuner study`, `tuner ablate` and so on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Hand over to the command that is named first."""
+    """Run the command that is named by the first word."""
     from tuner.commands.ending import run
 
     arguments = sys.argv[1:]
@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(2)
     name = arguments[0]
     sys.argv = [f"tuner {name}", *arguments[1:]]
-    # Imported in it, so that Ctrl-C meanwhile ends as it does later.
+    # Imported inside `run`, so that Ctrl-C during the import ends as it does later.
     run(lambda words: int(importlib.import_module(f"tuner.commands.{name}").main(words)))
 
 

@@ -1,4 +1,4 @@
-"""`python -m tuner.ablate`: the command of that name."""
+"""`python -m tuner.ablate`: runs `tuner ablate`."""
 
 from tuner.commands.ablate import main
 from tuner.commands.ending import run

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-# The second: not even the small file has room that a database in write-ahead mode is read with.
+# The second one: not even the small file fits that reading a database in write-ahead mode needs.
 NO_SPACE_IN_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
@@ -81,7 +81,7 @@ class DivergedError(TrainingError):
 
 
 class UnreliableError(StudyError):
-    """More trainings of a configuration diverge than models of it are needed.
+    """More trainings of a configuration diverged than models of it are needed.
 
     Attributes:
         trial: its number; or the name of a part.
@@ -105,10 +105,10 @@ class DepotError(TunerError):
 
 
 class ServiceError(TunerError):
-    """A service refuses what it was asked for, cannot be reached, or is something else.
+    """A service refuses a request, cannot be reached, or is something else.
 
     Attributes:
-        status: of the answer, by HTTP; None: there was none, or it broke off.
+        status: HTTP status of the response; None if there was none, or it broke off.
     """
 
     def __init__(self, reason: str, status: int | None = None) -> None:
@@ -122,7 +122,7 @@ def first_line(error: BaseException) -> str:
 
 
 def lacks_room(error: BaseException) -> bool:
-    """Whether an error, or one of its causes, says that the disk is full."""
+    """Whether an error, or one of its causes, means that the disk is full."""
     cause = error.__cause__ or error.__context__
     return (
         (isinstance(error, OSError) and error.errno in NO_SPACE)
@@ -132,7 +132,7 @@ def lacks_room(error: BaseException) -> bool:
 
 
 def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:
-    """Build the error for an unknown name, with the nearest name that exists.
+    """Return the error for an unknown name, with the nearest existing name.
 
     >>> str(unknown_name("case", "cases", "flower", ["flowers", "housing", "mnist"]))
     "no case 'flower'; did you mean 'flowers'? The cases are flowers, housing, mnist"

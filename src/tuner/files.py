@@ -1,6 +1,6 @@
-"""Files appear whole or not at all: written beside their place, flushed, and moved in.
+"""Writes files and folders completely or not at all: beside their place, then moved in.
 
-Folders disappear in the same way.
+Folders are removed in the same way.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def unused_beside(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; on success it takes the place of `path`.
+    """Yield a path beside `path` for writing; on success it replaces `path`.
 
     Raises:
-        OSError: the folder cannot be made or written (a full disk); `path` is then as it was.
+        OSError: the folder cannot be made or written (a full disk); `path` is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = unused_beside(path)
@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path` to fill; on success it takes the place of `path`."""
+    """Yield a new folder beside `path` for filling; on success it replaces `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = unused_beside(path)
     beside.mkdir()
@@ -68,7 +68,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def _move_over(beside: Path, path: Path) -> None:
-    """Move a folder to its place; others may do the same, and whoever is last has it."""
+    """Move a folder to its place; if others do the same, the last one wins."""
     while True:
         try:
             beside.replace(path)
@@ -77,7 +77,7 @@ def _move_over(beside: Path, path: Path) -> None:
                 raise
         else:
             return
-        # It was there before, or another process has just moved its own in.
+        # It existed already, or another process has just moved its own in.
         retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             with suppress(FileNotFoundError):  # another process has moved it away
@@ -87,16 +87,16 @@ def _move_over(beside: Path, path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder. What is left of it where this is interrupted is hidden, as a leftover is."""
+    """Remove a folder. If this is interrupted, the rest is hidden, like an unfinished write."""
     hidden = path.with_name(f".{path.name}.removing")
-    shutil.rmtree(hidden, ignore_errors=True)  # of one of that name, interrupted before
-    with suppress(OSError):  # a long name, or a full disk: without that, then
+    shutil.rmtree(hidden, ignore_errors=True)  # left by an interrupted removal
+    with suppress(OSError):  # a long name or a full disk: remove it without hiding it first
         path = path.rename(hidden)
     shutil.rmtree(path)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, completely or not at all."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
@@ -107,6 +107,6 @@ def write_json(path: Path, value: object) -> None:
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Ctrl-C, where a moment must not be cut in two, and where Python would drop it."""
+"""Handles Ctrl-C where it must not interrupt, and where Python would lose it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SECONDS_UNTIL_IT_COMES_AGAIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is held back now.
+    """The signals that are held back now.
 
     Attributes:
         came: the signals that came meanwhile.
-        before: what handles each signal otherwise.
+        before: the original handler of each signal.
     """
 
     came: list[int] = field(default_factory=list)
     before: dict[int, Any] = field(default_factory=dict)
 
 
-_held: list[_Held] = []  # of the main thread: one at most
+_held: list[_Held] = []  # of the main thread: at most one
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of this, or for `let_in` in a long wait inside it."""
+    """Hold back Ctrl-C and SIGTERM until the end of this context, or until `let_in` is called."""
     if threading.current_thread() is not threading.main_thread() or _held:
-        yield  # signals are the main thread's, and are held back once
+        yield  # only the main thread gets signals, and they need to be held back only once
         return
     held = _Held()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -53,7 +53,7 @@ def held_back() -> Iterator[None]:
 
 
 def let_in() -> None:
-    """Let a signal come that `held_back` holds back: nothing is half done here."""
+    """Deliver a signal that `held_back` holds back; call this where nothing is half done."""
     if threading.current_thread() is not threading.main_thread():
         return
     for held in _held:
@@ -67,10 +67,10 @@ def let_in() -> None:
 
 
 def come_again(dropped: UnraisableHookArgs) -> None:
-    """Have Ctrl-C come again where Python drops it; for `sys.unraisablehook`.
+    """Raise Ctrl-C again if Python drops it; for `sys.unraisablehook`.
 
-    What is raised in a destructor, or when a weak reference ends, goes nowhere. In the first second
-    of a command, when it imports, this is a common moment.
+    An exception in a destructor, or when a weak reference ends, is dropped. In the first second of
+    a command, during its imports, Ctrl-C often comes at such a moment.
     """
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)

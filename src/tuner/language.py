@@ -1,8 +1,8 @@
-"""The reader's language: sentences are written once, in English, and catalogues have the others.
+"""The reader's language: sentences are written in English, and catalogues translate them.
 
-A catalogue is `languages/CODE.po`, read as it is, so nothing has to be compiled. The English
-sentence is its key (GNU gettext). Which language is spoken is a context variable: a request sets
-it for what it calls, in threads too, and everything else speaks English.
+A catalogue is `languages/CODE.po`, which is read directly, so nothing has to be compiled. The
+English sentence is its key (GNU gettext). The current language is a context variable: a request
+sets it for everything that it calls, even in threads, and everything else uses English.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "languages"
-HAN = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")  # with its punctuation
+HAN = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")  # including punctuation
 _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
 class Message(str):
-    """A sentence in English that knows what it was made of, so it can be said in a language.
+    """A sentence in English that remembers its pattern, so that it can be translated.
 
     Attributes:
-        pattern: with names in braces, as `str.format` takes it.
-        parts: what goes into the braces; a message among them is translated as well.
+        pattern: with names in braces, for `str.format`.
+        parts: values for the braces; messages among them are translated too.
     """
 
     __slots__ = ("parts", "pattern")
@@ -42,7 +42,7 @@ class Message(str):
 
 
 def said(pattern: str, /, **parts: object) -> Message:
-    """Write a sentence that a page may show in another language.
+    """Return a sentence that a page may show in another language.
 
     >>> str(said("got {count} tags; a study has at most {most}", count=9, most=5))
     'got 9 tags; a study has at most 5'
@@ -53,13 +53,13 @@ def said(pattern: str, /, **parts: object) -> Message:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an error says; a message stays one."""
+    """Return the text of an error; a message stays a message."""
     found = error.args[0] if error.args else ""
     return found if isinstance(found, Message) and len(error.args) == 1 else str(error)
 
 
 def translated(text: str) -> str:
-    """Return a message in the language that is spoken; other text is returned as it is."""
+    """Return a message in the current language; any other text unchanged."""
     if not isinstance(text, Message) or spoken() == ENGLISH:
         return text
     parts = {
@@ -71,7 +71,7 @@ def translated(text: str) -> str:
 
 
 def phrase(pattern: str, /, **parts: object) -> str:
-    """Write a sentence in the language that is spoken; messages among its parts too.
+    """Return a sentence in the current language, with messages among its parts translated.
 
     >>> phrase("trial {number}", number=3)
     'trial 3'
@@ -80,7 +80,7 @@ def phrase(pattern: str, /, **parts: object) -> str:
 
 
 def nphrase(one: str, many: str, count: int, /, **parts: object) -> str:
-    """Write a sentence as `phrase` does, in the form that suits a number.
+    """Return a sentence like `phrase`, in the singular or plural for a number.
 
     >>> nphrase("{count} seed", "{count} seeds", 1, count=1)
     '1 seed'
@@ -92,7 +92,7 @@ def nphrase(one: str, many: str, count: int, /, **parts: object) -> str:
 
 
 def filled(pattern: str, parts: Mapping[str, object]) -> str:
-    """Put parts into a pattern; no space stays between two Chinese characters that come to meet."""
+    """Insert parts into a pattern, without spaces between adjacent Chinese characters."""
     if spoken() == ENGLISH:
         return pattern.format(**parts)
     text, formatter = "", string.Formatter()
@@ -113,12 +113,12 @@ def _next_to(text: str, more: str) -> str:
 
 
 def plural(one: str, many: str) -> tuple[str, str]:
-    """Mark the two forms of a phrase with a number for the catalogues; `nphrase` says one."""
+    """Mark the singular and plural of a phrase for the catalogues; `nphrase` chooses one."""
     return one, many
 
 
 def joined(*sentences: str) -> str:
-    """Write sentences one after the other; an empty one is left out."""
+    """Return sentences one after the other, without empty ones."""
     told = [sentence for sentence in sentences if sentence]
     text = told[0] if told else ""
     for sentence in told[1:]:
@@ -127,7 +127,7 @@ def joined(*sentences: str) -> str:
 
 
 def nsaid(one: str, many: str, count: int, /, **parts: object) -> str:
-    """Write a sentence that is stored in English, in the form that suits a number.
+    """Return a sentence that is stored in English, in the singular or plural for a number.
 
     >>> nsaid("{count} seed", "{count} seeds", 2, count=2)
     '2 seeds'
@@ -136,28 +136,28 @@ def nsaid(one: str, many: str, count: int, /, **parts: object) -> str:
 
 
 def is_translated(text: str) -> bool:
-    """Whether a text can be said in the language that is spoken."""
+    """Whether a text has a translation into the current language."""
     return spoken() == ENGLISH or (isinstance(text, Message) and text.pattern in _ids(spoken()))
 
 
 def gettext(sentence: str) -> str:
-    """Return a sentence in the language that is spoken."""
+    """Return the translation of a sentence into the current language."""
     return _catalogue(spoken()).gettext(sentence)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
-    """Return the form of a sentence for a number, in the language that is spoken."""
+    """Return the translation of a singular or plural for a number, in the current language."""
     return _catalogue(spoken()).ngettext(one, many, count)
 
 
 def spoken() -> str:
-    """Return the code of the language that is spoken."""
+    """Return the code of the current language."""
     return _spoken.get()
 
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Speak a language for a while.
+    """Set the current language within this context.
 
     Args:
         language: one of `languages`.
@@ -171,7 +171,7 @@ def speaking(language: str) -> Iterator[None]:
 
 @cache
 def languages() -> Mapping[str, str]:
-    """Return the languages there are, each with its name as its speakers write it."""
+    """Return the available languages, each with its own name for itself."""
     from babel import Locale
 
     codes = [ENGLISH, *sorted(path.stem for path in FOLDER.glob("*.po"))]
@@ -189,7 +189,7 @@ def catalogue(language: str) -> Catalog:
 
 @cache
 def words_of_scripts(language: str) -> Mapping[str, str]:
-    """Return what scripts of pages say, in a language; empty for English."""
+    """Return the translations of texts in page scripts; empty for English."""
     if language == ENGLISH:
         return {}
     return {

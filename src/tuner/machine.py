@@ -1,4 +1,4 @@
-"""The machine: its processor, cores, memory, versions and addresses. Imports no torch."""
+"""Facts about the machine: processor, cores, memory, versions, addresses. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  
 OWN_SCORE, ENDED_FIRST = Path("/proc/self/oom_score_adj"), 500
 PACKAGES = ("tuner", "torch", "torchvision", "optuna", "numpy", "scikit-learn", "safetensors")
 
-# Of mallopt(3): what is freed at the end of the heap goes back, and larger blocks are asked for
-# one by one, from so many bytes on.
+# For mallopt(3): sizes in bytes from which on freed memory at the end of the heap is returned to
+# the system, and blocks are allocated separately.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 NEVER, LARGEST_KEPT = 2**31 - 1, 2**30
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may keep busy: those it may run on, within its quota."""
+    """Return the number of cores that this process may use, within its quota."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -36,38 +36,38 @@ def usable_cores() -> int:
 
 
 def cpu_quota(root: Path, own: Path) -> float | None:
-    """Return how many cores' worth of time Linux gives this process, as in a container.
+    """Return the number of cores' worth of time that Linux gives this process, as in a container.
 
     Kernel documentation: admin-guide/cgroup-v2 (`cpu.max`) and scheduler/sched-bwc
-    (`cpu.cfs_quota_us`). The groups that a process's group is in limit it as well.
+    (`cpu.cfs_quota_us`). The parents of a process's group limit it too.
 
     Args:
         root: where control groups are mounted.
-        own: the file that names the process's groups.
+        own: the file with the names of the process's groups.
 
     Returns:
-        The smallest quota; None: there is no limit, or no control group.
+        The smallest quota; None if there is no limit, or no control group.
     """
     found = map(_quota, _groups(root, own, "cpu"))
     return min((quota for quota in found if quota is not None), default=None)
 
 
 def usable_memory() -> int:
-    """Return how many bytes of memory this process may have: the machine's, within its limit."""
+    """Return the bytes of memory that this process may use: the machine's, within its limit."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = memory_limit(CONTROL_GROUPS, OWN_GROUPS)
     return memory if limit is None else min(memory, limit)
 
 
 def memory_limit(root: Path, own: Path) -> int | None:
-    """Return after how many bytes Linux ends this process, as in a container.
+    """Return the bytes of memory above which Linux kills this process, as in a container.
 
-    Kernel documentation: admin-guide/cgroup-v2 (`memory.max`, and `memory.high`, from which on it
-    is slowed down) and admin-guide/cgroup-v1/memory (`memory.limit_in_bytes`, which is larger than
-    any memory where there is no limit). Arguments are those of `cpu_quota`.
+    Kernel documentation: admin-guide/cgroup-v2 (`memory.max`, and `memory.high`, above which the
+    process is slowed down) and admin-guide/cgroup-v1/memory (`memory.limit_in_bytes`, which exceeds
+    any memory if there is no limit). Arguments as in `cpu_quota`.
 
     Returns:
-        The smallest limit; None: there is none, or no control group.
+        The smallest limit; None if there is none, or no control group.
     """
     found: list[int] = []
     for group in _groups(root, own, "memory"):
@@ -78,7 +78,7 @@ def memory_limit(root: Path, own: Path) -> int | None:
 
 
 def _groups(root: Path, own: Path, controller: str) -> Iterator[Path]:
-    """Yield the folders that may limit this process: of its control group, and those it is in."""
+    """Yield the folders of the control groups that limit this process: its own and its parents."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -96,7 +96,7 @@ def _groups(root: Path, own: Path, controller: str) -> Iterator[Path]:
 
 
 def _quota(group: Path) -> float | None:
-    """Return the quota of one group, in cores; None: it has none."""
+    """Return the quota of one group, in cores; None if it has none."""
     with suppress(OSError, ValueError):
         quota, period = (group / "cpu.max").read_text(encoding="utf-8").split()
         return int(quota) / int(period)
@@ -110,21 +110,21 @@ def _quota(group: Path) -> float | None:
 
 
 def most_workers() -> int:
-    """Return how many workers may be asked for.
+    """Return the largest number of workers that may be asked for.
 
-    More than one per core save no time, but to repeat a study of a larger machine takes as many as
-    it had. Each is a process that loads torch, hundreds of MB: without a limit, they could use up
-    the machine's memory.
+    More than one per core saves no time, but repeating a study from a larger machine needs as many
+    as it had. Each is a process that loads torch, hundreds of MB: without a limit, they could use
+    up the machine's memory.
     """
     return WORKERS_PER_CORE * usable_cores()
 
 
 def keep_memory() -> None:
-    """Make this process keep the memory that it frees, and use it again.
+    """Make this process keep and reuse the memory that it frees.
 
     The C library of Linux returns large blocks to the system, which then has to provide each page
-    again: 50,000 a second and a fifth of the time when `mnist` trains (studies/speed/pages.py).
-    Other libraries are not changed.
+    again: 50,000 per second, and a fifth of the time when `mnist` trains (studies/speed/pages.py).
+    Nothing is changed for other C libraries.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -157,7 +157,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor, cores and memory (GiB) of this machine."""
+    """Return versions, processor, cores and memory (GiB) of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "python": platform.python_version(),
@@ -175,14 +175,14 @@ def processors(session: Mapping[str, Any]) -> list[str]:
     return cluster["processors"] if cluster else [session["machine"].get("processor", "unknown")]
 
 
-@cache  # each is read from a file, and asked for with each model's file
+@cache  # each is read from a file, and needed for each model's file
 def _versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
 @cache
 def _processor() -> str:
-    """Return the processor's name: Linux keeps it in a file, elsewhere Python may know."""
+    """Return the processor's name: Linux has it in a file, elsewhere Python may know it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

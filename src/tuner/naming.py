@@ -1,4 +1,4 @@
-"""Names of studies as names of folders, and as words of the commands that a person types."""
+"""Names of studies as names of folders and as words of a command line."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOR_STUDY = "Choose another name with --name"
-FOR_FOLDER = "Choose the folder with --out"  # for a report or a model of a study that is there
-LONGEST = 200  # bytes; file systems allow 255, and temporary files beside add a few
+FOR_FOLDER = "Choose the folder with --out"  # for a report or a model of an existing study
+LONGEST = 200  # bytes; file systems allow 255, and names of temporary files are longer
 
 
 def folder_name(study: str, remedy: str = FOR_STUDY) -> str:
-    """Return the study's name, once it is known to name one plain folder and nothing else.
+    """Return the study's name after a check that it is a valid name of a folder.
 
     Args:
-        remedy: what to do, in the command that was typed.
+        remedy: what to do, for the message of the command.
 
     Raises:
-        UsageError: it is empty, too long, hidden, or could lead out of the folder it is put in.
+        UsageError: it is empty, too long, hidden, or could lead out of its folder.
 
     >>> folder_name("flowers, second try")
     'flowers, second try'
@@ -42,7 +42,7 @@ def folder_name(study: str, remedy: str = FOR_STUDY) -> str:
 
 
 def default_name(data: str, fixed: Mapping[str, Any]) -> str:
-    """Return the name of a study that was given none: that of its data, and of what is fixed.
+    """Return the default name of a study: that of its data, followed by the fixed values.
 
     >>> default_name("flowers", {"depth": 3, "batch_norm": True})
     'flowers-batch_norm-True-depth-3'
@@ -54,7 +54,7 @@ def default_name(data: str, fixed: Mapping[str, Any]) -> str:
 def option_words(option: str, value: object) -> list[str]:
     """Return an option with its value as words of a command line.
 
-    A word that begins with a dash is an option to argparse, unless it stands behind an `=`.
+    argparse takes a word that begins with a dash for an option unless it follows an `=`.
 
     >>> option_words("--target", "price"), option_words("--target", "-price")
     (['--target', 'price'], ['--target=-price'])
@@ -64,7 +64,7 @@ def option_words(option: str, value: object) -> list[str]:
 
 
 def last_words(value: str) -> list[str]:
-    """Return what is given without an option as the last words of a command line.
+    """Return a positional argument as the last words of a command line.
 
     >>> last_words("houses"), last_words("-houses")
     (['houses'], ['--', '-houses'])
@@ -73,7 +73,7 @@ def last_words(value: str) -> list[str]:
 
 
 def in_one_form(command: str | None) -> str | None:
-    """Return a command as all messages have it; earlier versions kept it as a module of Python's.
+    """Return a command in its present form; earlier versions stored it as a Python module.
 
     >>> in_one_form("python -m tuner.study mnist --trials 50")
     'tuner study mnist --trials 50'
@@ -82,7 +82,7 @@ def in_one_form(command: str | None) -> str | None:
 
 
 def _wrong(name: str) -> str:
-    """Say what keeps `name` from being a folder's name; empty when nothing does."""
+    """Return why `name` cannot be the name of a folder; empty if it can."""
     if not name:
         return said("is empty")
     if any(sign in "/\\" for sign in name):

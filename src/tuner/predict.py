@@ -1,4 +1,4 @@
-"""`python -m tuner.predict`: the command of that name."""
+"""`python -m tuner.predict`: runs `tuner predict`."""
 
 from tuner.commands.ending import run
 from tuner.commands.predict import main

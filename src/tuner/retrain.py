@@ -1,4 +1,4 @@
-"""`python -m tuner.retrain`: the command of that name."""
+"""`python -m tuner.retrain`: runs `tuner retrain`."""
 
 from tuner.commands.ending import run
 from tuner.commands.retrain import main

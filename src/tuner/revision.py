@@ -1,4 +1,4 @@
-"""Which tuner this is: its version and, run from a checkout, its commit."""
+"""The version of tuner and, in a git checkout, its commit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SECONDS_FOR_GIT = 5
 def full_version(package: Path = Path(__file__).parent) -> str:
     """Return a version such as 0.1.0, or 0.1.0+g1a2b3c4 from a checkout.
 
-    A checkout in which the code of tuner was edited adds `.dirty`. Without git, or where it fails,
-    the version stands alone.
+    A checkout with edited code adds `.dirty`. Without git, or if it fails, the version stands
+    alone.
 
     Args:
         package: the folder of the code.
@@ -30,7 +30,7 @@ def full_version(package: Path = Path(__file__).parent) -> str:
 
 
 def _git(folder: Path, *words: str) -> str:
-    """Return what git says in a folder; nothing where there is no git, or where it fails."""
+    """Return git's output for a folder; empty if git is missing or fails."""
     try:
         done = subprocess.run(  # noqa: S603 - words of this module alone
             ["git", "-C", str(folder), *words],  # noqa: S607 - wherever git is

@@ -1,4 +1,4 @@
-"""`python -m tuner.verify`: the command of that name."""
+"""`python -m tuner.verify`: runs `tuner verify`."""
 
 from tuner.commands.ending import run
 from tuner.commands.verify import main

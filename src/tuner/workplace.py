@@ -1,4 +1,4 @@
-"""Where everything lies that a study makes: one folder, and all paths in it."""
+"""All paths that a study uses, in one folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 STORAGE = Path("storage")
 DATABASE = "studies.db"
 SQLITE = "sqlite:///"
-MARKS = "databases"  # a file for each that has files in the folder and is not the folder's own
+MARKS = "databases"  # has a file for each other database with files in the folder
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A folder for all that studies need and make, and the database that goes with it.
+    """A folder for everything that studies need and make, and their database.
 
     Attributes:
         root: the folder.
@@ -36,14 +36,14 @@ class Workplace:
 
     @classmethod
     def at(cls, home: Path | None = None, url: str | None = None) -> Self:
-        """Return the workplace that --home and --storage name; both can be left out.
+        """Return the workplace for --home and --storage; both may be omitted.
 
-        A database of its own has a folder of its own, so that studies of the same name in two
+        A separate database has a folder of its own, so that studies of the same name in two
         databases never share a report, a bundle or a cache. A leading ~ is the home folder.
 
         Raises:
-            StoreError: the URL names no file that a database could be kept in, or the folder has a
-                name that is not UTF-8.
+            StoreError: the URL names no possible file for a database, or the folder has a name that
+                is not UTF-8.
         """
         if home is not None:
             home = _expanded(home)
@@ -57,23 +57,23 @@ class Workplace:
 
     @property
     def is_default(self) -> bool:
-        """Whether commands find it without being told."""
+        """Whether commands find it without options."""
         return self == type(self).at()
 
     @property
     def mark(self) -> str:
-        """A short name of the database: the same for the same one, and nothing in it is secret."""
+        """A short name of the database: always the same for it, and free of secrets."""
         file = database_file(self.url)
         return _mark(self.url) if file is None else _mark(f"sqlite://{file.resolve()}")
 
     @property
     def marks(self) -> set[str]:
-        """Names of the databases whose studies have files in the folder, as far as it was noted."""
+        """Names of the databases whose studies have files in the folder, as far as recorded."""
         folder = self.root / MARKS
         return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
     def note_database(self) -> None:
-        """Note that studies of this database have files in the folder, if nothing else tells so.
+        """Record that studies of this database have files in the folder, if nothing else shows it.
 
         Raises:
             OSError: the folder cannot be written.
@@ -84,35 +84,35 @@ class Workplace:
 
     @property
     def data(self) -> Path:
-        """Raw data that was downloaded."""
+        """Folder for downloaded raw data."""
         return self.root / "data"
 
     @property
     def cache(self) -> Path:
-        """Data sets as models see them."""
+        """Folder for data sets as models see them."""
         return self.root / "cache"
 
     @property
     def depot(self) -> Depot:
-        """Bundles, and files for optuna-dashboard: in the folder, or where `tuner files` says.
+        """Bundles, and files for optuna-dashboard: in the folder, or at the place of `tuner files`.
 
         Raises:
-            DepotError: what the folder remembers of the place cannot be used.
+            DepotError: the folder's record of the place cannot be used.
         """
         return depot_of(self.root)
 
     @property
     def keeps_elsewhere(self) -> bool:
-        """Whether the depot is another place than the folder.
+        """Whether the depot is somewhere else than the folder.
 
         Raises:
-            DepotError: what the folder remembers of the place cannot be used.
+            DepotError: the folder's record of the place cannot be used.
         """
         return self.depot.folder != self.root
 
     @property
     def depots(self) -> list[Depot]:
-        """Where bundles can be: the depot, and the folder, where some may wait to be sent."""
+        """All places of bundles: the depot, and the folder, where some may wait to be uploaded."""
         depot = self.depot
         return [depot] if depot.folder == self.root else [depot, depot_at(None, self.root)]
 
@@ -125,15 +125,15 @@ class Workplace:
         return self.root / "reports" / study
 
     def bundles(self, study: str) -> Path:
-        """Return the folder of a study's bundles, or of those that wait to be sent elsewhere."""
+        """Return the folder of a study's bundles, or of those that wait to be uploaded."""
         return self.root / BUNDLES / study
 
 
 def database_file(url: str) -> Path | None:
-    """Return the file that an SQLite URL names; None where the URL is a server's.
+    """Return the file of an SQLite URL; None if the URL is a server's.
 
     Raises:
-        StoreError: it names no file, a folder, or another file than it seems to.
+        StoreError: it names no file, a folder, or another file than it seems to name.
     """
     scheme, colon, rest = url.partition(":")
     if not colon or scheme.lower() not in {"sqlite", "sqlite+pysqlite"}:
@@ -154,7 +154,7 @@ def database_file(url: str) -> Path | None:
             f"what follows the ? in an SQLite URL is not a part of the file's name, and no option "
             f"is taken there; write {SQLITE}{before} or name a file without ?"
         )
-    if (read := unquote(name)) != name:  # as SQLAlchemy does
+    if (read := unquote(name)) != name:  # as SQLAlchemy reads it
         raise StoreError(
             f"an SQLite URL takes a file's name as it is, and {name} would be read as {read}; "
             "choose a name without % and two digits after it"
@@ -170,7 +170,7 @@ def database_file(url: str) -> Path | None:
 def _expanded(path: Path) -> Path:
     try:
         str(path).encode()
-    except UnicodeEncodeError as error:  # SQLite and safetensors take no other name
+    except UnicodeEncodeError as error:  # SQLite and safetensors accept only UTF-8
         raise StoreError(f"{os.fsencode(path)!r} is not UTF-8; choose another name") from error
     try:
         return path.expanduser()
@@ -179,7 +179,7 @@ def _expanded(path: Path) -> Path:
 
 
 def _beside(url: str, file: Path | None) -> Path:
-    """Return the folder that goes with a database: an SQLite file's own, or one for a server."""
+    """Return the folder of a database: that of an SQLite file, or one for a server."""
     if file is not None:
         if file.name == DATABASE:
             return file.parent
@@ -188,7 +188,7 @@ def _beside(url: str, file: Path | None) -> Path:
 
 
 def _mark(url: str) -> str:
-    """Return a name for a database: nothing secret, and different for two of one server."""
+    """Return a name for a database without secrets, different for two on one server."""
     scheme = url.partition(":")[0].partition("+")[0]
     before, _, options = url.partition("://")[2].partition("?")
     where = before.rpartition("@")[2]

@@ -12,7 +12,7 @@ from PIL import Image
 
 import tuner
 from tests.making import STAMPS, TINY, retrained
-from tests.runs.test_metrics import NUMBERS, run
+from tests.runs.running import NUMBERS, run
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import predict, predict_files, predict_tables
@@ -150,6 +150,7 @@ def test_of_a_data_frame_columns_are_taken_by_their_names(bundles: Any) -> None:
         ("classes", np.zeros((0, 2)), "there are no rows"),
         ("classes", "rows.csv", "rows is 'rows.csv'; give a list of files"),
         ("classes", ["rows.csv"], "the model's files are tables"),
+        ("classes", np.array(["rows.csv"], dtype=object), "the model's files are tables"),
         ("images", np.zeros((1, 3, 6, 8)), r"rows are torch.float64 .* takes torch.uint8"),
         ("images", np.zeros((1, 3, 8, 6), dtype=np.uint8), r"\(N, 3, 6, 8\)"),
     ],

@@ -156,7 +156,7 @@ def test_a_step_that_does_not_divide_the_range_is_accepted() -> None:
 
 def test_only_the_field_that_is_not_given_back_is_named() -> None:
     case = own_case(suggest=lambda trial: Own(width=trial.suggest_int("width", 1, 9) + 1))
-    with pytest.raises(CaseError, match="it gives width 9 in place of 8") as error:
+    with pytest.raises(CaseError, match="it returns width 9 in place of 8") as error:
         check_arms(case)
     assert "weight_decay" not in str(error.value)
 

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sampling import one_in
-from tests.serve.making import listening
-from tests.serve.test_new_study import TABLE
-from tests.serve.test_server import served
+from tests.serve.making import TABLE, listening, served
 from tuner.client import Client, StudyOptions, answers, transport
 from tuner.commands.cancel import main as cancel
 from tuner.commands.submit import OPTIONS

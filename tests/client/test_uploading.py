@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.sampling import one_in
-from tests.serve.test_new_study import PICTURE, TABLE
+from tests.serve.making import PICTURE, TABLE
 from tuner.client import Client
 from tuner.commands.submit import main as submit
 from tuner.errors import ServiceError, UsageError

@@ -92,6 +92,11 @@ def ablated(
             "retrain --only learning_rate 'my study'   # is it better on the test rows?",
         ),
         (
+            {**ablated("better", 0.97, "learning_rate"), "reference": "train.py:objective"},
+            "on fresh seeds it brings 97 % of the gain of all 2 changes.",
+            "retrain --case train.py:objective --only learning_rate 'my study'   # save the model",
+        ),
+        (
             ablated("better", 1.0, "learning_rate", "depth"),
             "learning_rate=0.01 (was 0.001) and depth=2 (was 1); on fresh folds it brings all of",
             "retrain 'my study'   # save the model",

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.runs.test_study import Listening
+from tests.runs.running import Listening
 from tuner.case.loading import load_case
 from tuner.commands.new import KINDS, main
 from tuner.commands.study import main as study

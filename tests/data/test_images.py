@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import look_at_image, read_image
+from tuner.data.images import Look, look_at_images, read_image
 from tuner.data.modes import CONVERSIONS, to_eight_bits
 from tuner.errors import DataError
 
@@ -380,7 +380,8 @@ def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int
     Image.fromarray(large).save(path, kind, exif=exif, **options.get(kind, {}))
     expected = torch.from_numpy(SCENE.repeat(16, 0).repeat(16, 1)).permute(2, 0, 1).int()
     assert (read_image(path, (3, 96, 64)).int() - expected).abs().max() <= 4
-    look = look_at_image(path)
+    (look,) = look_at_images([path], 1)
+    assert isinstance(look, Look)
     assert (look.width, look.height, look.turned) == (64, 96, orientation != 1)
 
 

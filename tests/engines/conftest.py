@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.making import TINY, make_brief
 from tuner import machine
+from tuner.engines.job import Job, Replica
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,3 +22,15 @@ def ended_as_any_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     It would be ended before others where memory runs out, as would what later tests start.
     """
     monkeypatch.setattr(machine, "OWN_SCORE", tmp_path / "score that is not there")
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    config = make_brief(TINY, tmp_path_factory.mktemp("job"))
+    return Job(
+        case=TINY,
+        hyperparameters=asdict(replace(config.case.baseline, epochs=6)),
+        data=config.data_folder,
+        replicas=(Replica(seed=7, split_seed=0),),
+        plan=config.plan,
+    )

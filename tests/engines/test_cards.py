@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tests.engines.test_contract import drain, first_point, kill_worker_of
-from tests.engines.test_contract import job as job
+from tests.engines.driving import drain, first_point, kill_worker_of
 from tuner.engines import cards, compute, hosting, processes
 from tuner.engines.cards import (
     VISIBLE,
@@ -170,7 +169,7 @@ def test_a_study_for_the_processor_has_no_cards(made_up: Any) -> None:
         (
             1,
             "3,5",
-            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 1 worker, so 1 of them rest.",
+            "GPUs: NVIDIA H100 (3), NVIDIA H100 (5); 1 worker, so 1 of them is not used.",
         ),
     ],
 )

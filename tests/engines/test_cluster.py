@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.engines.test_contract import drain
+from tests.engines.driving import drain
 from tests.making import TINY, differences, make_brief, rerun, search
 from tests.waiting import SECONDS_TO_HANG
 from tuner.commands.verify import main as verify

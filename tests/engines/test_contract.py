@@ -6,25 +6,26 @@ import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.making import TINY, make_brief, rerun
+from tests.engines.driving import drain, first_point, kill_worker_of, worker_of
+from tests.making import rerun
 from tests.waiting import wait_until
 from tuner.engines.inprocess import InProcessEngine
-from tuner.engines.job import Engine, Event, Failed, Finished, Job, Replica, run_all
-from tuner.engines.processes import ProcessEngine, _Fit
+from tuner.engines.job import Engine, Event, Failed, Finished, Job, run_all
+from tuner.engines.processes import ProcessEngine
 from tuner.engines.worker import run
 from tuner.machine import ENDED_FIRST, OWN_SCORE
-from tuner.training.fitting import ReportPoint
 from tuner.training.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.process import BaseProcess
+
+    from tuner.training.fitting import ReportPoint
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "in-process": InProcessEngine,
@@ -44,42 +45,12 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    config = make_brief(TINY, tmp_path_factory.mktemp("job"))
-    return Job(
-        case=TINY,
-        hyperparameters=asdict(replace(config.case.baseline, epochs=6)),
-        data=config.data_folder,
-        replicas=(Replica(seed=7, split_seed=0),),
-        plan=config.plan,
-    )
-
-
 def ray_engine(request: pytest.FixtureRequest) -> Engine:
     """One that runs two fits at once on the tests' own cluster."""
     request.getfixturevalue("cluster")
     from tuner.engines.tasks import RayEngine
 
     return RayEngine(2, Plan())
-
-
-def drain(engine: Engine, key: int) -> list[Event]:
-    """All events of a fit, however long it takes."""
-    events: list[Event] = []
-    while not events or not isinstance(events[-1], Finished | Failed):
-        event = engine.next(key, timeout=0.1)
-        if event is not None:
-            events.append(event)
-    return events
-
-
-def first_point(engine: Engine, key: int) -> ReportPoint:
-    event = None
-    while event is None:
-        event = engine.next(key, timeout=0.1)
-    assert isinstance(event, ReportPoint), event
-    return event
 
 
 def broken(job: Job) -> Job:
@@ -174,19 +145,6 @@ def test_closing_twice_is_closing(job: Job) -> None:
         engine.close()
         engine.close()
     assert set(multiprocessing.active_children()) <= before
-
-
-def worker_of(engine: ProcessEngine, key: int) -> BaseProcess:
-    fit = engine._fits[key].remote
-    assert isinstance(fit, _Fit)
-    return fit.worker.process
-
-
-def kill_worker_of(engine: ProcessEngine, key: int) -> None:
-    process = worker_of(engine, key)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
 
 
 def test_a_killed_worker_costs_a_retry_and_no_point(job: Job) -> None:

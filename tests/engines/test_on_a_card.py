@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.case.test_contract import made_up
-from tests.engines.test_contract import job as job
+from tests.made_up import made_up
 from tests.making import TINY
 from tuner.case.contract import shape_of
 from tuner.case.loading import load_case

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engines.test_contract import job as job
 from tuner.engines.job import Event, Failed, Finished, Job, run_all
 from tuner.engines.processes import ProcessEngine
 from tuner.engines.remote import Remote, RemoteEngine

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engines.test_contract import job as job
 from tests.training.test_made_up_card import AT_THE_ENDS
 from tests.training.test_made_up_card import card as card
 from tuner.engines import cards, hosting

@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
 import tuner
+from tests.evidence.confirming import Breaking, Counting, kept, quiet
 from tests.making import STAMPS, TINY, make_brief, make_engine, open_as_command, search
 from tests.sampling import one_in
 from tuner.case.metric import ACCURACY
@@ -29,47 +29,15 @@ from tuner.evidence.rows.predictions import kept_predictions, kept_targets
 from tuner.seeds import Stream, derive
 from tuner.study.arms import arms_of, candidates_of
 from tuner.study.schema import CONFIRMATION, OPENINGS
-from tuner.study.store import evidence_name, facts_of
+from tuner.study.store import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuner.engines.job import Event, Job
+    import optuna
+
+    from tuner.engines.job import Event
     from tuner.study.configuration import StudyConfig
-
-
-class Counting(InProcessEngine):
-    """Counts the fits that it is given, and can press Ctrl-C at one."""
-
-    def __init__(self, interrupt_at: int | None = None) -> None:
-        super().__init__()
-        self.jobs: list[Job] = []
-        self.interrupt_at = interrupt_at
-
-    def start(self, key: int, job: Job) -> None:
-        if len(self.jobs) == self.interrupt_at:
-            raise KeyboardInterrupt
-        self.jobs.append(job)
-        super().start(key, job)
-
-    @property
-    def fresh(self) -> list[Job]:
-        """The jobs on fresh folds."""
-        return [job for job in self.jobs if job.replicas[0].split_seed is not None]
-
-    @property
-    def final(self) -> list[Job]:
-        """The jobs on all development data."""
-        return [job for job in self.jobs if job.replicas[0].split_seed is None]
-
-
-def quiet(_: str) -> None:
-    pass
-
-
-def kept(study: optuna.Study) -> optuna.Study:
-    """The study of the trainings after the search."""
-    return optuna.load_study(study_name=evidence_name(study.study_name), storage=study._storage)
 
 
 def test_candidates_race_on_fresh_folds_and_arms_meet_the_test(
@@ -170,26 +138,6 @@ def test_a_slot_that_would_be_idle_trains_what_is_wanted_later(url: str, tmp_pat
         trained = kept(study).trials[before:]
         assert [trial.user_attrs["round"] for trial in trained] == rounds
     assert len(engine.jobs) == len(kept(study).trials) == 8
-
-
-class Breaking(Counting):
-    """A fit with one of these seeds fails."""
-
-    def __init__(self, seeds: set[int], *, diverged: bool, interrupt_at: int | None = None) -> None:
-        super().__init__(interrupt_at)
-        self.seeds, self.diverged, self.broken = seeds, diverged, set[int]()
-
-    def start(self, key: int, job: Job) -> None:
-        super().start(key, job)
-        if self.seeds & {run.seed for run in job.replicas}:
-            self.broken.add(key)
-
-    def next(self, key: int, timeout: float) -> Event:
-        if key not in self.broken:
-            return super().next(key, timeout)
-        self.broken.discard(key)
-        self.stop(key)
-        return Failed("it does not end", diverged=self.diverged)
 
 
 def test_of_a_stack_that_diverges_all_is_known_even_where_the_time_is_over(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -15,11 +17,12 @@ import optuna
 from optuna.distributions import IntDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
+from PIL import Image
 from sqlalchemy import event
 
 from tuner.report.facts import gather
 from tuner.search.write_behind import WriteBehind
-from tuner.study.arms import candidates_of
+from tuner.study.arms import arms_of, candidates_of
 from tuner.unpromised.by_optuna import engine_of, row_of_study, storage_of
 from tuner.workplace import Workplace
 
@@ -308,3 +311,61 @@ def fill(study: optuna.Study, trials: int) -> None:
         else:
             epochs = draw.choice([10, 20, 40])
             add_trial(study, value=value, epochs=epochs, learning_rate=0.003 * draw.random())
+
+
+def ablated(study: optuna.Study, *, complete: bool = True) -> None:
+    """Store an ablation of the present best: two changes, the first of which did most."""
+    changes = {
+        "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
+        "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
+    }
+    study.set_user_attr(
+        "ablation",
+        {
+            "baseline": 0,
+            "best": arms_of(study)["best"].number,
+            "rounds": 2,
+            "complete": complete,
+            "changes": changes,
+            "path": ["learning_rate", "dropout"],
+            "path_scores": [[0.60, 0.62], [0.84, 0.86], [0.90, 0.92]],
+            "without": {"learning_rate": [0.65, 0.67], "dropout": [0.84, 0.86]},
+            "whole": [0.90, 0.92],
+            "smallest": ["dropout", "learning_rate"] if complete else None,
+            "smallest_scores": [0.90, 0.92] if complete else None,
+            "subsets_measured": 4,
+        },
+    )
+
+
+def erring(study: optuna.Study) -> None:
+    """Store what the present best gets wrong: one image of a flower."""
+    file = BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
+    mistake = {
+        "row": 3,
+        "true": "rose",
+        "predicted": "tulip",
+        "probability": 0.9,
+        "png": base64.b64encode(file.getvalue()).decode("ascii"),
+    }
+    study.set_user_attr(
+        "mistakes",
+        {
+            "trial": arms_of(study)["best"].number,
+            "classes": ["rose", "tulip"],
+            "models": 6,
+            "confusion": [[50, 10], [0, 60]],
+            "mistakes": [mistake],
+        },
+    )
+
+
+def audited(study: optuna.Study, *scores: float | None, pruned: int = 30) -> None:
+    """Store an audit of the first pruned trials, with these scores at their end."""
+    numbers = [trial.number for trial in study.trials if trial.state == TrialState.PRUNED]
+    trials = [
+        {"trial": number, "score": score, "differs": None, "failure": None}
+        for number, score in zip(numbers, scores, strict=False)
+    ]
+    study.set_user_attr("audit", {"pruned": pruned, "trials": trials})

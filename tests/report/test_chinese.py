@@ -11,16 +11,18 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.report.studies import (
+    ablated,
     add_session,
     add_trial,
+    audited,
     confirm,
+    erring,
     facts_of,
     keep_ensembles,
     make_study,
     url_in,
     usual_study,
 )
-from tests.report.test_report import ablated, audited, erring
 from tests.sampling import one_in
 from tuner.case.metric import METRICS
 from tuner.commands.report import main

@@ -30,8 +30,8 @@ def test_an_ensemble_that_is_surely_better_is_told_with_its_command(tmp_path: Pa
     text = document(facts, [])
     assert "| test accuracy (all 6 as an ensemble) | 63.0 % | 92.5 % | 72.0 % |" in text
     first = text[: text.index("## Is it really better?")]
-    assert "have a test accuracy of 92.5 %: they gain 2.0 ± 0.4 points" in first
-    assert "take 6 times as long to use" in first
+    assert "have a test accuracy of 92.5 %. It gains 2.0 ± 0.4 points" in first
+    assert "takes 6 times as long to use" in first
     assert "--models 6" in first
     assert "For the best, it gains 2.0 ± 0.4 points" in text
 

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from tests.report.studies import add_session, add_trial, facts_of, make_study, usual_study
-from tests.report.test_report import ablated, erring
+from tests.report.studies import (
+    ablated,
+    add_session,
+    add_trial,
+    erring,
+    facts_of,
+    make_study,
+    usual_study,
+)
 from tuner.report.document import document, first_screen
 from tuner.report.writing import CONFUSION, CURVES, HISTORY, IMPORTANCE, MISTAKES, WATERFALL
 

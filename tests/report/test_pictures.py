@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.report.studies import add_trial, confirm, facts_of, make_study, url_in, usual_study
-from tests.report.test_report import ablated, erring
+from tests.report.studies import (
+    ablated,
+    add_trial,
+    confirm,
+    erring,
+    facts_of,
+    make_study,
+    url_in,
+    usual_study,
+)
 from tuner.report.charts.errors import draw_confusion
 from tuner.report.charts.history import draw_history
 from tuner.report.charts.look import INK

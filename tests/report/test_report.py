@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -8,20 +7,21 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from PIL import Image
 from sqlalchemy.engine import make_url
 
 from tests.report.studies import (
+    ablated,
     add_session,
     add_trial,
+    audited,
     confirm,
+    erring,
     facts_of,
     fill,
     make_study,
@@ -38,7 +38,6 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.writing import write_report
-from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_evidence
 from tuner.workplace import Workplace
@@ -382,7 +381,7 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
     rows = np.array([4.0, 5.0, 5.5, 9.0, 30.0], np.float32)
     keep_targets(evidence, "the rows", rows)
     text, facts = written(study, tmp_path)
-    assert "the mean absolute error went from 7.50 to 2.33; always" in text
+    assert "the mean absolute error went from 7.50 to 2.33; a model that" in text
     best = min(float(np.abs(rows - level).mean()) for level in np.linspace(0, 30, 301))
     assert facts["constant"] == pytest.approx(best)
     assert f"a model that always gives the median of these rows has {100 * best:.0f}." in text
@@ -391,8 +390,8 @@ def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("best", "said"),
     [
-        ([0.075], "the mean absolute error is 7.50; always"),
-        ([0.07499], "the mean absolute error went from 7.500 to 7.499; always"),
+        ([0.075], "the mean absolute error is 7.50; a model that"),
+        ([0.07499], "the mean absolute error went from 7.500 to 7.499; a model that"),
     ],
 )
 def test_errors_in_units_that_differ_show_it(tmp_path: Path, best: list[float], said: str) -> None:
@@ -542,31 +541,6 @@ def test_help_imports_nothing_slow() -> None:
     assert not imported & {"torch", "optuna", "matplotlib", "scipy", "sqlalchemy", "numpy"}
 
 
-def ablated(study: optuna.Study, *, complete: bool = True) -> None:
-    """Store an ablation of the present best: two changes, the first of which did most."""
-    changes = {
-        "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
-        "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
-    }
-    study.set_user_attr(
-        "ablation",
-        {
-            "baseline": 0,
-            "best": arms_of(study)["best"].number,
-            "rounds": 2,
-            "complete": complete,
-            "changes": changes,
-            "path": ["learning_rate", "dropout"],
-            "path_scores": [[0.60, 0.62], [0.84, 0.86], [0.90, 0.92]],
-            "without": {"learning_rate": [0.65, 0.67], "dropout": [0.84, 0.86]},
-            "whole": [0.90, 0.92],
-            "smallest": ["dropout", "learning_rate"] if complete else None,
-            "smallest_scores": [0.90, 0.92] if complete else None,
-            "subsets_measured": 4,
-        },
-    )
-
-
 def test_the_ablation_is_told_with_its_picture(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     ablated(study)
@@ -710,29 +684,6 @@ def test_changes_whose_gain_is_not_told_from_nothing_are_not_named(tmp_path: Pat
     assert "| 1 | `learning_rate` 0.001 → 0.003 |" in text, "what was measured is shown"
 
 
-def erring(study: optuna.Study) -> None:
-    """Store what the present best gets wrong: one image of a flower."""
-    file = BytesIO()
-    Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
-    mistake = {
-        "row": 3,
-        "true": "rose",
-        "predicted": "tulip",
-        "probability": 0.9,
-        "png": base64.b64encode(file.getvalue()).decode("ascii"),
-    }
-    study.set_user_attr(
-        "mistakes",
-        {
-            "trial": arms_of(study)["best"].number,
-            "classes": ["rose", "tulip"],
-            "models": 6,
-            "confusion": [[50, 10], [0, 60]],
-            "mistakes": [mistake],
-        },
-    )
-
-
 def test_what_the_best_gets_wrong_in_classes(tmp_path: Path) -> None:
     study = usual_study(tmp_path, trials=12)
     erring(study)
@@ -784,7 +735,7 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
     }
     study.set_user_attr("importance", {"trials": 12, "rung": 2, "final": part, "early": None})
     text, facts = written(study, tmp_path)
-    assert "- Only some of these trials asked for `momentum`, so nothing is known" in text
+    assert "- Only some of these trials asked for `momentum`, so their importance" in text
     assert "| `dropout` | 70 % | 50 % to 90 % | evidence |" in text
     assert "| `epochs` | 20 % | 0 % to 30 % | no evidence |" in text
     assert (tmp_path / "out" / "importance.svg").exists()
@@ -809,16 +760,6 @@ def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
         assert arm["scores"][0].keys() == real["arms"][name]["scores"][0].keys()
 
 
-def audited(study: optuna.Study, *scores: float | None, pruned: int = 30) -> None:
-    """Store an audit of the first pruned trials, with these scores at their end."""
-    numbers = [trial.number for trial in study.trials if trial.state == TrialState.PRUNED]
-    trials = [
-        {"trial": number, "score": score, "differs": None, "failure": None}
-        for number, score in zip(numbers, scores, strict=False)
-    ]
-    study.set_user_attr("audit", {"pruned": pruned, "trials": trials})
-
-
 def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
     best = max(trial.values[0] for trial in study.trials if trial.state == TrialState.COMPLETE)
@@ -832,8 +773,8 @@ def test_what_pruning_cost_is_told(tmp_path: Path) -> None:
     assert (
         "**No loss by pruning was found.** 2 of the 30 pruned trials were drawn at random, and "
         "trained to their end after the search. None of 2 would have been among the 3 candidates "
-        "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot tell it "
-        "more closely."
+        "for the race; of all 30, 0 to 24 would have (95 % interval). 2 trainings cannot show this "
+        "more precisely."
     ) in text
 
     audited(study, best - 1e-9)
@@ -955,9 +896,9 @@ def test_what_the_search_finds_on_shuffled_targets_is_told(tmp_path: Path) -> No
     assert (facts["placebo"]["fresh"], facts["placebo"]["n"]) == (pytest.approx(0.21), 2)
     assert (
         "**On shuffled targets, where there is nothing to find,** the best of 12 trials has "
-        "accuracy 31.0 % in the search and 21.0 % on fresh folds; always giving the same answer "
-        "has 20.0 %. So about 10.0 points of a search score is luck there. On its own targets the "
-        "search improved on the baseline by "
+        "accuracy 31.0 % in the search and 21.0 % on fresh folds; a model that always gives "
+        "the same answer has 20.0 %. So about 10.0 points of a search score is luck there. On its "
+        "own targets the search improved on the baseline by "
     ) in text
     facts["placebo"]["gain"] = -0.002
     told = "On its own targets the search was 0.2 points worse than the baseline."

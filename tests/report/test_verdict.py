@@ -6,14 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.making import HERE
-from tests.report.studies import (
-    add_session,
-    add_trial,
-    confirm,
-    facts_of,
-    make_study,
-    usual_study,
-)
+from tests.report.studies import add_session, add_trial, confirm, facts_of, make_study, usual_study
 from tuner.case.metric import ACCURACY
 from tuner.report.document import document
 from tuner.report.facts import gather

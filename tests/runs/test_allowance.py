@@ -224,13 +224,13 @@ def test_the_time_that_is_left_decides_between_two_looks_and_one(
     allowing(study, 9)
     assert budget_with(study, 0).models_that_fit(study) == 4
     told = capsys.readouterr().out
-    assert "is used up, so one look at 4 models an arm is taken, where two looks" in told
+    assert "is used up, so one look at 4 models per arm is taken, where two looks" in told
     assert budget_with(study, SECONDS).models_that_fit(study) == 4, "it is decided"
     allowing(study, 9)
     some = budget_with(study, 0.5 * two_looks).models_that_fit(study)
     assert some is not None
     assert 4 <= some < 8
-    assert f"is enough for one look at {some} models an arm" in capsys.readouterr().out
+    assert f"is enough for one look at {some} models per arm" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -158,6 +159,9 @@ def test_the_command_makes_the_same_settings() -> None:
     words = shlex.split(command_of(settings, "else where", None))
     assert words[:2] == ["tuner", "study"]
     assert settings_of(parser().parse_args(words[2:]), "") == settings
+    settings = replace(settings, case="table --data 'my rows.csv' --target=-price")
+    words = shlex.split(command_of(settings, None, None))
+    assert words[:6] == ["tuner", "study", "table", "--data", "my rows.csv", "--target=-price"]
 
 
 def test_a_study_shows_itself(study: tuner.Study) -> None:
@@ -253,6 +257,17 @@ def test_a_notebook_shows_how_a_run_has_ended(
         if raised:
             raise raised
     assert place.shown == ["<p><b>writing the report</b></p>", f"<p><b>{shown}</b></p>"]
+
+
+@pytest.mark.parametrize("name", ["ablate", "verify"])
+def test_an_interrupted_call_returns_nothing(
+    study: tuner.Study, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What a command says in a line, a notebook has to be told: it would run the next cell."""
+    run = {"ablate": "run_ablation", "verify": "run_verification"}[name]
+    monkeypatch.setattr(f"tuner.runs.handle.{run}", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(study, name)()
 
 
 INTERRUPTS = """

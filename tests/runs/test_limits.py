@@ -19,7 +19,7 @@ from tests.making import (
     open_as_command,
     search,
 )
-from tests.runs.test_metrics import facts, run
+from tests.runs.running import facts, run
 from tuner import open_study
 from tuner.case.loading import load_case
 from tuner.commands.concluding import best_line, next_command
@@ -39,20 +39,15 @@ from tuner.study.store import load_study
 from tuner.study.trials import finished
 from tuner.training.cost import latency_of, parameters_of
 from tuner.training.plan import Plan
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from tuner.workplace import Workplace
+
 CASE = load_case(TINY)
 DATA = CASE.load(Folders())
 FEW = Limits(parameters=40)  # the widest network has 42, the recipe's; the baseline has 22
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    return Workplace.at()
 
 
 def limited(folder: Path, limits: Limits) -> Any:

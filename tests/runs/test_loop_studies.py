@@ -35,6 +35,7 @@ from tuner.evidence.loops import calls_to_show
 from tuner.runs.library import run_study
 from tuner.runs.typed import assigned
 from tuner.seeds import Stream
+from tuner.study.arms import arms_of
 from tuner.study.schema import CONFIRMATION, OPENINGS, SEED_MATTERS
 from tuner.study.store import evidence_of, load_study
 
@@ -66,6 +67,7 @@ def objective(trial):
     (tuner.folder() / "notes.txt").write_text(str(tuner.seed()))
     return score
 """
+BASELINE = {"lr": 0.001, "layers": 1}
 TESTED = """
 import torch
 
@@ -75,7 +77,7 @@ DIRECTION = "maximize"
 def train(trial):
     width = trial.suggest_int("width", 1, 8)
     for epoch in range(3):
-        yield {"validation": 0.6 + 0.04 * width + 0.01 * torch.rand(()), "train": 0.9}
+        yield {"validation": 0.6 + 0.04 * width + 0.01 * torch.rand(()), "train": 0.9, "f1": width}
     return torch.nn.Linear(width, 1)
 
 
@@ -201,6 +203,29 @@ def test_verify_ablate_and_retrain(made: Path) -> None:
         assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
 
 
+def test_a_loop_is_called_with_only_some_changes_of_the_best(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chdir(made):
+        again = ["train", "--case", "train.py", "--out", "part"]
+        with pytest.raises(
+            UsageError, match=r"no change of the best 'rate'\. The changes are layers, lr"
+        ):
+            retrain([*again, "--only", "rate"])
+        with pytest.raises(UsageError, match="--only names no change; write it like --only"):
+            retrain([*again, "--only", ","])
+        assert retrain([*again, "--only", "lr"]) == 0
+        part = json.loads(Path("part/manifest.json").read_text())
+        best = arms_of(load_study(DATABASE, "train"))["best"]
+    assert part["hyperparameters"] == {
+        **part["hyperparameters"],
+        **BASELINE,
+        "lr": best.params["lr"],
+    }
+    assert (part["trial"], list(part["only"])) == (None, ["lr"])
+    assert "It is not compared with the baseline" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [verify, ablate])
 def test_a_cluster_is_refused_in_one_line(made: Path, command: Callable[[list[str]], int]) -> None:
     with (
@@ -252,6 +277,7 @@ def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
         assert retrain(["train", "--case", "train.py", "--out", "model"]) == 0
         assert Path("model/model.safetensors").exists()
     assert len(found.user_attrs[OPENINGS]) == 1
+    assert all(one.user_attrs["f1"] == one.params["width"] for one in found.trials)
     pair = facts["comparison"]["best_vs_baseline"]
     assert (pair["covers"], pair["rows"], pair["verdict"]) == ("rows", 200, "better")
     best = facts["arms"]["best"]["hyperparameters"]["width"]
@@ -462,6 +488,10 @@ def test_what_is_typed_wrong(tmp_path: Path) -> None:
                 run_study("train.py:objective", **given)
         with pytest.raises(UsageError, match="is a function, and its calls are made in other proc"):
             run_study(test_what_is_typed_wrong)  # type: ignore[arg-type]
+        with pytest.raises(
+            UsageError, match=r"case is of type dict; .* Write rows into a file, and"
+        ):
+            run_study({"x": [1, 2]})  # type: ignore[arg-type]
         assert not Path("storage").exists()
 
 
@@ -553,10 +583,10 @@ def test_constraints_and_shared_files_are_told_and_kept(
         said = capsys.readouterr().out
         facts = json.loads(Path("storage/reports/train/report.json").read_text())
         text = Path("storage/reports/train/report.md").read_text()
-    assert said.count("Several calls use the same files: `best.pt`. Calls run at once") == 2
+    assert said.count("use the same files: `best.pt`. Calls run at the same time") == 2
     assert "> **About the files of the loop:** Several calls" in text
     assert f"The baseline breaks a constraint of the loop: size ({floor}, above 0)." in said
-    assert "> **About the constraints:** the baseline breaks `size`, which" in text
+    assert "> **About the constraints:** the baseline breaks `size`: the loop gave" in text
     assert facts["broken_constraints"] == {"baseline": {"size": floor}}
     if floor == 3:
         assert facts["arms"]["best"]["hyperparameters"]["x"] >= floor

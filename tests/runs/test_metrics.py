@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.making import TINY, retrained
-from tests.runs.test_study import Listening
+from tests.runs.running import NUMBERS, facts, run
 from tuner.engines.compute import Compute
 from tuner.errors import CaseError, StudyError, UsageError
-from tuner.report.facts.gathering import gather
 from tuner.runs.observer import Silent
-from tuner.runs.settings import Stored, StudySettings, VerificationSettings
-from tuner.runs.study import run_study
+from tuner.runs.settings import Stored, VerificationSettings
 from tuner.runs.verification import run_verification
 from tuner.study.store import load_study
-from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tuner.workplace import Workplace
 
 OWN = """
 def profit(truth, guess):
@@ -29,39 +26,6 @@ def profit(truth, guess):
 
 CASE = __import__("dataclasses").replace(CASE, metrics=(profit,))
 """
-NUMBERS = """
-def numbered(folders):
-    from tuner import Examples, make_dataset
-
-    rows = [points(count, seed) for count, seed in ((60, 0), (40, 1))]
-    parts = [Examples(features=one.features, targets=5 + one.features[:, :1] ** 2) for one in rows]
-    return make_dataset(name="tiny", source="two clouds", development=parts[0], test=parts[1],
-                        validation=KFold(3), columns=("x", "y"))
-
-CASE = __import__("dataclasses").replace(CASE, task="regression", load=numbered)
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    return Workplace.at()
-
-
-def run(case: str, workplace: Workplace, **settings: Any) -> Listening:
-    observer = Listening()
-    wanted: dict[str, Any] = {"trials": 3, "seeds": 2, **settings}
-    command = f"tuner study {case}"
-    compute = Compute(workers=1)
-    run_study(
-        StudySettings(case=case, workplace=workplace, command=command, compute=compute, **wanted),
-        observer,
-    )
-    return observer
-
-
-def facts(workplace: Workplace) -> Mapping[str, Any]:
-    return gather(load_study(workplace.url, "tiny"), workplace)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.making import TINY, history, make_brief, make_engine, retrained, search
-from tests.runs.test_metrics import run
+from tests.runs.running import run
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.files import reader_of
 from tuner.bundle.prediction import predict_files

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from optuna.trial import TrialState
 
 from tests.making import TINY
+from tests.runs.running import Listening
 from tuner.engines.compute import Compute
 from tuner.errors import CaseError, StudyError
-from tuner.runs.observer import Message, Silent
 from tuner.runs.settings import StudySettings
 from tuner.runs.study import run_study
 from tuner.study.schema import SEED_MATTERS
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
-if TYPE_CHECKING:
-    from tuner.runs.observer import Event
-
 BUILD = "    return build_mlp(hyperparameters, shape)\n"
-
-
-class Listening(Silent):
-    """Keeps the messages it is told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, Message):
-            self.messages.append(event.text)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.chdir(tmp_path)
-    return Workplace.at()
 
 
 def case_file(old: str, new: str) -> str:

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from tests.making import TINY, make_brief, open_as_command
-from tests.study.test_guesses import with_guesses
+from tests.study.guessing import with_guesses
 from tuner.engines.inprocess import InProcessEngine
 from tuner.search.bayesian import QUEUED
 from tuner.search.coordinator import Coordinator

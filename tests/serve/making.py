@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx2 as httpx
 import uvicorn
+from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.making import TINY
+from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.serve.app import application
 from tuner.serve.service import Service
 from tuner.serve.web.connections import MOST_CONNECTIONS, configuration
@@ -71,3 +77,47 @@ def listening(service: Service, most: int = MOST_CONNECTIONS) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    words = ["--port", "0", "--home", str(home), "--cases", str(Path(TINY).parent), *options]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tuner.serve", "--workers", "1", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert found, line + process.stdout.read()
+            with httpx.Client(base_url=found[0], timeout=SECONDS_TO_HANG) as client:
+                yield process, client
+        finally:
+            process.kill()
+
+
+def until_done(client: httpx.Client, study: str = "tiny") -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get(f"/api/v1/studies/{study}").json()
+        return None if found["job"]["state"] in {"queued", "running"} else found
+
+    found = wait_until(ended)
+    assert found
+    return found
+
+
+TABLE = "size,town,price\n" + "".join(
+    f"{n % 37 + n % 7 / 10},{'ab'[n % 2]},{3 * (n % 37) + n % 5 + 0.5}\n" for n in range(120)
+)
+
+
+def picture() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(made, "PNG")
+    return made.getvalue()
+
+
+PICTURE = picture()

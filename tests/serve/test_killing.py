@@ -13,7 +13,7 @@ import pytest
 
 from tests.disturbing import SLOW
 from tests.making import history
-from tests.serve.test_server import served, until_done
+from tests.serve.making import served, until_done
 from tests.waiting import wait_until
 from tuner.commands.study import main as study_main
 from tuner.study.store import evidence_name, load_study

@@ -295,8 +295,8 @@ def test_the_options_of_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (ALL[:1], "mail needs --mail-from and --mail-to besides"),
-        (ALL[1:], "mail needs --mail-server besides"),
+        (ALL[:1], "mail needs --mail-from and --mail-to too"),
+        (ALL[1:], "mail needs --mail-server too"),
         (("--mail-user=tuner",), "mail needs --mail-server"),
         ((*ALL, "--mail-user=tuner"), "together, or neither"),
         ((*ALL, "--mail-user=tuner", "--mail-password-file={tmp}/none"), "cannot be read"),

@@ -18,9 +18,7 @@ from sqlalchemy.orm import Session
 
 from tests.making import TINY, make_brief, retrained, search
 from tests.own.pictures import photos, weights
-from tests.serve.making import client_of, form_key, listening, make_service
-from tests.serve.test_new_study import TABLE
-from tests.serve.test_server import served
+from tests.serve.making import TABLE, client_of, form_key, listening, make_service, served
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.bundle.manifest import read_manifest
 from tuner.case.reference import to_door
@@ -129,7 +127,7 @@ def test_a_gain_is_proven_on_the_same_test_rows(service: Service) -> None:
     evidence = optuna.load_study(study_name=evidence_name("better"), storage=service.storage)
     evidence.set_user_attr(TARGETS, {**evidence.user_attrs[TARGETS], "rows": "other rows"})
     others = gain_over(service.storage, current, better)
-    assert (others.proven, "different test rows" in others.sentence) == (False, True)
+    assert (others.proven, "on different rows" in others.sentence) == (False, True)
 
 
 def test_a_damaged_bundle_is_shown_and_not_used(service: Service) -> None:

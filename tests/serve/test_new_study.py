@@ -9,11 +9,10 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from tests.making import TINY
 from tests.sampling import one_in
-from tests.serve.making import client_of, form_key
+from tests.serve.making import PICTURE, TABLE, client_of, form_key
 from tests.waiting import wait_until
 from tuner.commands.doors import reference_of
 from tuner.commands.study import parser as study_parser
@@ -38,18 +37,6 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 NEW, UPLOAD, API = "/tuner/new", "/tuner/uploads", "/api/v1/data"
-TABLE = "size,town,price\n" + "".join(
-    f"{n % 37 + n % 7 / 10},{'ab'[n % 2]},{3 * (n % 37) + n % 5 + 0.5}\n" for n in range(120)
-)
-
-
-def picture() -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", (8, 8), (200, 10, 10)).save(made, "PNG")
-    return made.getvalue()
-
-
-PICTURE = picture()
 
 
 def zipped(*names: str, **modes: int) -> bytes:
@@ -308,7 +295,7 @@ def test_an_upload_needs_its_headers_a_role_and_room(
     assert send(client, "x.csv", content, **{"Content-Type": "text/plain"})[0] == 415
     assert send(client, "x.csv", content, Origin="http://evil.example")[0] == 403
     empty.room.look = lambda _: Disk(100, 4)
-    assert "nothing is taken in" in send(client, "x.csv", content)[1]
+    assert "nothing can be added" in send(client, "x.csv", content)[1]
     empty.room.look = lambda _: Disk(10**6, 4 * 10**5)
     monkeypatch.setattr(access, "LARGEST_UPLOAD", 100)
     assert send(client, "x.csv", content)[0] == 413
@@ -341,7 +328,7 @@ def test_a_disk_that_others_fill_meanwhile_is_not_filled_further(
     empty.room.look = look
     content = made.getvalue() if name == "x.zip" else (b"a,b\n" * 2**15 for _ in range(32))
     status, text = send_by_api(client_of(empty), name, content)
-    assert (status, "nothing is taken in" in text) == (400, True)
+    assert (status, "nothing can be added" in text) == (400, True)
     assert list(folder.iterdir()) == []
 
 
@@ -362,7 +349,7 @@ def test_the_api_takes_data_as_the_page_does(
     assert send_by_api(client, "x.csv", content, **{"Content-Type": "text/plain"})[0] == 415
     assert send_by_api(client, "x.csv", content, Origin="http://evil.example")[0] == 403
     empty.room.look = lambda _: Disk(100, 4)
-    assert "nothing is taken in" in send_by_api(client, "x.csv", content)[1]
+    assert "nothing can be added" in send_by_api(client, "x.csv", content)[1]
     empty.room.look = lambda _: Disk(10**6, 4 * 10**5)
     assert send_by_api(client, "x.csv", content) == (201, '{"data":"uploads/x.csv"}')
     assert send_by_api(client, "pets.zip", zipped("cats/1.png", "dogs/1.png"))[0] == 201
@@ -473,7 +460,7 @@ def test_ranges_and_the_baseline_are_read_in_a_process(service: Service) -> None
 
 
 def test_the_price_is_that_of_an_earlier_study(client: TestClient) -> None:
-    assert "By study <a" in client.get(f"{NEW}?case=tiny").text
+    assert "Judging by study <a" in client.get(f"{NEW}?case=tiny").text
     assert "is known once the baseline" in client.get(f"{NEW}?case=housing").text
 
 
@@ -499,7 +486,7 @@ def test_a_study_of_an_upload_runs_and_makes_a_model(empty: Service) -> None:
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
         empty.browser.forget()
         page = client.get(f"{NEW}?door=table&data=uploads/houses.csv&target=price").text
-        assert "By study <a" in page, "its price is known by what was searched before"
+        assert "Judging by study <a" in page, "its price is known by what was searched before"
         client.post("/api/v1/studies/houses/models", json={"arm": "best"})
         wait_until(lambda: empty.queue.all()[0].state not in {"queued", "running"})
     for job in empty.queue.all():

@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import httpx2 as httpx
 import psutil
 import pytest
 
-from tests.making import TINY
+from tests.serve.making import served
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.commands.serve import main
 from tuner.commands.token import main as token_main
 from tuner.errors import UsageError
 from tuner.machine import is_this_machine
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 CHILD = "tuner.serve.jobs.child"
 STUDY = {"case": "tiny", "trials": 12, "seeds": 2}
-
-
-@contextmanager
-def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    words = ["--port", "0", "--home", str(home), "--cases", str(Path(TINY).parent), *options]
-    with subprocess.Popen(
-        [sys.executable, "-m", "tuner.serve", "--workers", "1", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
-            assert found, line + process.stdout.read()
-            with httpx.Client(base_url=found[0], timeout=SECONDS_TO_HANG) as client:
-                yield process, client
-        finally:
-            process.kill()
-
-
-def until_done(client: httpx.Client, study: str = "tiny") -> dict[str, Any]:
-    def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = client.get(f"/api/v1/studies/{study}").json()
-        return None if found["job"]["state"] in {"queued", "running"} else found
-
-    found = wait_until(ended)
-    assert found
-    return found
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -11,9 +11,10 @@ import pytest
 import torch
 from optuna.trial import FixedTrial, TrialState
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.making import TINY, InterruptsAt, history, make_brief, open_as_command, search
 from tests.sampling import one_in
+from tests.study.guessing import OwnHyperparameters, own_case, suggest_own, with_guesses
 from tuner import (
     Case,
     CNNHyperparameters,
@@ -47,42 +48,6 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 SEEN = Situation(rows=48, classes=2, features=2, side=None, optimizer="adamw")
-
-
-def with_guesses(config: StudyConfig, guesses: Any) -> StudyConfig:
-    """The config, with other guesses in its case."""
-    return replace(config, case=replace(config.case, guesses=guesses))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnHyperparameters(Hyperparameters):
-    """Of a model that tuner does not know."""
-
-    heads: int = 2
-    epochs: int = 4
-
-
-def own_case(config: StudyConfig, suggest: Any, **changes: Any) -> StudyConfig:
-    """The config with a model that tuner does not know; it is never built."""
-    case = replace(
-        config.case,
-        baseline=OwnHyperparameters(),
-        recipe=OwnHyperparameters(heads=4),
-        suggest=suggest,
-        guesses=None,
-        **changes,
-    )
-    return replace(config, case=case)
-
-
-def suggest_own(trial: BaseTrial) -> OwnHyperparameters:
-    step_lr = trial.suggest_categorical("step_lr", (False, True))
-    return OwnHyperparameters(
-        heads=trial.suggest_int("heads", 1, 8),
-        learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True),
-        step_lr=step_lr,
-        one_cycle=not step_lr and trial.suggest_categorical("one_cycle", (False, True)),
-    )
 
 
 def suggest_own_without_rate(trial: BaseTrial) -> OwnHyperparameters:

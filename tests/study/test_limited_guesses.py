@@ -11,7 +11,7 @@ from optuna.trial import FixedTrial
 
 from tests.making import TINY, make_brief
 from tests.sampling import one_in
-from tests.study.test_guesses import own_case, suggest_own, with_guesses
+from tests.study.guessing import own_case, suggest_own, with_guesses
 from tuner.case.space import space
 from tuner.study.cost import Costs
 from tuner.study.guess import likelihood

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.making import TINY
 from tuner.case.loading import load_case
 from tuner.data.augment import move, recolour

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.making import STAMPS, TINY
 from tests.sampling import one_in
 from tuner.case.loading import load_case

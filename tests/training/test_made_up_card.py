@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.made_up_card import MadeUpCard
 from tests.making import TINY
 from tuner.case.loading import load_case

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.making import open_as_command
 from tuner.case.loading import load_case
 from tuner.data.scaling import Scaler

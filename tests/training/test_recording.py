@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tuner.case.contract import Shape
 from tuner.case.loading import load_case
 from tuner.data.augment import move

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.case.test_contract import CASES, made_up
+from tests.made_up import CASES, made_up
 from tests.making import TINY
 from tests.sampling import one_in
 from tuner.case.loading import load_case

@@ -7,7 +7,7 @@ from weakref import ref
 
 import torch
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tuner.case.loading import load_case
 from tuner.data.splits import KFold, folds
 from tuner.training.learner import make_learners

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 from torchvision.models import resnet18
 
-from tests.case.test_contract import made_up
+from tests.made_up import made_up
 from tests.sampling import one_in
 from tuner.case.contract import shape_of
 from tuner.case.loading import load_case

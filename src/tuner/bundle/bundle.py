@@ -1,4 +1,4 @@
-"""A saved model, built again: one network, or several that are applied as one, an ensemble."""
+"""Rebuilds a saved model: one network, or several that are applied as one, an ensemble."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Bundle:
     """An opened bundle.
 
     Attributes:
-        manifest: the facts that came with the weights.
-        plan: how to compute here, in the precision the model was trained in.
-        case: what the model was trained for; it may have a `read` of its own.
-        remark: what a person should know before trusting its answers; None: nothing.
+        manifest: the facts that were saved with the weights.
+        plan: how to compute here, in the precision of the training.
+        case: for which the model was trained; it may have a `read` of its own.
+        remark: what a person should know before trusting its predictions; None for nothing.
     """
 
     manifest: Mapping[str, Any]
@@ -50,15 +50,15 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     """Rebuild the model of a bundle.
 
     Args:
-        case_file: for a bundle of a user's own case, the path of that case's file. It is never
-            taken from the bundle: a bundle from a stranger must not choose what code is run.
+        case_file: for a bundle of a user's own case, the path of that case's file. It is never read
+            from the bundle: a bundle from a stranger must not choose what code is run.
 
     Raises:
-        BundleError: the bundle is damaged, or its case is not at hand.
+        BundleError: the bundle is damaged, or its case is not available.
     """
     manifest = read_manifest(folder)
     try:
-        # Whoever writes the right checksums may have written anything else.
+        # Correct checksums prove nothing: their author may have written anything else too.
         interface = Interface.read(manifest)
         plan = _plan(manifest["plan"], images=interface.kinds == (torch.uint8,))
         case = load_named_case(manifest["case"], manifest["reference"], case_file)
@@ -69,7 +69,8 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST} is not a bundle's manifest: {error!r}") from error
     try:
-        # A stranger's may ask for a billion layers; what the case's own search can draw is sound.
+        # A stranger's bundle may ask for a billion layers; what the case's own search can draw is
+        # safe.
         check_inside(case, hyperparameters, "its configuration")
     except CaseError as error:
         raise BundleError(
@@ -88,11 +89,11 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
 
 
 def _changes_of_code(manifest: Mapping[str, Any], case_file: str | None) -> str | None:
-    """Say which files of the user's have changed since; None: none, or nobody knows.
+    """Return which of the user's files have changed since; None if none have, or it is unknown.
 
-    The weights may fit a model that computes something else with them, so nothing else would tell.
+    The weights may fit a model that computes something else, so no other check would notice.
     """
-    if case_file is None or "source" not in manifest:  # a bundle of an earlier version has none
+    if case_file is None or "source" not in manifest:  # an older bundle does not store it
         return None
     changed = source_of(case_file).changed_since(Source(**manifest["source"]))
     if not changed:
@@ -111,7 +112,7 @@ def _built(case: Case, hyperparameters: Hyperparameters, interface: Interface) -
 
 
 def _plan(stored: Mapping[str, Any], *, images: bool) -> Plan:
-    """Compute on what is here, as the model was trained."""
+    """Return a plan for this machine, with the precision of the training."""
     precision, channels_last = stored["precision"], stored["channels_last"]
     if precision not in get_args(Precision) or channels_last not in {False, images}:
         raise ValueError(f"the plan {stored}")

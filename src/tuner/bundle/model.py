@@ -105,7 +105,7 @@ class Model(nn.Module):
             rows: as in `predict`.
 
         Raises:
-            UsageError: the model is a regression, or rows are not what it takes.
+            UsageError: the model is a regression, or rows are not of the right form.
             DataError, BundleError: as in `predict`.
         """
         if not self.classes:
@@ -116,7 +116,7 @@ class Model(nn.Module):
         return found
 
     def _outputs(self, rows: object) -> Tensor:
-        """Return outputs (N, outputs) on the processor, wherever the model is."""
+        """Return outputs (N, outputs) on the processor, on whatever device the model is."""
         features = self._features(rows)
         device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
         was_training = self.network.training
@@ -127,20 +127,27 @@ class Model(nn.Module):
         finally:
             self.network.to(device).train(was_training)
 
+    def _takes(self) -> str:
+        """Say which rows a person gives the model."""
+        if self._bundle.interface.table is not None:
+            return "a data frame with the columns of its file (of one row: frame.iloc[[0]])"
+        return "a list of files, or rows of numbers"
+
     def _features(self, rows: object) -> Tensor:
-        """Return rows as a tensor that the model takes, unscaled.
+        """Return rows as a tensor for the model, unscaled.
 
         Raises:
             UsageError: they are not rows.
         """
         shape, kinds = self._bundle.interface.row, self._bundle.interface.kinds
         if isinstance(rows, str | Path):
-            raise UsageError(f"rows is {str(rows)!r}; give a list of files, or rows of numbers")
+            raise UsageError(f"rows is {str(rows)!r}; give {self._takes()}")
+        if getattr(getattr(rows, "dtype", None), "kind", "") in {"O", "U", "T"}:
+            rows = list(rows)  # type: ignore[call-overload]  # texts of NumPy or pandas
         if isinstance(rows, Sequence) and rows and all(isinstance(one, str | Path) for one in rows):
             if (read := reader_of(self._bundle)) is None:
                 raise UsageError(
-                    "the model's files are tables; give their rows, as numbers, or use tuner "
-                    "predict"
+                    f"the model's files are tables; give {self._takes()}, or use tuner predict"
                 )
             return torch.stack([read(Path(one)) for one in rows])
         names, table = getattr(rows, "columns", None), self._bundle.interface.table
@@ -154,9 +161,10 @@ class Model(nn.Module):
                 raise UsageError(f"the rows have no column {', '.join(map(repr, missing))}")
             rows = np.asarray(rows[list(self.columns)])  # type: ignore[index]  # a data frame
         try:
-            found = torch.as_tensor(rows if isinstance(rows, Tensor) else np.asarray(rows)).cpu()
+            found = (rows if isinstance(rows, Tensor) else _as_tensor(rows)).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
-            raise UsageError(f"rows cannot be read as numbers: {error}") from error
+            why = f"{error}. Give {self._takes()}" if table is not None else str(error)
+            raise UsageError(f"rows cannot be read as numbers: {why}") from error
         if self.columns and found.dtype not in kinds:
             found = found.double()
         if found.dtype not in kinds or tuple(found.shape[1:]) != shape or found.dim() == 0:
@@ -169,6 +177,12 @@ class Model(nn.Module):
         if found.is_floating_point() and table is None and not found.isfinite().all():
             raise UsageError("a number in the rows is missing or not finite")
         return found
+
+
+def _as_tensor(rows: object) -> Tensor:
+    """Return rows of numbers as a tensor; torch warns of an array that may only be read."""
+    array = np.asarray(rows)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def load(bundle: str | Path, case: str | Path | None = None) -> Model:
@@ -194,7 +208,7 @@ def load(bundle: str | Path, case: str | Path | None = None) -> Model:
         CaseError: the model is of your own case, and its file was not given.
         DepotError: S3 cannot be reached.
     """
-    with at_hand(bundle) as folder, undisturbed():  # the model is drawn before it is filled
+    with at_hand(bundle) as folder, undisturbed():  # its weights are drawn before they are loaded
         opened = open_bundle(folder, None if case is None else str(case))
         if opened.remark is not None:
             warnings.warn(f"{bundle}: {opened.remark}", stacklevel=2)

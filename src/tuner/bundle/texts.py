@@ -1,7 +1,7 @@
-"""Cells that a library has read already, as the file that a model was trained on has them.
+"""Restores the text of cells that a library has parsed, as in the model's training file.
 
-The cell 7 may have been 7, 007 or 7.0 there. Each is written again as the column is written in the
-file; one whose text cannot be known is refused.
+The cell 7 may have been 7, 007 or 7.0 there. Each cell is written again in the notation of its
+column in the file; a cell whose text cannot be known is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tuner.errors import DataError
 if TYPE_CHECKING:
     from tuner.data.table import Column
 
-# texts that pandas takes for a missing cell unless it is told otherwise
+# texts that pandas takes for missing cells by default
 PANDAS_MARKS = frozenset(
     {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
     | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
@@ -32,10 +32,10 @@ PANDAS_MARKS = frozenset(
 
 
 def texts_of(column: Column, cells: Any) -> list[str]:
-    """Return the cells of a frame's column as the file has them.
+    """Return the cells of a frame's column in the notation of the file.
 
     Raises:
-        DataError: that cannot be known of one.
+        DataError: the text of one cannot be known.
     """
     if column.kind != "category":
         return [_text(column, cell) for cell in cells]
@@ -49,7 +49,7 @@ def texts_of(column: Column, cells: Any) -> list[str]:
 
 
 def _text(column: Column, cell: object) -> str:
-    """Return a cell of numbers, yes or no, or dates; what fits none is refused as in a file."""
+    """Return the text of a number, yes or no, or a date; others are refused, as in a file."""
     if isinstance(cell, str):
         return str(cell)
     if _is_missing(cell):
@@ -59,7 +59,7 @@ def _text(column: Column, cell: object) -> str:
     if column.kind == "date":
         return _date(cell, column.form)
     if column.form == "," and isinstance(cell, float | np.floating | Decimal):
-        # A point would stand between thousands, and there is no exponent.
+        # A point would separate thousands, and there is no exponent.
         return f"{Decimal(str(cell)):f}".replace(".", ",")
     return str(cell)
 
@@ -76,20 +76,20 @@ def _date(cell: object, form: str) -> str:
 
 
 def _is_missing(cell: object) -> bool:
-    """Whether a cell is None, nan or what a library has for it: they are not equal to themselves.
+    """Whether a cell is None, nan or a library's missing value, which is not equal to itself.
 
-    The libraries are not imported for it, as they may not be installed.
+    The libraries are not imported for this check, because they may not be installed.
     """
     try:
         return cell is None or not bool(cell == cell)
     except TypeError:
-        return True  # pandas.NA is neither equal nor not
+        return True  # comparing pandas.NA raises an error
     except ValueError:
         return False  # an array of several
 
 
 class _Category:
-    """The known values of a category, by what a frame may hold in place of their text."""
+    """The known values of a category, by what a frame may contain instead of their text."""
 
     def __init__(self, column: Column) -> None:
         values = column.values
@@ -107,9 +107,10 @@ class _Category:
         self._name = column.name
 
     def text(self, cell: object) -> str | None:
-        """Return the text that the file has for a cell; None: that cannot be known.
+        """Return the text of a cell in the file; None if it cannot be known.
 
-        A text with a code has to be the only one that can stand for the cell. Where none can, the
+        A text with a code must be the only one that can stand for the cell. If there is none, the
+        cell is a value that the model does not know, however it is written.
         cell is a value that the model does not know, however it is written.
         """
         if isinstance(cell, str):
@@ -122,7 +123,7 @@ class _Category:
         elif isinstance(cell, int | np.integer):
             known, plain = self._exact.get(int(cell), set()), {str(cell)}
         elif isinstance(cell, float | np.floating | Decimal):
-            # Whole numbers become floats in a column with missing cells: 3.0 may be 3.
+            # In a column with missing cells, integers become floats: 3.0 may be 3.
             known, plain = self._rounded.get(float(cell), set()), {str(cell), f"{cell:.0f}"}
         else:
             return None
@@ -132,7 +133,7 @@ class _Category:
         return text if not others and text in plain else None
 
     def refusal(self, cell: object) -> str:
-        """Say why a cell has no text, and what to do."""
+        """Return why a cell has no text, and what to do."""
         if _is_missing(cell):
             marks = ", ".join(map(repr, self._marks))
             return (
@@ -148,7 +149,7 @@ class _Category:
 
 
 def _readings(text: str) -> set[Decimal]:
-    """Return the numbers that a library may read a text as; marks of thousands are its option."""
+    """Return the numbers that a library may read from a text, with or without thousands."""
     plain = []
     if NUMBER.fullmatch(text):
         plain.append(text)
@@ -158,13 +159,13 @@ def _readings(text: str) -> set[Decimal]:
         plain.append(text.replace(",", ""))
     found = set()
     for number in plain:
-        with suppress(InvalidOperation):  # an exponent of many digits
+        with suppress(InvalidOperation):  # an exponent with too many digits
             found.add(Decimal(number))
     return found
 
 
 def typed_cell(cell: str, kind: pa.DataType) -> object:
-    """Return what a cell of a Parquet file was before it became text."""
+    """Return the value of a Parquet file's cell before it became text."""
     if cell == MISSING:
         return MISSING
     if pa.types.is_boolean(kind):

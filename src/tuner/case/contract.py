@@ -131,7 +131,7 @@ class Case:
 
     name: str
     task: Task
-    baseline: Any  # a Hyperparameters of the case's own; so are the arguments below
+    baseline: Any  # an instance of the case's Hyperparameters; so are the arguments below
     recipe: Any
     suggest: Callable[[BaseTrial], Any]
     load: Callable[[Folders], Dataset]
@@ -163,10 +163,10 @@ class Case:
         object.__setattr__(self, "metrics", self._all_metrics())
 
     def _all_metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics that were given, and those of the task that were not."""
+        """Return the metrics that were given, and the task's metrics that were not."""
         own: tuple[Metric, ...] = ()
         if self.metrics:
-            from tuner.case.scorers import metric_from  # imports scikit-learn, for names
+            from tuner.case.scorers import metric_from  # imports scikit-learn for its names
 
             written: object = self.metrics
             if isinstance(written, str):
@@ -174,8 +174,9 @@ class Case:
                     f"case {self.name!r}: metrics is {self.metrics!r}; write a tuple: "
                     f"metrics=({self.metrics!r},)"
                 )
-            # `replace(case, task=...)` hands on what the other task is scored by. Macro F1 is a
-            # metric of two tasks: it is left out only beside those that this task has not.
+            # `replace(case, task=...)` passes on the metrics of the other task. Macro F1 is a
+            # metric of two tasks: it is left out only together with metrics that this task does not
+            # have.
             others = [one for task in METRICS_OF if task != self.task for one in METRICS_OF[task]]
             foreign = [one for one in others if one not in METRICS_OF[self.task]]
             handed_on = others if any(one in foreign for one in self.metrics) else []
@@ -196,13 +197,13 @@ class Case:
 
     @property
     def metric(self) -> Metric:
-        """What is searched for."""
+        """Metric of the search."""
         first: Metric = self.metrics[0]
         return first
 
     @property
     def direction(self) -> Direction:
-        """Which way the metric is better."""
+        """Direction in which the metric is better."""
         return self.metric.direction
 
     def hyperparameters(self, values: Mapping[str, Any]) -> Hyperparameters:
@@ -265,12 +266,12 @@ class Case:
         return self.settle(data) if self.settle else self
 
     def blame(self, error: BaseException) -> str:
-        """Say what was raised, and by which line of the case's file."""
+        """Return what was raised, and by which line of the case's file."""
         return in_one_line(error, sys.modules[type(self.baseline).__module__].__file__)
 
 
 def in_one_line(error: BaseException, file: str | None) -> str:
-    """Say what was raised, and in which line of a file; tuner's own errors need no name."""
+    """Return what was raised, and in which line of a file; tuner's own errors need no name."""
     message = " ".join(str(error).split())
     name = type(error).__name__
     reason = message if isinstance(error, TunerError) else f"{name}: {message}" if message else name

@@ -1,4 +1,4 @@
-"""The search space of a case: found by drawing from it, checked, and read from the command line."""
+"""The search space of a case: found by drawing from it, checked, and parsed from options."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from tuner.case.contract import Case, Hyperparameters
 
 DRAWS_TO_SEE_A_SPACE = 300
-LATER = 1000  # the number of a trial, as good as any
-OUT_OF_RANGE = ".*is out of the range of the distribution"  # how Optuna says so
+LATER = 1000  # an arbitrary number of a later trial
+OUT_OF_RANGE = ".*is out of the range of the distribution"  # Optuna's warning
 
 
 def space(case: Case) -> Mapping[str, BaseDistribution]:
-    """Return the distributions that `case.suggest` draws from, conditional ones included.
+    """Return the distributions that `case.suggest` draws from, including conditional ones.
 
-    Found by drawing, as Optuna's spaces are programs; a branch taken less than once in a hundred
-    draws can be missed. A range that depends on what else was drawn is joined over the draws.
+    They are found by drawing, because Optuna's spaces are functions; a branch that is taken in less
+    than one of a hundred draws can be missed. A range that depends on other values is joined over
+    all draws.
 
     Raises:
         CaseError: `suggest` raises.
@@ -42,10 +43,10 @@ def space(case: Case) -> Mapping[str, BaseDistribution]:
 
 
 def remarks(case: Case, trials: int | None) -> list[str]:
-    """Return what a person should know about a search space before it is searched.
+    """Return remarks for a person on a search space before it is searched.
 
     Args:
-        trials: that are asked for; None: as many as are worth it.
+        trials: number asked for; None for as many as are worth it.
 
     Raises:
         CaseError: `suggest` raises.
@@ -64,7 +65,7 @@ def remarks(case: Case, trials: int | None) -> list[str]:
 
 
 def configurations(distributions: Mapping[str, BaseDistribution]) -> int | None:
-    """Return how many configurations a space has at most; None: too many to count."""
+    """Return the largest number of configurations in a space; None if it cannot be counted."""
     count = 1
     for one in distributions.values():
         if isinstance(one, CategoricalDistribution):
@@ -80,7 +81,7 @@ def configurations(distributions: Mapping[str, BaseDistribution]) -> int | None:
 
 @lru_cache
 def _drawn(case: Case) -> tuple[Mapping[str, BaseDistribution], tuple[str, ...]]:
-    """Draw from a space; return its distributions, and what Optuna warned of, each once."""
+    """Draw from a space; return its distributions, and Optuna's warnings without repetitions."""
     study = create_study(sampler=RandomSampler(seed=0))
     found: dict[str, BaseDistribution] = {}
     warned: dict[str, None] = {}
@@ -100,7 +101,7 @@ def _drawn(case: Case) -> tuple[Mapping[str, BaseDistribution], tuple[str, ...]]
 
 
 def joined(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
-    """Return a range that has both, where a range depends on what else was drawn."""
+    """Return a range that contains both, for a range that depends on other values."""
     if one == other or type(one) is not type(other) or isinstance(one, CategoricalDistribution):
         return other
     if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
@@ -120,7 +121,7 @@ def check_arms(case: Case) -> None:
     """Check that baseline, recipe and the case's own guesses are inside the search space.
 
     Raises:
-        CaseError: `suggest` raises, or does not give them back.
+        CaseError: `suggest` raises an exception, or does not return the same values.
     """
     for arm in ("baseline", "recipe"):
         check_inside(case, getattr(case, arm), f"its {arm}")
@@ -129,13 +130,13 @@ def check_arms(case: Case) -> None:
 
 
 def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> None:
-    """Check that the search space of a case can give these hyperparameters.
+    """Check that these hyperparameters are inside the search space of a case.
 
     Args:
-        what: they are, for the message.
+        what: their name, for the message.
 
     Raises:
-        CaseError: `suggest` raises, or does not give them back.
+        CaseError: `suggest` raises an exception, or does not return the same values.
     """
     try:
         with warnings.catch_warnings():
@@ -181,7 +182,7 @@ def check_inside(case: Case, hyperparameters: Hyperparameters, what: str) -> Non
 
 
 def _depends_on_values_alone(case: Case, hyperparameters: Hyperparameters) -> bool:
-    """Whether `suggest` gives the same back in a later trial."""
+    """Whether `suggest` returns the same values in a later trial."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -195,14 +196,14 @@ def parse_fixed(case: Case, assignments: Sequence[str], option: str = "--fix") -
     """Read NAME=VALUE pairs as values of the search space.
 
     Raises:
-        UsageError: no such hyperparameter, or a value that it cannot take.
+        UsageError: there is no such hyperparameter, or it cannot have such a value.
     """
     drawn = {name: drawn_by(one) for name, one in space(case).items()} if assignments else {}
     return parse_assignments(drawn, assignments, option)
 
 
 def drawn_by(distribution: BaseDistribution) -> Drawn:
-    """Return what a distribution of Optuna's can draw."""
+    """Return the values that a distribution of Optuna's can have."""
     if isinstance(distribution, CategoricalDistribution):
         return Drawn(choices=distribution.choices)
     whole = isinstance(distribution, IntDistribution)

@@ -1,6 +1,6 @@
-"""Asks a running service: submit studies, watch them, read reports, take models.
+"""A client for a running service: submit studies, watch them, read reports, download models.
 
-It needs nothing but Python: `from tuner.client import Client`.
+It needs only the standard library: `from tuner.client import Client`.
 """
 
 from tuner.client.client import Client as Client

@@ -75,26 +75,26 @@ class Client:
         """Queue a study.
 
         Args:
-            case: None: that of the study `settings_of`.
-            key: of your choice; a second call with the same key makes no second study.
+            case: None for that of the study `settings_of`.
+            key: any text; a second call with the same key makes no second study.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
         body = {**({} if case is None else {"case": case}), **options}
         return self._to.post(answers.Job, "studies", body=body, headers=headers)
 
     def data(self) -> list[str]:
-        """Return the data for tables and pictures that the service has, by name."""
+        """Return the names of the data for tables and pictures that the service has."""
         found = self._to.get(answers.Data, "data")
         return found["data"]
 
     def send(self, path: Path) -> str:
-        """Send a table (.csv, .parquet), or pictures in a ZIP file; return what it is called there.
+        """Upload a table (.csv, .parquet), or pictures in a ZIP file; return its name there.
 
-        The name has a part of the file's SHA-256, so the same file is sent once, and another one
-        of the same name stands beside it.
+        The name has a part of the file's SHA-256. So the same file is uploaded once, and another
+        file of the same name is stored beside it.
 
         Raises:
-            UsageError: the file cannot be read, or is larger than what the service takes.
+            UsageError: the file cannot be read, or is larger than the service accepts.
         """
         return upload(self._to, path)
 
@@ -104,10 +104,10 @@ class Client:
         """Return the studies, newest first.
 
         Args:
-            words: that the name, case, verdict or submitter has to contain.
-            state: that they have to be in; empty: any.
-            tag: that they have to have; empty: any.
-            archived: those that are archived, in place of the others.
+            words: that the name, case, verdict or submitter must contain.
+            state: state that they must have; empty for any.
+            tag: tag that they must have; empty for any.
+            archived: whether to return archived studies instead of the others.
         """
         return list(self.each_study(words, state, tag, archived=archived))
 
@@ -119,11 +119,11 @@ class Client:
         return cast("Iterator[answers.StudyRow]", self._to.rows(answers.Studies, "studies", asked))
 
     def study(self, name: str) -> answers.Study:
-        """Return a study as it is now."""
+        """Return a study in its present state."""
         return self._to.get(answers.Study, "studies", name)
 
     def watch(self, name: str) -> Iterator[answers.Study]:
-        """Yield a study as it is now, and each time it has changed, until its job is at rest.
+        """Yield a study now, and again each time it has changed, until its job stops.
 
         A broken connection is made again, and misses nothing that lasts.
         """
@@ -207,7 +207,7 @@ class Client:
         return self._to.post(answers.Job, "machine", "clean", body=body)
 
     def upkeep(self) -> answers.Upkeep:
-        """Return when the service cleans up by itself, and how much a study may keep."""
+        """Return when the service cleans up by itself, and how much a study may store."""
         return self._to.get(answers.Upkeep, "machine", "upkeep")
 
     def set_upkeep(self, *, every: int, older_than: int, budget: int) -> answers.Upkeep:
@@ -250,9 +250,9 @@ class Client:
         return self._to.text_of(REPORTS[kind], "studies", name, "reports", f"report.{kind}")
 
     def compare(self, first: str, second: str, *more: str) -> answers.Comparison:
-        """Return what differs between studies, eight at most, and which are better than the first.
+        """Return what differs between up to eight studies, and which are better than the first.
 
-        An interval allows for as many comparisons as are made at once.
+        Intervals are corrected for the number of comparisons made at once.
         """
         return self._to.get(answers.Comparison, "compare", study=[first, second, *more])
 
@@ -274,7 +274,7 @@ class Client:
         return self._to.get(answers.ModelDetails, "models", study, bundle)
 
     def download(self, study: str, bundle: str, path: Path) -> None:
-        """Write a model into a ZIP file."""
+        """Download a model as a ZIP file."""
         path.write_bytes(self._to.bytes_of("application/zip", "models", study, bundle, "download"))
 
     def predict(self, study: str, bundle: str, file: bytes) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Answers, held against what a service of tuner's answers: anything may be at an address."""
+"""Checks that an answer is one of a service of tuner's: anything may be at an address."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, TypeVar, cast
 from tuner.errors import ServiceError
 
 A = TypeVar("A", bound=Mapping[str, Any])  # a type of `tuner.client.answers`
-MOST_NAMED = 3  # of the fields that an answer does not have
+MOST_NAMED = 3  # missing fields in a message
 
 
 def read(shape: type[A], content: bytes | str, top: str, status: int) -> A:
-    """Return the JSON object that an answer is.
+    """Return the JSON object of an answer.
 
-    A field that the type has must be there. Others may be: a newer service answers more.
+    All fields of the type must be present. Others may be too: a newer service sends more.
 
     Args:
         top: address of the service.
-        status: of the answer.
+        status: HTTP status of the answer.
 
     Raises:
-        ServiceError: something else has answered.
+        ServiceError: the answer is from something else.
     """
     try:
         found = json.loads(content)
@@ -38,7 +38,7 @@ def read(shape: type[A], content: bytes | str, top: str, status: int) -> A:
 
 
 def another(top: str, what: str, status: int) -> ServiceError:
-    """Build the error for an answer that no service of tuner's gives."""
+    """Return the error for an answer that is not from a service of tuner's."""
     return ServiceError(
         f"{top} answered {what}, so it is not a service of tuner; check the address", status
     )

@@ -1,4 +1,4 @@
-"""HTTP as the client speaks it: JSON, long lists, problem documents, resumed events."""
+"""The client's HTTP: JSON, long lists, problem documents, event streams that resume."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from http.client import HTTPResponse
 
-ROWS = 200  # that one answer of a long list brings
+ROWS = 200  # in one part of a long list
 SECONDS = 60.0  # without a byte; a stream of events has one every 15 seconds
-MOST_ATTEMPTS = 6  # to reach a service again that was watched
-LONGEST_PAUSE = 15.0  # seconds between two of them
+MOST_ATTEMPTS = 6  # to reconnect while watching
+LONGEST_PAUSE = 15.0  # seconds between attempts
 JSON, BYTES = "application/json", "application/octet-stream"
 EVENTS = "text/event-stream"
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """The service redirects no program; a token must not follow to wherever another host says."""
+    """Refuses redirects: the service sends none, and a token must not be sent to another host."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Refuse: the answer is then an error with its status."""
+        """Return None: the redirect becomes an error with its status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Event:
     """A server-sent event.
 
     Attributes:
-        id: with which a later request continues after it.
+        id: a later request can continue after it.
         data: JSON.
     """
 
@@ -53,7 +53,7 @@ class Transport:
     """Requests to one service.
 
     Attributes:
-        top: its address, like https://tuner.example.org.
+        top: its address, such as https://tuner.example.org.
     """
 
     top: str
@@ -65,7 +65,7 @@ class Transport:
         """Read the address.
 
         Raises:
-            UsageError: it is not one.
+            UsageError: it is invalid.
         """
         parts = urlsplit(self.top)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
@@ -89,10 +89,10 @@ class Transport:
             return self._read_json(shape, answer)
 
     def rows(self, shape: type[A], what: str, asked: Mapping[str, str]) -> Iterator[Any]:
-        """Yield the rows of a long list; the service is asked for a part when it is needed.
+        """Yield the rows of a long list, requesting each part when it is needed.
 
         Raises:
-            ServiceError: as `get` does.
+            ServiceError: as in `get`.
         """
         query = {**asked, "limit": str(ROWS)}
         while True:
@@ -106,16 +106,16 @@ class Transport:
         """Return the bytes at a path.
 
         Args:
-            kind: that they have to be of: a media type.
+            kind: media type that the answer must have.
 
         Raises:
-            ServiceError: as `get` does.
+            ServiceError: as in `get`.
         """
         with self._open(self._request(parts, {}), kind) as answer:
             return self._read(answer)
 
     def text_of(self, kind: str, *parts: str) -> str:
-        """Return the text at a path, as `bytes_of` does."""
+        """Return the text at a path, like `bytes_of`."""
         with self._open(self._request(parts, {}), kind) as answer:
             try:
                 return self._read(answer).decode()
@@ -129,10 +129,10 @@ class Transport:
         body: Mapping[str, Any] | bytes,
         headers: Mapping[str, str] | None = None,
     ) -> A:
-        """Send JSON, or bytes as they are; return the JSON that comes back.
+        """Send JSON, or bytes unchanged; return the JSON of the answer.
 
         Raises:
-            ServiceError: as `get` does.
+            ServiceError: as in `get`.
         """
         raw = isinstance(body, bytes)
         request = self._request(parts, {})
@@ -144,10 +144,10 @@ class Transport:
             return self._read_json(shape, answer)
 
     def send(self, shape: type[A], file: BinaryIO, size: int, *parts: str, **query: str) -> A:
-        """Send a file as it is, piece by piece; return the JSON that comes back.
+        """Upload a file in pieces; return the JSON of the answer.
 
         Raises:
-            ServiceError: as `get` does.
+            ServiceError: as in `get`.
         """
         request = self._request(parts, query)
         request.data = file
@@ -157,12 +157,12 @@ class Transport:
             return self._read_json(shape, answer)
 
     def events(self, shape: type[A], *parts: str, last: str | None = None) -> Iterator[A]:
-        """Yield what events say as they come; after a break, those that were missed, without end.
+        """Yield the data of events as they come, without end; after a break also the missed ones.
 
         Raises:
             ServiceError: the service refuses, cannot be reached again, or is something else.
         """
-        failed = 0  # in a row: a stream that broke off, or that ended without a sign of life
+        failed = 0  # attempts in a row: streams that broke off or ended without a sign of life
         while True:
             request = self._request(parts, {})
             if last is not None:
@@ -197,7 +197,7 @@ class Transport:
         return request
 
     def _open(self, request: Request, kind: str) -> HTTPResponse:
-        """Return an answer that has this media type."""
+        """Return a response after checking its media type."""
         try:
             answer: HTTPResponse = self._opener.open(request, timeout=self.timeout)
         except HTTPError as error:
@@ -228,9 +228,9 @@ class Transport:
 
 
 def _events(answer: HTTPResponse) -> Iterator[Event | None]:
-    """Read a stream (HTML Living Standard, 9.2) as the service writes it: one line of data each.
+    """Read a stream (HTML Living Standard, 9.2) in the service's format: one line of data each.
 
-    What is not an event, yielded as None, is a sign of life.
+    Anything that is not an event is yielded as None, as a sign of life.
     """
     mark, data = "", ""
     for raw in answer:
@@ -247,7 +247,7 @@ def _events(answer: HTTPResponse) -> Iterator[Event | None]:
 
 
 def _refusal(error: HTTPError, top: str) -> ServiceError:
-    """Return what a problem document says, or what there is in place of one."""
+    """Return the error of a problem document, or of the response that came instead."""
     try:
         return ServiceError(str(json.loads(error.read())["detail"]), error.code)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, http.client.HTTPException):

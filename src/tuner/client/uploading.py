@@ -1,4 +1,4 @@
-"""Data for tables and pictures, sent to a service under a name that says which file it is."""
+"""Uploads data for tables and pictures to a service, under a name that identifies the file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from tuner.client.transport import Transport
 
-LETTERS = 12  # of a file's SHA-256, in the name that it is sent under
+LETTERS = 12  # of a file's SHA-256, in its name on the service
 
 
 def upload(to: Transport, path: Path) -> str:
-    """Send a file unless the service has it; return what it is called there.
+    """Upload a file unless the service has it; return its name there.
 
     Raises:
-        UsageError: it cannot be read, or is larger than what the service takes.
+        UsageError: it cannot be read, or is larger than the service accepts.
         ServiceError: the service refuses, or cannot be reached.
     """
     try:

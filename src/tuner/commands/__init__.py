@@ -1,1 +1,1 @@
-"""What a person types: parsing, printing and exit codes live here and nowhere else."""
+"""The commands that a person types: parsing, printing and exit codes are here and nowhere else."""

@@ -1,4 +1,4 @@
-"""Options of commands that ask a running service, and how it is reached."""
+"""Options of commands that talk to a running service, and the connection to it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tuner.client.answers import Study
 
 
-UNKNOWN = (400, 404)  # how HTTP may answer a name that is not known
+UNKNOWN = (400, 404)  # HTTP statuses for an unknown name
 
 
 def add_service(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which service is asked."""
+    """Add the options that select the service."""
     parser.add_argument(
         "--url", default=LOCAL, metavar="URL", help=f"address of the service (default {LOCAL})"
     )
@@ -35,10 +35,10 @@ def add_service(parser: argparse.ArgumentParser) -> None:
 
 
 def client_of(arguments: argparse.Namespace) -> Client:
-    """Return the service that --url names.
+    """Return a client for the service at --url.
 
     Raises:
-        UsageError: the address is not one, or there is no token in the file.
+        UsageError: the address is invalid, or there is no token in the file.
     """
     token = None
     if arguments.token_file is not None:
@@ -55,10 +55,10 @@ def client_of(arguments: argparse.Namespace) -> Client:
 
 @contextmanager
 def named(client: Client, name: str) -> Iterator[None]:
-    """Refuse a study that a service does not know by the names that it knows, also queued ones.
+    """Convert a refusal of an unknown study into one that lists known names, queued ones too.
 
     Raises:
-        ServiceError: in place of the service's own refusal.
+        ServiceError: replaces the service's own refusal.
     """
     try:
         yield
@@ -71,7 +71,7 @@ def named(client: Client, name: str) -> Iterator[None]:
 
 
 def follow(changes: Iterable[Study]) -> int:
-    """Print each change of a study until it is at rest; return an exit status: 0 if it is done."""
+    """Print each change of a study until it stops; return an exit status: 0 if it is done."""
     said = ""
     study: Study | None = None
     for study in changes:
@@ -88,7 +88,7 @@ def follow(changes: Iterable[Study]) -> int:
 
 
 def in_words(study: Study) -> str:
-    """Return where a study is, in a line."""
+    """Return the state of a study in one line."""
     total = f" of {study['total']}" if study["total"] else ""
     parts = [f"{study['finished']}{total} trials"]
     metric, leaders, baseline = study["metric"], study["leaders"], study["baseline"]

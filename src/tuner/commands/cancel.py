@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner cancel",
         description="Stop a study of a running service. Finished work is kept, and the study can "

@@ -22,7 +22,7 @@ USUAL = ("train", "objective")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner check",
         description="Call your own training loop a few times, and say what was found: whether it "

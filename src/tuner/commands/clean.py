@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner clean",
         description="List what can be removed from the storage folder: weights of confirmations "

@@ -112,9 +112,9 @@ def after_ablation(facts: Mapping[str, Any]) -> str:
     if better and names and len(names) < len(found["changes"]):
         part = confirmed_part(facts, names)
         over = part and part["over_baseline"]
-        if part is None:
+        if part is None and not is_loop(facts["reference"]):
             return f"{retrain_command(facts, only=names)}   # is it better on the test rows?"
-        if over and over["verdict"] == "better":
+        if part is None or (over and over["verdict"] == "better"):
             return f"{retrain_command(facts, only=names)}   # save the model"
     return next_command(facts, study_command(facts))
 

@@ -1,4 +1,4 @@
-"""`tuner dashboard`: every trial in optuna-dashboard, with the files that studies have for it."""
+"""`tuner dashboard`: shows all trials in optuna-dashboard, with the files of studies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from tuner.workplace import Workplace
 
-HOST = "127.0.0.1"  # it asks nobody for a token
+HOST = "127.0.0.1"  # this machine only, because the dashboard asks for no token
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner dashboard",
         description="Browse every trial in optuna-dashboard, with reports, plots and models, "
@@ -55,7 +55,7 @@ def _show(storage: BaseStorage, workplace: Workplace, port: int) -> int:
     from tuner.study.dashboard import Artifacts
 
     depot = workplace.depot
-    depot.read_note("any")  # a place that cannot be reached is said now, not on a page
+    depot.read_note("any")  # report an unreachable place now, not on a page
     sys.stdout.write(f"The dashboard is on http://{HOST}:{port}/ until Ctrl-C.\n")
     sys.stdout.flush()
     try:

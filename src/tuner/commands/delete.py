@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner delete",
         description="Delete a study with everything that belongs to it: its trials, the trainings "

@@ -1,4 +1,4 @@
-"""The options of a door, on a command line."""
+"""The options of doors on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuner.own.options import options_for, write
 
 
 def add_door(parser: argparse.ArgumentParser, door: str) -> None:
-    """Add the options of a door, each as it stands in what the door is given."""
+    """Add the options of a door, from its dataclass."""
     group = parser.add_argument_group(f"what {door} is given")
     for one in options_for(_given(door)):
         group.add_argument(
@@ -25,7 +25,7 @@ def add_door(parser: argparse.ArgumentParser, door: str) -> None:
 
 
 def _whole(text: str) -> int:
-    """Read a whole number; the door says which ones will do."""
+    """Return an integer; the door checks its range."""
     try:
         return int(text)
     except ValueError:
@@ -33,7 +33,7 @@ def _whole(text: str) -> int:
 
 
 def reference_of(arguments: argparse.Namespace, door: str) -> str:
-    """Return the case that was typed: the door with its options."""
+    """Return the typed case: the door with its options."""
     given = _given(door)
     names = [one.name.replace("-", "_") for one in options_for(given)]
     typed = {name: getattr(arguments, name) for name in names}

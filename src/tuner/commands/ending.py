@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and one line for what went wrong."""
+"""Ends a command with its exit status, and one line for an error."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ if TYPE_CHECKING:
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 REFUSED = 2
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+INTERRUPTED = 130  # the shell's status for a program ended by Ctrl-C
 
 
 def run(
     main: Callable[[Sequence[str] | None], int],
     status_of: Callable[[Exception], int] = lambda _: REFUSED,
 ) -> NoReturn:
-    """Run a command to its exit status: an error of tuner's is one line on stderr, and 2.
+    """Run a command and exit: an error of tuner's is one line on stderr, with status 2.
 
     Args:
-        status_of: exit status where an error of tuner's or of the system ends it.
+        status_of: exit status for an error of tuner's or of the system that ends it.
     """
-    atexit.register(_list_no_leaks)  # the first of them, so it is called last
-    # Imports make a million objects, all of which stay: half a second would go into collecting.
+    atexit.register(_list_no_leaks)  # registered first, so it is called last
+    # Imports make a million objects that all stay: collecting garbage would take half a second.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as cleanly as by Ctrl-C
     sys.unraisablehook = come_again
     try:
         status = _ended(main, status_of)
         _insist_from_now_on()
-    except KeyboardInterrupt:  # the second one, which came before the first one was dealt with
+    except KeyboardInterrupt:  # a second one, before the first was handled
         _insist_from_now_on()
         status = INTERRUPTED
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()  # or the interpreter looks through all of them again before it ends: over a second
+    gc.freeze()  # otherwise the interpreter checks all of them again at its end, for over a second
     sys.exit(status)
 
 
 def _ended(
     main: Callable[[Sequence[str] | None], int], status_of: Callable[[Exception], int]
 ) -> int:
-    """Run a command; return its exit status, and say in a line what went wrong."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have what no text can
+    """Run a command; return its exit status, and print one line for an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have bytes that are not text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _refuse_another_encoding(sys.argv[1:])
         status = main(None)
-        if sys.stdout is not None:  # closed by the program that started this one
+        if sys.stdout is not None:  # None if the program that started this one closed it
             sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
         return status_of(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of the output has left
+    except BrokenPipeError:  # the reader of the output has ended
         _give_up_output()
         return 1
     except OSError as error:  # a full disk, a folder that may not be written
@@ -76,7 +76,7 @@ def _ended(
 
 
 def _give_up_output() -> None:
-    """Drop output that cannot be written: the interpreter's flush at exit must not complain."""
+    """Drop output that cannot be written, so that the interpreter's flush at exit does not fail."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -85,17 +85,17 @@ def _give_up_output() -> None:
 
 
 def _refuse_another_encoding(words: Sequence[str]) -> None:
-    """Refuse words in UTF-8 of a shell whose locale has another encoding: no file has these names.
+    """Refuse words in UTF-8 if the locale has another encoding: no file has such names.
 
     Raises:
-        UsageError: there is one.
+        UsageError: there is such a word.
     """
     for word in words:
         typed = os.fsencode(word)
         try:
             meant = typed.decode()
         except UnicodeDecodeError:
-            continue  # a name that is not UTF-8, which is refused where it is used
+            continue  # a name that is not UTF-8 is refused where it is used
         if meant != word and not word.isprintable():
             raise UsageError(
                 f"{typed!r} is UTF-8, and the locale of this shell is not "
@@ -105,7 +105,7 @@ def _refuse_another_encoding(words: Sequence[str]) -> None:
 
 
 def _list_no_leaks() -> None:
-    """Close stderr to triton 3.9, which would list as leaks what was frozen."""
+    """Close stderr to triton 3.9, which would report the frozen objects as leaks."""
     if "triton" in sys.modules:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
@@ -113,12 +113,12 @@ def _list_no_leaks() -> None:
 
 
 def _write_nowhere(descriptor: int) -> None:
-    """Have what is written to a descriptor from now on dropped."""
+    """Drop everything written to a descriptor from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _insist_from_now_on() -> None:
-    """Let the interpreter come to its end, unless somebody asks for it twice more."""
+    """Let the interpreter finish, unless Ctrl-C comes twice more."""
     presses = itertools.count()
 
     def insist(_number: int, _frame: object) -> None:

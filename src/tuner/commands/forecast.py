@@ -1,4 +1,4 @@
-"""How much longer a command takes: the search, and the confirmation after it."""
+"""Predicts how much longer a command takes: the search, and the confirmation after it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Forecast:
-    """Seconds left of a search and its confirmation, corrected as they go on.
+    """The remaining seconds of a search and its confirmation, corrected as they proceed.
 
     Attributes:
-        total: trials that the search ends with.
+        total: number of trials that the search ends with.
         done_before: of these, by earlier runs.
         slots: fits that run at once.
-        began: seconds on any clock; the same clock is asked later.
-        budget: seconds left for all of it when it began; None: the total decides.
-        looks: what the confirmation trains until each of its looks, as far as trials tell.
+        began: seconds of any clock; later times must be of the same clock.
+        budget: remaining seconds of a time budget at that moment; None if the total decides.
+        looks: trainings of the confirmation until each of its looks, as far as trials show.
     """
 
     total: int
@@ -34,9 +34,9 @@ class Forecast:
     looks: Sequence[Expected] = ()
 
     def left(self, done: int, now: float) -> float | None:
-        """Return the seconds left while the search is going on; None while nothing is known.
+        """Return the remaining seconds during the search; None if nothing is known yet.
 
-        Of a confirmation in two looks the second is not counted: it may not be needed.
+        For a confirmation in two looks, the second is not counted: it may not be needed.
         """
         if self.budget is not None:
             return max(0.0, self.budget - (now - self.began))
@@ -47,14 +47,14 @@ class Forecast:
         return search + next((look.seconds for look in self.looks), 0.0) / self.slots
 
     def confirming(self, trained: int, seconds: float) -> float | None:
-        """Return the seconds left until the look that a confirmation trains for.
+        """Return the remaining seconds until the look for which a confirmation trains.
 
         Args:
-            trained: how many have ended.
+            trained: number of trainings that have ended.
             seconds: since the confirmation began.
 
         Returns:
-            None where it takes longer than the search has told.
+            None if it takes longer than predicted from the search.
         """
         if not self.looks:
             return None
@@ -64,7 +64,7 @@ class Forecast:
 
 
 def about(seconds: float | None) -> str:
-    """Write seconds that are left."""
+    """Return remaining seconds in words."""
     if seconds is None:
         return "time left unknown"
     return f"about {duration_in_words(seconds)} left"

@@ -1,4 +1,4 @@
-"""A line every half minute where nothing else is printed, so that a log shows work continues."""
+"""Prints a line every half minute if nothing else is printed, to show that work continues."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Heartbeat:
-    """Says something where nobody has spoken for a while.
+    """Prints something if nothing was printed for a while.
 
     Args:
         say: prints a line.
-        words: what to say; None: nothing is to be said now.
+        words: returns the line to print; None to print nothing now.
         clock: seconds.
     """
 
@@ -34,21 +34,21 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say nothing more."""
+        """Print nothing more."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def spoke(self) -> None:
-        """Be told that something was printed."""
+        """Note that something was printed."""
         self._last = self._clock()
 
     def look(self) -> None:
-        """Speak, if it is time."""
+        """Print the line, if it is time."""
         now = self._clock()
         if now - self._last >= SECONDS:
             self._last = now

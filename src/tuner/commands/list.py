@@ -18,7 +18,7 @@ HEADINGS = ("study", "case", "trials", "state", "best score", "verdict", "last r
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner list",
         description="List the studies of a store: case, finished trials, state, best score, the "
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     screen = console()
     if not entries:
-        screen.print("There are no studies yet. Begin one: tuner study housing")
+        screen.print("There are no studies of tuner yet. Begin one: tuner study housing")
         return 0
     rows = []
     for one in entries:

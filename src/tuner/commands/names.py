@@ -1,4 +1,4 @@
-"""Mistyped names are refused before torch and Optuna are imported, in a fraction of a second."""
+"""Refuses mistyped names in a fraction of a second, before torch and Optuna are imported."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 
 def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> None:
-    """Check what was typed for the study command, as far as it can be told without importing.
+    """Check the study command's options, as far as possible without slow imports.
 
     Args:
-        settings: what was typed, as the run is given it.
+        settings: the options as the run gets them.
 
     Raises:
-        UsageError: a name, a value or an option that cannot be used.
+        UsageError: a name, a value or an option is invalid.
         CaseError: there is no such case file.
         DataError: there is no such data folder.
-        StoreError: the storage's URL is not one.
+        StoreError: the storage's URL is invalid.
     """
     check_file(arguments.case)
     refuse_without_case(arguments.case)
@@ -63,10 +63,10 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
 
 
 def check_inputs(paths: Sequence[Path]) -> None:
-    """Refuse files that are not there, without importing.
+    """Refuse missing files, without slow imports.
 
     Raises:
-        DataError: one is not.
+        DataError: a file does not exist.
     """
     for path in paths:
         if not path.exists():
@@ -74,7 +74,7 @@ def check_inputs(paths: Sequence[Path]) -> None:
 
 
 def check_bundle(named: str) -> None:
-    """Refuse a folder that cannot be a bundle, without importing; a file or a URL is read later.
+    """Refuse a folder that cannot be a bundle, without slow imports; others are checked later.
 
     Raises:
         BundleError: it has no manifest.
@@ -91,7 +91,7 @@ def check_bundle(named: str) -> None:
 
 
 def check_changes(arguments: argparse.Namespace, names: Sequence[str]) -> None:
-    """Refuse a name for --only that no hyperparameter of the study has, without importing.
+    """Refuse a name for --only that is not a hyperparameter of the study, without slow imports.
 
     Raises:
         UsageError: there is no such hyperparameter.
@@ -103,7 +103,7 @@ def check_changes(arguments: argparse.Namespace, names: Sequence[str]) -> None:
 
 
 def check_file(named: str) -> None:
-    """Check that a case, or the loop that --case may name as well, is there.
+    """Check that a case, or a loop, which --case may also name, exists.
 
     Raises:
         UsageError: no case or function of that name.
@@ -116,10 +116,10 @@ def check_file(named: str) -> None:
 
 
 def check_stored_study(arguments: argparse.Namespace) -> None:
-    """Check what was typed for a command on a study that exists, without importing.
+    """Check the options of a command on an existing study, without slow imports.
 
     Raises:
-        UsageError: there is no such study, or an option that cannot be used.
+        UsageError: there is no such study, or an option is invalid.
         CaseError: there is no such case file.
         StoreError: there is no such database.
     """

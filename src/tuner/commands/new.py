@@ -27,7 +27,7 @@ NAME = 'NAME = "template"'  # in a template
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner new",
         description="Write a commented file to start from. It runs as it is, on generated data; "

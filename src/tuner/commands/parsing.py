@@ -1,4 +1,4 @@
-"""How commands read what is typed: as argparse does, and with the nearest name for a wrong one."""
+"""Parses command lines like argparse, and suggests the nearest name for a mistyped option."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that names the option which a mistyped one was meant to be.
+    """A parser that suggests the option that a mistyped one was meant to be.
 
-    An option is written out: what begins like one, as `--data` does like `--data-dir`, is often
-    an option of another command.
+    Options must be written in full: a prefix, such as `--data` of `--data-dir`, is often an option
+    of another command.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # not overloaded; asked for subcommands too
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Read the words of a command line, or end the program with what is wrong with them."""
+        """Parse the words of a command line, or exit with an error message."""
         self._typed = tuple(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
@@ -37,12 +37,12 @@ class Parser(argparse.ArgumentParser):
         return found, []
 
     def error(self, message: str) -> NoReturn:
-        """End the program with what is wrong, and with the options that do not exist."""
+        """Exit with an error message and the options that do not exist."""
         said = (message, *self._dashed_values(message), *self._unknown_options())
         super().error(". ".join(filter(None, said)))
 
     def _dashed_values(self, message: str) -> list[str]:
-        """Say how a value that begins with a dash is written, where one was typed."""
+        """Return how to write a value that begins with a dash, if one was typed."""
         wanting = WITHOUT_VALUE.fullmatch(message)
         if wanting is None:
             return []
@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
         ]
 
     def _unknown_options(self) -> list[str]:
-        """Say which options were typed that there are not, and which were meant."""
+        """Return which typed options do not exist, and which ones were probably meant."""
         told, known = list[str](), OPTION.findall(self.format_usage())
         for word in self._typed:
             option = word.partition("=")[0]

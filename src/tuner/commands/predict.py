@@ -1,4 +1,4 @@
-"""`python -m tuner.predict BUNDLE INPUT...`: images in, classes out; tables in, a column added."""
+"""`tuner predict BUNDLE INPUT...`: classes for images, or tables with an added column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner predict",
         description="Use a model that tuner retrain has written. Images: name image files; each "

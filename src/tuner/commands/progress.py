@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a live table, or on a pipe a line a finished trial."""
+"""Shows a running study: a live table, or on a pipe one line per finished trial."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from tuner.search.lineup import Running
 
 SECONDS_BETWEEN_DRAWINGS = 0.25
-SECONDS_BETWEEN_FORECASTS = 1.0  # of a study of thousands of trials it takes a while
+SECONDS_BETWEEN_FORECASTS = 1.0  # it takes a while for a study of thousands of trials
 WIDEST_BAR = 40
-SAID = ((TRIED, "yours"), (GUESS, "guess"))  # of a trial that the search has not drawn
+SAID = ((TRIED, "yours"), (GUESS, "guess"))  # labels of trials that the search has not drawn
 
 
 class Progress:
     """Shows a search on a console. Reads the study, writes nothing.
 
     Args:
-        metric: what the score is called.
-        total: trials that the study is to end with.
-        remark: what there is to say of a trial that has ended, if anything.
-        rounds: at most, of the race on fresh seeds and folds.
-        models: an arm, at each look of the confirmation that follows; empty: there is none.
+        metric: name of the score.
+        total: number of trials that the study ends with.
+        remark: returns a remark on an ended trial, if any.
+        rounds: the most that the race on fresh seeds and folds has.
+        models: per arm, at each look of the confirmation that follows; empty if there is none.
         slots: fits that run at once.
-        budget: seconds that decide how many trials there are; None: the total does.
+        budget: seconds that decide how many trials there are; None if the total does.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class Progress:
         self._facts, self._sign = study.user_attrs.get(FACTS), sign_of_study(study)
         self._forecast = Forecast(total, finished(study), slots, time.monotonic(), budget)
         self._complete: list[FrozenTrial] = []
-        self._is_news = False  # for the forecast
-        self._told = -math.inf  # when it was made last
+        self._is_news = False  # whether the forecast is out of date
+        self._told = -math.inf  # time of the last forecast
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._refresh_counts()
 
     def start(self) -> None:
-        """Begin to draw, where there is a terminal that can."""
+        """Start the display, if there is a capable terminal."""
         if self.is_live:
             self._live.start()
 
     def stop(self) -> None:
-        """Leave the terminal as it was; no more trials come."""
+        """Restore the terminal; no more trials come."""
         if self.is_live:
             self._live.stop()
         self.total = sum(self.counts.values())
@@ -97,10 +97,10 @@ class Progress:
 
     @property
     def forecast(self) -> Forecast:
-        """How much longer it takes, as far as the trials that have ended tell."""
+        """Return a prediction of the remaining time, from the trials that have ended."""
         now = time.monotonic()
         if self._is_news and self._facts and now >= self._told + SECONDS_BETWEEN_FORECASTS:
-            self._is_news = False  # there may be more by the end of this
+            self._is_news = False  # before the computation, during which more may come
             more = max(0, self.total - sum(self.counts.values()))
             lengths = lengths_of(self._complete, self._facts, self._sign, more=more)
             if lengths is not None:
@@ -111,7 +111,7 @@ class Progress:
         return self._forecast
 
     def standing(self) -> str:
-        """Say in a line where the search stands."""
+        """Return the state of the search in one line."""
         return " · ".join(self._parts())
 
     def _refresh_counts(self) -> None:
@@ -126,7 +126,7 @@ class Progress:
         self._complete, self._is_news = complete, True
 
     def _line(self, ended: FrozenTrial) -> str:
-        """Say of a finished trial what came of it, and how long it took."""
+        """Return the result of a finished trial, and its duration, in one line."""
         arm = ended.user_attrs.get(ARM)
         whose = arm or next((said for key, said in SAID if key in ended.user_attrs), "")
         name = f"trial {ended.number}" + (f" ({whose})" if whose else "")
@@ -143,7 +143,7 @@ class Progress:
         return f"[{done}{of}] {name}: {outcome} ({ended.user_attrs[SECONDS]:.1f} s)"
 
     def _where(self, ended: FrozenTrial) -> str:
-        """Say where a trial ended: at an epoch, or at the step that a loop has reported."""
+        """Return where a trial ended: at an epoch, or at the step that a loop has reported."""
         curve = ended.user_attrs.get(CURVE)
         if not curve:
             return "before its first report"
@@ -186,7 +186,7 @@ class Progress:
 
 
 def _filled(parts: Iterable[str], width: int) -> list[str]:
-    """Put as many parts into a line as there is room for."""
+    """Return a line with as many parts as fit."""
     lines: list[str] = []
     for part in parts:
         longer = f"{lines[-1]} · {part}" if lines else part

@@ -1,4 +1,4 @@
-"""Standard output for a command's result alone, where another program reads it."""
+"""Reserves standard output for a command's result, for programs that read it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ OUT, ERR = 1, 2  # file descriptors
 
 @contextmanager
 def results_alone() -> Iterator[None]:
-    """Send all that is printed meanwhile to standard error: a case file may print what it likes.
+    """Redirect everything printed in this context to standard error, such as a case file's output.
 
-    That holds for Python's `print`, for C code, and for programs that are started. Inside, compute
-    the result; write it to standard output afterwards.
+    This covers Python's `print`, C code, and started programs. Compute the result inside this
+    context, and write it to standard output afterwards.
     """
     with redirect_stdout(sys.stderr), _redirected_descriptor():
         yield

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner retrain",
         description="Train an arm or a trial of a study on all development data, and save the "
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME,NAME",
         help="the baseline with only these changes of the best, for example the smallest change "
         "that tuner ablate has found. It is trained on fresh seeds and compared with the baseline "
-        "on the test rows, once",
+        "on the test rows, once; a loop is called, and not compared",
     )
     made.add_argument(
         "--seeds",
@@ -80,8 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.seeds is not None and not arguments.only:
         raise UsageError("--seeds is only used with --only; --seed chooses the seed of the model")
-    check_stored_study(arguments)
     only = tuple(filter(None, (arguments.only or "").split(",")))
+    if arguments.only is not None and not only:
+        raise UsageError("--only names no change; write it like --only epochs,learning_rate")
+    check_stored_study(arguments)
     check_changes(arguments, only)
     from tuner.runs.models.retraining import retrain  # imports torch and Optuna
     from tuner.runs.quiet import quieten_optuna

@@ -1,4 +1,4 @@
-"""Data of this machine for a study on another: a table, or a folder of pictures, is sent."""
+"""Uploads this machine's data for a study on a service: a table, or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from tuner.client import Client
 
 SENT = {"table": (".csv", ".parquet"), "images": (".zip",)}
-SAME_TIME = (1980, 1, 1, 0, 0, 0)  # of each file in an archive: the same pictures, the same bytes
+SAME_TIME = (1980, 1, 1, 0, 0, 0)  # of each file in an archive, for reproducible bytes
 
 
 def with_data(client: Client, case: str) -> tuple[str, str]:
-    """Send the data of a door, unless the service has it; return the case there, and its name.
+    """Upload the data of a door, unless the service has it; return the case there, and its name.
 
     Raises:
-        UsageError: there is no such data here or there, or it cannot be sent.
+        UsageError: there is no such data here or there, or it cannot be uploaded.
         ServiceError: the service refuses it.
     """
     door, options = str(door_of(case)), options_of(case)
@@ -49,7 +49,7 @@ def with_data(client: Client, case: str) -> tuple[str, str]:
 
 
 def _pack(folder: Path, archive: Path) -> None:
-    """Pack the pictures of a folder; they are compressed already. Links are not followed."""
+    """Pack the pictures of a folder without compressing them again; links are not followed."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as made:
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in SUFFIXES and path.is_file() and not path.is_symlink():

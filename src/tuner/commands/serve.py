@@ -25,7 +25,7 @@ SECONDS_TO_CLOSE = 5  # for what is being answered when the service ends
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner serve",
         description="Serve studies in a browser and over HTTP: submit, watch, compare, promote "

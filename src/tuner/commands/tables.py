@@ -1,4 +1,4 @@
-"""Tables, sizes and JSON on a terminal or a pipe, whatever its width: nothing is cut off."""
+"""Prints tables, sizes and JSON to a terminal or a pipe of any width, without cutting them off."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 BLANK = "-"
-ON_A_PIPE = 10_000  # columns: a program that reads it has no screen
+ON_A_PIPE = 10_000  # columns: the program that reads it has no screen
 
 
 def console() -> Console:
-    """Return what to print on: as wide as the terminal, or without a width."""
+    """Return a console as wide as the terminal, or without a limit on a pipe."""
     from rich.console import Console
 
     made = Console(markup=False, highlight=False, soft_wrap=True)
@@ -26,7 +26,7 @@ def console() -> Console:
 
 
 def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; where it is too wide for the screen, cells continue in the next line."""
+    """Print a table; if it is too wide for the screen, cells continue on the next line."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=bool(any(headings)))
@@ -40,33 +40,33 @@ def show_table(screen: Console, headings: Sequence[str], rows: Iterable[Sequence
 
 
 def text_of(value: object) -> str:
-    """Write a value in a cell."""
+    """Return a value as the text of a cell."""
     if value is None:
         return BLANK
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def value_text(value: object) -> str:
-    """Write the value of a hyperparameter; None is one, too."""
+    """Return the value of a hyperparameter as text; None is a value too."""
     return str(value) if value is None else text_of(value)
 
 
 def setting(value: object) -> str:
-    """Write an input of a study: several names with values stand beside each other."""
+    """Return a setting of a study as text; several names and values are put side by side."""
     if isinstance(value, dict):
         return " ".join(f"{name}={text_of(one)}" for name, one in value.items()) or "nothing"
     return text_of(value)
 
 
 def summary_text(summary: dict[str, Any] | None) -> str:
-    """Write a mean, its standard deviation and of how many values."""
+    """Return a mean, its standard deviation and the number of values as text."""
     if not summary or summary["mean"] is None:
         return BLANK
     return f"{mean_text(summary['mean'], summary['std'])} (n = {summary['n']})"
 
 
 def size(count: int) -> str:
-    """Write a number of bytes as a person would.
+    """Return a number of bytes as a person would write it.
 
     >>> size(2_100_000_000)
     '2.1 GB'
@@ -80,12 +80,12 @@ def size(count: int) -> str:
 
 
 def write_json(value: object) -> None:
-    """Write a result for another program."""
+    """Print a result as JSON."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def agrees(question: str) -> bool:
-    """Ask a person at a terminal; nobody there is a no."""
+    """Ask a person at a terminal; return False if nobody is there."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     sys.stdout.write(f"{question} [y/N] ")

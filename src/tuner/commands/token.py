@@ -17,7 +17,7 @@ MOST_DAYS = 36_500
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner token",
         description="Make, list and revoke tokens of the service. Viewers read and try models; "

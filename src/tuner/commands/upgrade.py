@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner upgrade",
         description="Bring the tables of the service (tuner serve) up to date, after an update of "

@@ -1,4 +1,4 @@
-"""`python -m tuner.verify STUDY`: train finished trials again, and compare exactly."""
+"""`tuner verify STUDY`: trains finished trials again, and compares them exactly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLE = 3
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner verify",
         description="Train finished trials of a study again, and compare every point and value "
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sample=None if arguments.all else arguments.sample or SAMPLE,
         compute=compute_of(arguments),
     )
-    if arguments.trial is None:  # one trains in this process
+    if arguments.trial is None:  # a single trial trains in this process
         start_importing(arguments)
     from tuner.commands.watching import watched  # imports torch and Optuna
     from tuner.runs.verification import run_verification

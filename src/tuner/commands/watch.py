@@ -1,4 +1,4 @@
-"""`tuner watch STUDY`: see a study of a running service until it has ended."""
+"""`tuner watch STUDY`: shows a study of a running service until it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import."""
+    """Return the command's parser, without slow imports."""
     made = Parser(
         prog="tuner watch",
         description="Print a line each time a study of a running service has changed, until it "

@@ -42,7 +42,7 @@ class LockedSplit:
 
     @property
     def units(self) -> int:
-        """How many rows there are that count by themselves; or groups, of which each does."""
+        """Number of rows that count separately; or of groups, each of which counts as one."""
         return self.rows if self.groups is None else self.groups
 
     def open(self, record: Callable[[], None]) -> Examples:
@@ -51,16 +51,16 @@ class LockedSplit:
         return self._read()
 
     def identity(self) -> str:
-        """Return a SHA-256 of the rows, in whatever order they stand, without showing them.
+        """Return a SHA-256 of the rows, in any order, without revealing them.
 
-        Two studies that test on the same rows have the same, however else their data differs. The
+        Two studies that test on the same rows have the same one, whatever their other data. The
         rows are read for it once.
         """
         self._identity = self._identity or _identity_of(self._read())
         return self._identity
 
     def save(self, path: Path) -> None:
-        """Write the rows to a safetensors file without showing them."""
+        """Write the rows to a safetensors file without revealing them."""
         self._read().save(path)
 
 
@@ -130,7 +130,7 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Size of the model's output: one a class or label, or one number."""
+        """Size of the model's output: one per class or label, or one number."""
         return len(self.classes) or 1
 
     @property
@@ -163,7 +163,7 @@ class Dataset:
 def fingerprint(
     development: Examples, test: Examples, pixels: PixelStatistics | None, classes: tuple[str, ...]
 ) -> str:
-    """SHA-256 over the tensors, their shapes and types, and what is done to them."""
+    """Return a SHA-256 over the tensors, their shapes and types, and what is done to them."""
     digest = hashlib.sha256(repr((pixels, classes)).encode())
     for tensor in (development.features, development.targets, test.features, test.targets):
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())

@@ -44,7 +44,7 @@ class Examples:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is not a tensor, and parts of rows that do not fit."""
+        """Refuse values that are not tensors, and parts with different numbers of rows."""
         parts: dict[str, object] = {"features": self.features, "targets": self.targets}
         for what, given in parts.items():
             if not isinstance(given, Tensor):
@@ -79,11 +79,11 @@ class Examples:
 
     @property
     def number_of_groups(self) -> int | None:
-        """How many groups of rows there are; None where rows have none."""
+        """Number of groups of rows; None if rows have no groups."""
         return None if self.groups is None else len(self.groups.unique())
 
     def counts(self, classes: int) -> list[int]:
-        """Return how many rows each class or label has; of numbers, none."""
+        """Return the number of rows of each class or label; empty for numbers."""
         if classes == 0:
             return []
         several = self.targets.dim() == 2
@@ -92,11 +92,12 @@ class Examples:
         return found
 
     def strata(self) -> Tensor | None:
-        """Return what a split has to spread evenly, (N,) int64; None: numbers.
+        """Return the strata that a split has to spread evenly, (N,) int64; None for numbers.
 
-        Classes as they are. Of several labels the rarest that a row has, as the first step of
-        Sechidis, Tsoumakas & Vlahavas 2011, "On the Stratification of Multi-label Data"; rows
-        without any are a stratum of their own, and so are those of strata with one row.
+        Classes are strata. With several labels, the stratum of a row is its rarest label, as in the
+        first step of Sechidis, Tsoumakas & Vlahavas 2011, "On the Stratification of Multi-label
+        Data"; rows without labels are a stratum of their own, and so are all rows from strata with
+        a single row.
         """
         if self.targets.is_floating_point():
             return None
@@ -116,7 +117,7 @@ class Examples:
         """Map a file that `save` wrote into memory.
 
         Raises:
-            DataError: the file is missing or damaged; it is named.
+            DataError: the file is missing or damaged; the message names it.
         """
         try:
             tensors = load_file(path)
@@ -129,13 +130,13 @@ class Examples:
 
 
 def _rarest(labels: Tensor) -> Tensor:
-    """Return the rarest label (N,) of each row of labels (N, L), or L."""
+    """Return the rarest label (N,) of each row of labels (N, L); L for a row without labels."""
     count, width = labels.shape
     often = torch.where(labels > 0, labels.sum(dim=0), count + 1)
     none = (labels.sum(dim=1) == 0)[:, None] * count
     found = torch.cat([often, count + 1 - none], dim=1).argmin(dim=1)
     alone = found.bincount(minlength=width + 1)[found] == 1
-    if int(alone.sum()) == 1:  # it cannot be a stratum; the largest takes it
+    if int(alone.sum()) == 1:  # a single row cannot be a stratum, so the largest takes it
         return torch.where(alone, found.bincount().argmax(), found)
     return torch.where(alone, width + 1, found)
 
@@ -150,7 +151,7 @@ def _from_bytes(stored: Tensor | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelStatistics:
-    """Mean and standard deviation a channel, for pixels between 0 and 1.
+    """Mean and standard deviation of each channel, for pixels between 0 and 1.
 
     >>> PixelStatistics(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).mean
     (0.5, 0.5, 0.5)
@@ -160,7 +161,7 @@ class PixelStatistics:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Take numbers of any library as Python's, and refuse what cannot scale pixels."""
+        """Convert numbers of any library to Python's, and refuse those that cannot scale pixels."""
         for part in ("mean", "std"):
             try:
                 numbers = tuple(float(one) for one in getattr(self, part))

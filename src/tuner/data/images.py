@@ -114,18 +114,11 @@ class Look:
         return self.mode in GREY_MODES
 
 
-def look_at_image(path: Path) -> Look:
-    """Read the head of an image file.
-
-    Raises:
-        DataError: `read_image` could not read it; the message names it.
-    """
-    with _warnings_apart():
-        return _look(path)
-
-
 def look_at_images(paths: Sequence[Path], threads: int) -> Iterator[Look | DataError]:
-    """Yield the result or error of `look_at_image` for each file, in their order."""
+    """Yield what the head of each file says, in their order; an error if none could be read.
+
+    The error is that of `read_image`: its message names the file.
+    """
     return _each(_look, paths, threads)
 
 

@@ -75,7 +75,7 @@ def read_examples(dataset: Dataset[Any], folders: Folders, *, workers: int = 0) 
 
 
 def _read_again(dataset: Dataset[Any], features: Tensor) -> None:
-    """Refuse rows that are made at random: first, middle and last are compared.
+    """Refuse rows that change when read again: first, middle and last are compared.
 
     Raises:
         DataError: one is different.
@@ -114,7 +114,7 @@ def _checked(item: Any, number: int) -> tuple[Tensor, int | float]:
     """Return features and target of an item.
 
     Raises:
-        DataError: it is not a pair of them.
+        DataError: it is not a pair of features and target.
     """
     if not isinstance(item, tuple | list) or len(item) != 2:
         raise DataError(

@@ -1,18 +1,18 @@
-"""Where bundles, and the files of the dashboard, are kept: a folder on any disk, or S3.
+"""The place of bundles and of the dashboard's files: a folder on any disk, or S3.
 
-They are what grows without end and what people want to keep, so they alone can lie elsewhere;
-reports, caches and the database stay in the storage folder. `tuner files PLACE` moves them and
-notes the place in the storage folder (`files.json`): every command and the service then find them
-without being told, and no command can look for them in a wrong place by a forgotten option.
+These files keep growing and people want to keep them, so only they can be moved elsewhere; reports,
+caches and the database stay in the storage folder. `tuner files PLACE` moves them and records the
+place in the storage folder (`files.json`). So every command and the service find them without an
+option, and no command looks in a wrong place because an option was forgotten.
 
 In a folder, a bundle is a folder that is moved in as a whole. In S3, each bundle is one object: the
-ZIP file without compression that the service gives out as well. S3 shows an object whole or not at
-all, and replaces it in the same way, so no reader ever meets half of a bundle, or the weights of
-one with the manifest of another, however an upload ends. A bundle is made in the storage folder
-first and removed there once it has arrived: where an upload fails, it is still there, and
-`tuner files PLACE` sends it again.
+ZIP file without compression that the service also serves for download. S3 shows an object
+completely or not at all, and replaces it in the same way. So however an upload ends, no reader sees
+half of a bundle, or the weights of one with the manifest of another. A bundle is first made in the
+storage folder and removed there once it has been uploaded: if an upload fails, it is still there,
+and `tuner files PLACE` uploads it again.
 
-Names and keys for S3 are read as every program for AWS reads them (the environment, `~/.aws`), by
-the library. They are in no URL, option, database or message. `fsspec` was chosen
-for S3, with `s3fs`; other file systems of it are refused, as none of them is tested here.
+The library reads credentials for S3 as every program for AWS does (the environment, `~/.aws`). They
+are in no URL, option, database or message. S3 is accessed with `fsspec` and `s3fs`; other file
+systems of `fsspec` are refused, because none of them is tested here.
 """

@@ -1,4 +1,4 @@
-"""A bucket in S3 as the place of bundles and files of the dashboard: an object for each."""
+"""A depot in an S3 bucket, with one object for each bundle and dashboard file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 PACKED = ".zip"
-UPLOADS = "uploads"  # not a key: what was sent in parts and not finished
-MOST_MANIFESTS = 10_000  # that are remembered
-BLOCK = 2**16  # bytes that are read at once of a packed bundle, to find its manifest
+UPLOADS = "uploads"  # not a key: stands for unfinished uploads in parts
+MOST_MANIFESTS = 10_000  # in the cache
+BLOCK = 2**16  # bytes to read at once from a packed bundle, to find its manifest
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class BucketDepot:
 
     Attributes:
         url: s3://BUCKET/PREFIX, or s3://BUCKET.
-        home: the storage folder, in which bundles are made before they are sent.
+        home: the storage folder, in which bundles are made before they are uploaded.
     """
 
     url: str
@@ -48,11 +48,11 @@ class BucketDepot:
 
     @cached_property
     def _top(self) -> str:
-        """The bucket and the prefix, as fsspec names them."""
+        """The bucket and the prefix, in fsspec's notation."""
         return "/".join(part for part in split(self.url) if part)
 
     def studies(self) -> list[Kept]:
-        """Return what the bundles of each study take together."""
+        """Return the total size of the bundles of each study."""
         found: dict[str, list[Kept]] = defaultdict(list)
         for one in self.bundles():
             found[one.study].append(one)
@@ -67,7 +67,7 @@ class BucketDepot:
         ]
 
     def bundles(self, study: str | None = None) -> list[Kept]:
-        """Return the packed bundles; whatever else a person has put there is left out."""
+        """Return the packed bundles, without other objects that a person has put there."""
         found = []
         for key, facts in self._listed(BUNDLES if study is None else f"{BUNDLES}/{study}"):
             parts = key.removesuffix(PACKED).split("/")
@@ -84,10 +84,10 @@ class BucketDepot:
         ]
 
     def leftovers(self) -> list[Kept]:
-        """Return uploads in parts that were not finished; S3 keeps them, and lists them nowhere."""
+        """Return unfinished uploads in parts, which S3 stores but does not list as objects."""
         bucket, prefix = split(self.url)
         prefix, found = f"{prefix}/" if prefix else "", {}
-        # Some storage knows no such list, and some keys may not see it; nothing else needs it.
+        # Some storage has no such list, and some keys may not see it; nothing else needs it.
         with suppress(DepotError), worded(self.url):
             found = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
         return [
@@ -106,13 +106,13 @@ class BucketDepot:
 
     @contextmanager
     def making(self, study: str, bundle: str) -> Iterator[Path]:
-        """Lend its place in the storage folder, and send what is there at the end.
+        """Yield its place in the storage folder, and upload the bundle at the end.
 
         Raises:
-            DepotError: before: the place cannot be reached. After: the bundle could not be sent; it
-                is in the storage folder.
+            DepotError: before: the place cannot be reached. After: the bundle could not be
+                uploaded; it is in the storage folder.
         """
-        self.bundles(study)  # not after an hour of training
+        self.bundles(study)  # to fail now and not after an hour of training
         folder = self.home / BUNDLES / study / bundle
         yield folder
         try:
@@ -123,11 +123,11 @@ class BucketDepot:
                 f"tuner files {self.url}"
             ) from error
         remove_folder(folder)
-        with suppress(OSError):  # of another bundle that waits, or is being made
+        with suppress(OSError):  # not empty: another bundle waits, or is being made
             folder.parent.rmdir()
 
     def put_bundle(self, study: str, bundle: str, folder: Path) -> None:
-        """Send it as one object, which S3 shows once all of it has come."""
+        """Upload it as one object, which S3 shows once it is complete."""
         self.home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".packed.", dir=self.home) as work:
             packed = Path(work) / f"bundle{PACKED}"
@@ -136,7 +136,7 @@ class BucketDepot:
                 self._fs.put_file(str(packed), self._path(f"{BUNDLES}/{study}/{bundle}{PACKED}"))
 
     def manifest(self, bundle: Kept) -> bytes:
-        """Read it, and nothing else of the object; once, until the object is another."""
+        """Read only the manifest from the object, and cache it until the object changes."""
         known = bundle.key, bundle.tag
         if known not in self._manifests:
             with worded(self.url), self._opened(bundle) as file:
@@ -147,14 +147,14 @@ class BucketDepot:
         return self._manifests[known]
 
     def fetch(self, bundle: Kept, folder: Path) -> None:
-        """Take it and unpack it."""
+        """Download and unpack it."""
         with tempfile.TemporaryDirectory(prefix="tuner-bundle-") as work:
             packed = Path(work) / f"bundle{PACKED}"
             self.pack(bundle, packed)
             packing.unpack(packed, folder, bundle.where)
 
     def pack(self, bundle: Kept, path: Path) -> None:
-        """Take the object as it is.
+        """Download the object unchanged.
 
         Raises:
             BundleError: it is gone.
@@ -166,7 +166,7 @@ class BucketDepot:
             raise BundleError(f"there is no bundle {bundle.where}") from error
 
     def rename(self, study: str, new: str, retell: Callable[[Path], None]) -> None:
-        """Send each bundle again under the new name, and remove the old ones at the end."""
+        """Upload each bundle again under the new name, then remove the old ones."""
         bundles = self.bundles(study)
         for one in bundles:
             with tempfile.TemporaryDirectory(prefix="tuner-bundle-") as work:
@@ -178,7 +178,7 @@ class BucketDepot:
             self.remove(one)
 
     def open_artifact(self, name: str) -> BinaryIO:
-        """Take it into a temporary file."""
+        """Download it into a temporary file."""
         file = tempfile.NamedTemporaryFile(prefix="tuner-artifact-")  # noqa: SIM115 - the asker's
         try:
             with worded(self.url):
@@ -189,7 +189,7 @@ class BucketDepot:
         return cast("BinaryIO", file)
 
     def put_artifact(self, name: str, content: BinaryIO) -> None:
-        """Send it as one object."""
+        """Upload it as one object."""
         with tempfile.NamedTemporaryFile(prefix="tuner-artifact-") as file:
             shutil.copyfileobj(content, file)
             file.flush()
@@ -197,7 +197,7 @@ class BucketDepot:
                 self._fs.put_file(file.name, self._path(f"{ARTIFACTS}/{name}"))
 
     def remove(self, one: Kept) -> None:
-        """Remove an object, the bundles of a study, or what is left of an upload."""
+        """Remove an object, the bundles of a study, or the rest of an upload."""
         with worded(self.url):
             if one.key.startswith(f"{UPLOADS}/"):
                 _, upload, key = one.key.split("/", 2)
@@ -254,11 +254,11 @@ def _is_plain(name: str) -> bool:
 
 
 def take(url: str, folder: Path) -> None:
-    """Write the files of a packed bundle in S3, named by its URL, into a new folder.
+    """Download a packed bundle from its S3 URL, and unpack it into a new folder.
 
     Raises:
-        UsageError: the URL is not one.
-        BundleError: there is none, or it is damaged.
+        UsageError: the URL is invalid.
+        BundleError: there is no bundle, or it is damaged.
         DepotError: it cannot be reached, or the extra is not installed.
     """
     bucket, key = split(url)
@@ -267,5 +267,5 @@ def take(url: str, folder: Path) -> None:
         raise UsageError(f"{shown} is not a bundle; its name has to end with {PACKED}")
     place, _, name = shown.removesuffix(PACKED).rpartition("/")
     depot = BucketDepot(place, folder.parent)
-    # `where` and `key` of what lies at the very top of a place.
+    # At the very top of a place, the key of an item is its name alone.
     depot.fetch(Kept(name, shown, 0, 0.0), folder)

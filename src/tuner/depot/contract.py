@@ -1,4 +1,4 @@
-"""What a place for bundles and files of the dashboard can do."""
+"""The contract of a depot: a place for bundles and files of the dashboard."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 BUNDLES, ARTIFACTS = "bundles", "artifacts"
-MOST_MODELS = 64  # of an ensemble, which a bundle holds as one
+MOST_MODELS = 64  # of an ensemble, which is one bundle
 MANIFEST = "manifest.json"  # of a bundle
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A bundle, all bundles of a study, a file of the dashboard, or what a write has left.
+    """An item of a depot: a bundle, all of a study's, a dashboard file, or an unfinished write.
 
     Attributes:
         key: its name in the depot, for example bundles/housing/best-seed-1.
-        where: its path or its URL, as commands and people take it.
+        where: its path or its URL, as commands and people use it.
         bytes: its size.
-        changed: when it was changed last, in s since 1970.
-        tag: another one, if its content is another; empty where nobody can tell.
+        changed: when it was last changed, in seconds since 1970.
+        tag: changes with its content; empty if unknown.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Kept:
 
     @property
     def study(self) -> str:
-        """The study of a bundle, or of several."""
+        """The study of a bundle, or of all its bundles."""
         return self.key.split("/")[1]
 
     @property
@@ -48,20 +48,19 @@ class Kept:
 class Depot(Protocol):
     """A place for bundles and files of the dashboard.
 
-    All of its methods raise DepotError where the place cannot be reached, and OSError where a disk
-    refuses.
+    All methods raise DepotError if the place cannot be reached, and OSError if a disk fails.
     """
 
     @property
     def url(self) -> str:
-        """The place, as it is noted and shown: an absolute path or s3://BUCKET/PREFIX."""
+        """The place, as it is recorded and shown: an absolute path or s3://BUCKET/PREFIX."""
 
     @property
     def folder(self) -> Path | None:
-        """The folder on a disk of this machine; None: it is none."""
+        """The folder on a disk of this machine; None if the place is not a folder."""
 
     def studies(self) -> list[Kept]:
-        """Return what is kept of the bundles of each study, whole or damaged."""
+        """Return the bundles of each study as one item, complete or damaged."""
 
     def bundles(self, study: str | None = None) -> list[Kept]:
         """Return all bundles, or those of a study, by study and name."""
@@ -70,19 +69,19 @@ class Depot(Protocol):
         """Return the files of the dashboard."""
 
     def leftovers(self) -> list[Kept]:
-        """Return what interrupted writes have left; they may be at work still."""
+        """Return the rest of interrupted writes; some may still be in progress."""
 
     def where(self, study: str, bundle: str) -> str:
         """Return the path or URL that a bundle has, or would have."""
 
     def making(self, study: str, bundle: str) -> AbstractContextManager[Path]:
-        """Lend a folder to write a bundle to, whole or not at all; then the bundle is kept.
+        """Yield a folder for writing a bundle, completely or not at all; then the bundle is stored.
 
-        The folder may hold an earlier bundle of that name; the new one takes its place.
+        The folder may hold an earlier bundle of that name; the new one replaces it.
         """
 
     def put_bundle(self, study: str, bundle: str, folder: Path) -> None:
-        """Keep a copy of a bundle, in place of one of that name."""
+        """Store a copy of a bundle, replacing one of that name."""
 
     def manifest(self, bundle: Kept) -> bytes:
         """Return the manifest of a bundle.
@@ -99,13 +98,13 @@ class Depot(Protocol):
         """
 
     def pack(self, bundle: Kept, path: Path) -> None:
-        """Write a bundle as a ZIP file, whose files are in a folder of the bundle's name."""
+        """Write a bundle as a ZIP file, with its files in a folder of the bundle's name."""
 
     def rename(self, study: str, new: str, retell: Callable[[Path], None]) -> None:
-        """Give the bundles of a study to another name.
+        """Move the bundles of a study to another name.
 
         Args:
-            retell: changes a manifest, whose path it is given.
+            retell: changes a manifest; it is called with the path.
         """
 
     def open_artifact(self, name: str) -> BinaryIO:
@@ -116,13 +115,13 @@ class Depot(Protocol):
         """
 
     def put_artifact(self, name: str, content: BinaryIO) -> None:
-        """Keep a file of the dashboard, whole or not at all, in place of one of that name."""
+        """Store a dashboard file, completely or not at all, replacing one of that name."""
 
     def remove(self, one: Kept) -> None:
-        """Remove what is kept; what is gone already is no error."""
+        """Remove an item; a missing one is not an error."""
 
     def read_note(self, name: str) -> bytes | None:
-        """Return a small file at the top of the place; None: there is none."""
+        """Return a small file at the top of the place; None if it does not exist."""
 
     def write_note(self, name: str, content: bytes | None) -> None:
         """Write a small file at the top of the place, or remove it."""

@@ -1,4 +1,4 @@
-"""A folder on a disk of this machine as the place of bundles and files of the dashboard."""
+"""A depot in a folder on a disk of this machine."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-# How files.py, tempfile and the making of a database name what they have not finished.
+# Patterns of unfinished files of files.py, of tempfile, and of a new database.
 UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}|.+\.db\.\d+\.new")
 
 
 @dataclass(frozen=True, slots=True)
 class FolderDepot:
-    """A folder with the folders `bundles` and `artifacts`.
+    """A folder that contains the folders `bundles` and `artifacts`.
 
     Attributes:
         folder: its path.
-        must_exist: whether it is an error if it is not there: a disk may not be mounted.
+        must_exist: whether a missing folder is an error, because its disk may not be mounted.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class FolderDepot:
         return [self._kept(path) for path in self._visible(BUNDLES)]
 
     def bundles(self, study: str | None = None) -> list[Kept]:
-        """Return what is a folder with a manifest; links that lead elsewhere are left out."""
+        """Return all folders with a manifest, without links that lead elsewhere."""
         top = self.folder / BUNDLES
         return [
             self._kept(path)
@@ -71,7 +71,7 @@ class FolderDepot:
 
     @contextmanager
     def making(self, study: str, bundle: str) -> Iterator[Path]:
-        """Lend the place itself: a bundle is moved to it as a whole."""
+        """Yield the final place itself: a bundle is moved to it as a whole."""
         self._check()
         yield self.folder / BUNDLES / study / bundle
 
@@ -112,14 +112,14 @@ class FolderDepot:
             shutil.copyfileobj(content, file)
 
     def remove(self, one: Kept) -> None:
-        """Remove a file, or a folder with all that is in it."""
+        """Remove a file, or a folder with its content."""
         path = self.folder / one.key
         if path.is_dir() and not path.is_symlink():
             remove_folder(path)
         else:
             path.unlink(missing_ok=True)
         if one.key.count("/") == 2:
-            with suppress(OSError):  # other bundles of the study
+            with suppress(OSError):  # other bundles of the study remain
                 path.parent.rmdir()
 
     def read_note(self, name: str) -> bytes | None:
@@ -143,10 +143,10 @@ class FolderDepot:
         return [one for one in _inside(self.folder / below) if not one.name.startswith(".")]
 
     def _check(self) -> None:
-        """Notice a disk that is not there, before anything is taken for gone or written beside it.
+        """Check that the folder exists, before anything is taken for gone or written beside it.
 
         Raises:
-            DepotError: the folder is not there.
+            DepotError: the folder does not exist.
         """
         if self.must_exist and not self.folder.is_dir():
             raise DepotError(
@@ -158,7 +158,7 @@ class FolderDepot:
         size, changed = 0, 0.0
         deep = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
         for one in (path, *deep):
-            with suppress(FileNotFoundError):  # it may be gone the next moment
+            with suppress(FileNotFoundError):  # it may be removed in between
                 found = one.lstat()
                 size += 0 if one.is_dir() and not one.is_symlink() else found.st_size
                 changed = max(changed, found.st_mtime)

@@ -1,4 +1,4 @@
-"""A bundle as one file: a ZIP without compression, whose files are in a folder of its name."""
+"""Packs a bundle into one file: a ZIP without compression, with a folder of the bundle's name."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def pack(folder: Path, name: str, path: Path) -> None:
 
 
 def unpack(path: Path, folder: Path, shown: str) -> None:
-    """Write the files of a packed bundle, which may be a stranger's, into a new folder.
+    """Unpack a bundle, which may come from a stranger, into a new folder.
 
     Args:
-        shown: how messages call the file.
+        shown: name of the file in messages.
 
     Raises:
-        BundleError: it is not a bundle, or would write elsewhere or more than the file holds.
+        BundleError: it is not a bundle, or would write elsewhere or more than the file's size.
         OSError: the folder cannot be written.
     """
     try:
@@ -55,7 +55,7 @@ def unpack(path: Path, folder: Path, shown: str) -> None:
 
 
 def manifest_in(file: BinaryIO, shown: str) -> bytes:
-    """Return the manifest in a packed bundle, of which no other file is read.
+    """Return the manifest of a packed bundle, without reading other files.
 
     Raises:
         BundleError: there is none.
@@ -73,10 +73,10 @@ def manifest_in(file: BinaryIO, shown: str) -> bytes:
 
 
 def _names(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
-    """Return the names of entries, with the paths that they have in the bundle's folder.
+    """Return the names of entries, with their paths in the bundle's folder.
 
     Raises:
-        ValueError: one is not a plain file, or has a path that leads elsewhere.
+        ValueError: one is not a regular file, or its path leads elsewhere.
     """
     entries = archive.infolist()
     if sum(one.file_size for one in entries) > size:

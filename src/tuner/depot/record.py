@@ -1,4 +1,4 @@
-"""Which place a storage folder has for its bundles and files of the dashboard, as it is noted."""
+"""The record of the place that a storage folder uses for bundles and files of the dashboard."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What a storage folder remembers.
+    """The record of a storage folder.
 
     Attributes:
-        id: of the storage folder, by which a place knows it. One that was copied or moved by hand
-            gets another: it cannot know whether the one that it comes from still uses the place.
-        place: of its files; None: the storage folder itself.
-        leaving: the place that they were in before, until it is empty; "": the storage folder;
-            None: none is being left.
+        id: of the storage folder, by which a place recognises it. A folder that was copied or moved
+            by hand gets a new one: it cannot know whether the original still uses the place.
+        place: of its files; None for the storage folder itself.
+        leaving: the place that they were in before, until it is empty; "" for the storage folder;
+            None if none is being left.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Record:
 
     @classmethod
     def of(cls, root: Path) -> Self:
-        """Read it; where there is none, make one, which is not written yet.
+        """Read the record; if there is none, make one without writing it.
 
         Raises:
             DepotError: it cannot be read.
@@ -69,12 +69,12 @@ class Record:
             ) from error
 
     def keep(self, root: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the record, completely or not at all."""
         own = {"format": FORMAT, "root": str(root.resolve()), **asdict(self)}
         write_json(root / RECORD, own)
 
     def settle(self, root: Path) -> None:
-        """Write that nothing is on its way; a folder with its files inside needs no record."""
+        """Record that no move is in progress; a folder with its own files needs no record."""
         if self.place is None:
             (root / RECORD).unlink(missing_ok=True)
         else:
@@ -86,19 +86,19 @@ def _text(one: object) -> str | None:
 
 
 def depot_of(root: Path) -> Depot:
-    """Return the place that a storage folder has for its files.
+    """Return the depot of a storage folder.
 
     Raises:
-        DepotError: what it remembers cannot be used.
+        DepotError: its record cannot be used.
     """
     return depot_at(Record.of(root).place, root)
 
 
 def depot_at(place: str | None, root: Path) -> Depot:
-    """Return a place; None, "" or the storage folder: that folder.
+    """Return the depot at a place; None, "" or the storage folder mean that folder.
 
     Raises:
-        DepotError: the place cannot be one.
+        DepotError: there can be no depot at that place.
     """
     if not place:
         return FolderDepot(root)
@@ -113,14 +113,14 @@ def depot_at(place: str | None, root: Path) -> Depot:
 
 @lru_cache(maxsize=16)
 def _bucket(place: str, root: Path) -> BucketDepot:
-    return BucketDepot(place, root)  # with its connections and the manifests it has read
+    return BucketDepot(place, root)  # cached with its connections and the manifests it has read
 
 
 def named(text: str, root: Path) -> str | None:
-    """Return the place that a person names, as it is noted; None: the storage folder.
+    """Return a place that a person names in its recorded form; None for the storage folder.
 
     Raises:
-        UsageError: it cannot be a place.
+        UsageError: there can be no depot at that place.
     """
     if is_s3(text):
         bucket, prefix = split(SCHEME + text[len(SCHEME) :])
@@ -144,10 +144,10 @@ def named(text: str, root: Path) -> str | None:
 
 
 def owners_of(depot: Depot) -> list[str]:
-    """Return which storage folders have files in a place, as far as it knows.
+    """Return which storage folders have files in a place, by its own record.
 
     Raises:
-        DepotError: the place cannot be reached, or its note cannot be read.
+        DepotError: the place cannot be reached, or its record cannot be read.
     """
     text = depot.read_note(OWNERS)
     if text is None:
@@ -159,6 +159,6 @@ def owners_of(depot: Depot) -> list[str]:
 
 
 def set_owners(depot: Depot, owners: list[str]) -> None:
-    """Note which storage folders have files in a place."""
+    """Record which storage folders have files in a place."""
     text = json.dumps({"format": FORMAT, "owners": owners}).encode() if owners else None
     depot.write_note(OWNERS, text)

@@ -1,4 +1,4 @@
-"""S3 through fsspec: opened, and what goes wrong with it told in one line without a secret."""
+"""Opens S3 through fsspec, and reports errors in one line without secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFUSED = frozenset(
 
 
 def is_s3(place: str) -> bool:
-    """Whether a place is named as one in S3, the only scheme that is known."""
+    """Whether a place is in S3, the only scheme that is supported."""
     return place.lower().startswith(SCHEME)
 
 
@@ -33,7 +33,7 @@ def split(url: str) -> tuple[str, str]:
     """Return the bucket and the key of an S3 URL, which are safe to show.
 
     Raises:
-        UsageError: it is not one. Nothing of it is repeated where it may have a secret.
+        UsageError: the URL is invalid. Parts that may be secret are not repeated.
     """
     rest = url[len(SCHEME) :]
     if set("@?#%") & set(rest):
@@ -53,7 +53,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 def file_system() -> Any:
-    """Return S3 as fsspec has it.
+    """Return fsspec's file system for S3.
 
     Raises:
         DepotError: the extra is not installed.
@@ -64,7 +64,7 @@ def file_system() -> Any:
         raise _without_extra(error) from error
     return s3fs.S3FileSystem(
         anon=False,
-        skip_instance_cache=True,  # or keys that have changed would not be seen
+        skip_instance_cache=True,  # otherwise changed keys would not be noticed
         use_listings_cache=False,  # others write there, too
         config_kwargs={
             "connect_timeout": SECONDS_TO_CONNECT,
@@ -76,10 +76,11 @@ def file_system() -> Any:
 
 @contextmanager
 def worded(url: str) -> Iterator[None]:
-    """Say in one line what went wrong with a place in S3.
+    """Convert errors of S3 in this context to messages of one line.
 
     Raises:
-        DepotError: in place of whatever the libraries raise; FileNotFoundError: an object is gone.
+        DepotError: replaces any error of the libraries; FileNotFoundError: an object does not
+            exist.
     """
     try:
         from aiohttp import ClientError as Interrupted
@@ -116,7 +117,7 @@ def worded(url: str) -> Iterator[None]:
         if isinstance(error, FileNotFoundError):
             raise
         if isinstance(error, OSError) and code is None:
-            raise  # a disk of this machine
+            raise  # an error of this machine's disk
         if code in REFUSED or isinstance(error, PermissionError):
             raise DepotError(
                 f"{url} refuses its use ({code}): the keys are not valid, or "
@@ -136,7 +137,7 @@ def _no_bucket(url: str) -> str:
 
 
 def _code(error: BaseException | None) -> str | None:
-    """Return the code with which S3 has answered, from wherever in the chain it stands."""
+    """Return S3's error code, from anywhere in the chain of exceptions."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):

@@ -1,7 +1,7 @@
-"""Who is at work with the files of a storage folder: many may use them, and one may move them.
+"""Locks the files of a storage folder: many processes may use them, and one may move them.
 
-What trains for an hour asks at its beginning where its model is to be kept. If the place changed
-meanwhile, the model would be where nobody looks.
+A training of an hour asks at its beginning where its model is to be stored. If the place changed
+meanwhile, nobody would look for the model where it is.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LOCK = "files.lock"  # in the storage folder
 
 @contextmanager
 def files_in_use(root: Path) -> Iterator[None]:
-    """Keep the files of a storage folder where they are; it ends with its process at the latest.
+    """Keep the files of a storage folder in their place; released at the latest with the process.
 
     Raises:
         DepotError: they are being moved now.
     """
     if not os.access(root, os.W_OK):
-        if root.exists():  # nothing is written into a folder that may only be read
+        if root.exists():  # nothing is written into a read-only folder
             yield
             return
         root.mkdir(parents=True, exist_ok=True)
@@ -45,10 +45,10 @@ def files_in_use(root: Path) -> Iterator[None]:
 
 @contextmanager
 def files_to_move(root: Path) -> Iterator[None]:
-    """Have the files of a storage folder alone.
+    """Lock the files of a storage folder for moving them.
 
     Raises:
-        UsageError: a study, a training or the dashboard is at work with them.
+        UsageError: a study, a training or the dashboard is using them.
     """
     root.mkdir(parents=True, exist_ok=True)
     refusal = UsageError(

@@ -1,8 +1,9 @@
-"""The cards (GPUs) of this machine: which a command may use, what they are, and one for a worker.
+"""The GPUs ("cards") of this machine: which may be used, their facts, and one for each worker.
 
-A card is named as CUDA_VISIBLE_DEVICES names it: a number, or the UUID of a card or of a MIG slice
-of one. A process sees what it is told to see before it uses CUDA for the first time, so each worker
-is told one name. A list of MIG slices counts as it is written: CUDA itself shows one of them.
+A card is named as in CUDA_VISIBLE_DEVICES: a number, or the UUID of a card or of a MIG slice of
+one. A process can choose its cards only before its first use of CUDA, so each worker is given one
+name at its start. A list of MIG slices counts as it is written, although CUDA itself shows only one
+of them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SLICE = "MIG-"
 DECISIVE = {"names": "GPU", "driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN"}
 FITS_A_CARD = 4
 MEMORY_OF_A_FIT = 8 * 2**30  # bytes
-SCARCE = 0.5  # with less of a card's memory free, what fits have left behind is given back
+SCARCE = 0.5  # with less of a card's memory free, unused memory is released
 NO_CARD = (
     "it was begun on a GPU (an NVIDIA card that PyTorch can use), and this machine has none. A "
     "processor would compute other numbers. Run the command on a machine with a GPU"
@@ -42,7 +43,7 @@ APPLE = (
 
 
 def visible_cards() -> tuple[str, ...]:
-    """Return the names of the cards that this process may use; empty where there are none."""
+    """Return the names of the cards that this process may use; empty if there are none."""
     if not torch.cuda.is_available():
         return ()
     count = torch.cuda.device_count()
@@ -56,11 +57,11 @@ def visible_cards() -> tuple[str, ...]:
 
 
 def fits_at_once(cards: Sequence[str]) -> int:
-    """Return how many fits cards take at once where nobody says: a rule, not a measurement.
+    """Return how many fits run on cards at once by default: a rule, not a measurement.
 
-    How many trials run side by side is part of what a study gives, so it may not depend on what
-    else uses a card today. Of small networks four take twice the time of one (studies/gpu); large
-    ones fill a card alone, and need its memory.
+    Results depend on how many trials run side by side, so the number must not depend on what else
+    uses a card today. Four small networks take twice the time of one (studies/gpu); large ones fill
+    a card alone, and need its memory.
     """
     if not cards:
         return 0
@@ -69,18 +70,18 @@ def fits_at_once(cards: Sequence[str]) -> int:
 
 
 def _properties() -> list[Any]:
-    """Return what is known of each card that CUDA shows: of MIG slices, the first alone."""
-    torch.cuda.init()  # until then it counts all cards that the driver has
+    """Return the properties of the cards that CUDA shows; of MIG slices, only the first."""
+    torch.cuda.init()  # before that, it counts all cards of the driver
     return [torch.cuda.get_device_properties(one) for one in range(torch.cuda.device_count())]
 
 
 def see_only(card: str) -> None:
-    """Have this process see one card alone. It must not have used CUDA before."""
+    """Make this process use only one card. Call it before the first use of CUDA."""
     os.environ[VISIBLE] = card
 
 
 def is_usable() -> bool:
-    """Whether this process can go on using its card: an error of CUDA stays with a process."""
+    """Whether this process can still use its card: after an error of CUDA it cannot."""
     if not torch.cuda.is_initialized():
         return True
     try:
@@ -91,10 +92,10 @@ def is_usable() -> bool:
 
 
 def release_card() -> bool:
-    """Give memory that no tensor uses back to whoever shares the card.
+    """Release unused memory to other users of the card.
 
     Returns:
-        Whether this process can go on using the card.
+        Whether this process can still use the card.
     """
     if not is_usable():
         return False
@@ -102,21 +103,21 @@ def release_card() -> bool:
         try:
             forget_workspaces()
             torch.cuda.empty_cache()
-        except RuntimeError:  # as after a recording that has failed, before PyTorch 2.13
+        except RuntimeError:  # for example after a failed recording, before PyTorch 2.13
             return False
     return True
 
 
 def give_back_if_scarce() -> None:
-    """Give memory that ended fits have left behind back while others train, where much is taken.
+    """Release memory of ended fits while others train, if most of the card's memory is taken.
 
-    What a recorded step has used, no other fit can use. And while one is recorded nothing can be
-    given back: a card that is full then is out of memory. Whoever does this waits for the card, so
-    it is not done after each fit. Workspaces stay: recorded steps of other fits write into them.
+    Memory of a recorded step cannot be used by other fits. During a recording nothing can be
+    released: a full card is then out of memory. Releasing waits for the card, so it is not done
+    after every fit. Workspaces are kept, because recorded steps of other fits write into them.
     """
     if not torch.cuda.is_initialized():
         return
-    # An error of steps that were queued before is told again where it belongs.
+    # An error of steps that were queued before is reported again where it belongs.
     with suppress(RuntimeError):
         free, total = torch.cuda.mem_get_info()
         if free < SCARCE * total:
@@ -124,7 +125,7 @@ def give_back_if_scarce() -> None:
 
 
 def refuse_missing(plan: Plan) -> None:
-    """Refuse to train as a study does where its kind of device is missing.
+    """Refuse to train on this machine if it lacks the kind of device that a study uses.
 
     Raises:
         EngineError: the study was begun on a GPU, and this machine has none.
@@ -134,9 +135,9 @@ def refuse_missing(plan: Plan) -> None:
 
 
 def card_facts() -> dict[str, Any]:
-    """Return what a result on this machine's cards depends on: models, driver and libraries."""
+    """Return the facts about cards that results depend on: models, driver and libraries."""
     seen = _properties()
-    slices = len(visible_cards()) - len(seen)  # of MIG, of which CUDA shows the first alone
+    slices = len(visible_cards()) - len(seen)  # of MIG, of which CUDA shows only the first
     shown = [*seen, *seen[:1] * slices]
     return {
         "names": [one.name for one in shown],
@@ -148,10 +149,10 @@ def card_facts() -> dict[str, Any]:
 
 
 def of_all(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what results depend on that come from the cards of several machines.
+    """Return the facts about the cards of several machines that results depend on.
 
     Args:
-        facts: as `card_facts` has them, of each machine; one at least.
+        facts: from `card_facts`, one per machine; at least one.
     """
     shown = {name: [one[name] for one in facts] for name in facts[0]}
     listed = {name: list(chain(*shown.pop(name))) for name in ("names", "memory_gib")}
@@ -163,7 +164,7 @@ def of_all(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def other_cards(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what of this machine's GPUs none of a study's sessions had, if any had GPUs."""
+    """Return how this machine's GPUs differ from those of all sessions, if any had GPUs."""
     recorded = [session["cards"] for session in sessions if session.get("cards")]
     if not recorded:
         return []
@@ -180,12 +181,12 @@ def other_cards(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _plain(value: object) -> str:
-    """Write what was recorded; of several cards each kind once, however many there are."""
+    """Return a recorded value as text; for several cards, each kind once."""
     return ", ".join(sorted(set(value))) if isinstance(value, list) else str(value)
 
 
 def cards_in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int) -> str:
-    """Say which cards a command trains on, and with how many workers.
+    """Return which cards a command trains on, and with how many workers, in words.
 
     >>> facts = {"names": ["H100", "H100"], "memory_gib": [79.1, 79.1]}
     >>> cards_in_words(facts, ("0", "2"), 4)
@@ -193,8 +194,9 @@ def cards_in_words(facts: Mapping[str, Any], cards: Sequence[str], workers: int)
     """
     listed = ", ".join(f"{name} ({card})" for name, card in zip(facts["names"], cards, strict=True))
     used = min(workers, len(cards))
-    if used < len(cards):
-        return f"GPUs: {listed}; {_workers(workers)}, so {len(cards) - used} of them are not used."
+    if idle := len(cards) - used:
+        verb = "is" if idle == 1 else "are"
+        return f"GPUs: {listed}; {_workers(workers)}, so {idle} of them {verb} not used."
     fewest, more = divmod(workers, len(cards))
     each = f"{fewest} to {fewest + 1}" if more else str(fewest)
     named = "GPUs" if len(cards) > 1 else "GPU"
@@ -206,14 +208,14 @@ def _workers(count: int) -> str:
 
 
 def unused_device() -> str | None:
-    """Say which accelerator of this machine is left alone; None: there is no such thing."""
+    """Return a message on an unused accelerator of this machine; None if there is none."""
     if not torch.cuda.is_available() and torch.backends.mps.is_available():
         return APPLE
     return None
 
 
 def _driver() -> str:
-    """Return the version of NVIDIA's driver; "unknown" where Linux does not tell."""
+    """Return the version of NVIDIA's driver; "unknown" if Linux does not show it."""
     try:
         first = DRIVER.read_text(encoding="utf-8").partition("\n")[0]
     except OSError:

@@ -1,14 +1,13 @@
-"""Is the best of a loop really better? Called on fresh seeds, then on seeds that nobody chose.
+"""Tests whether the best of a loop is really better: on fresh seeds, then on untouched ones.
 
-As for a case, in two steps: the candidates of the search race on fresh seeds, and the winner is the
-best from then on. Then baseline, recipe and best are called on new seeds, whose scores took part in
-no choice. If the loop's file has a function `test`, these calls open its test rows, once.
-A loop is tested in one look: what it keeps between its calls is not known, so no second look is
-planned. Its 6 to 24 calls are judged as the models of a case are. Student's distribution alone, by
-which loops were judged before, told two equal arms apart in 7 of 100 studies where calls end in one
-of two ways; a study that was tested then keeps that.
-Without test rows a verdict covers the luck of training alone: the scores are still those on the
-validation rows that the search has seen.
+This has two steps, as for a case: the candidates of the search race on fresh seeds, and the winner
+becomes the best. Then baseline, recipe and best are called on new seeds, whose scores took part in
+no choice. If the loop's file has a function `test`, these calls open its test rows, once. A loop is
+tested in one look: what it keeps between its calls is unknown, so no second look is planned. Its 6
+to 24 calls are judged like the models of a case. Older studies were judged by Student's
+distribution alone, which told two equal arms apart in 7 of 100 studies if calls end in one of two
+ways; a study from that time keeps that rule. Without test rows, a verdict covers only the luck of
+training: the scores are still those on the validation rows that the search has used.
 """
 
 from __future__ import annotations
@@ -56,10 +55,10 @@ def confirm_loop(
     fewest: int,
     say: Callable[[str], None],
 ) -> None:
-    """Find out which candidate is best, and what it is worth, unless that is known already.
+    """Find the best candidate, and how good it is, unless that is already known.
 
     Args:
-        fewest: seeds; up to four times as many calls where that is worth it.
+        fewest: seeds; up to four times as many calls are made if that is worthwhile.
 
     Raises:
         StudyError: there is no baseline to compare with, or a call failed.
@@ -109,18 +108,18 @@ def confirm_loop(
 
 
 def _one_look(study: optuna.Study, rows: str | None, count: int) -> Plan:
-    """Return the look that was made, the last so far; at least six calls prove anything.
+    """Return the look that was made, the latest; six calls at least can prove something.
 
     Args:
-        rows: name of the test rows; None: there are none.
-        count: calls of each configuration.
+        rows: name of the test rows; None if there are none.
+        count: number of calls of each configuration.
     """
     plan = Plan.of(1 if rows is None else looks_at(study, rows), count)
     return replace(plan, fewest=max(plan.fewest, FEWEST_TO_PROVE), made=1, settled=True)
 
 
 def _facts_of(race: Race) -> dict[str, Any]:
-    """Return what is kept of a race, and of the stream that the seeds after it come from."""
+    """Return the facts of a race that are stored, and the stream of the seeds after it."""
     return {
         "winner": race.winner,
         "validation": {str(number): scores for number, scores in race.scores.items()},
@@ -131,7 +130,7 @@ def _facts_of(race: Race) -> dict[str, Any]:
 def _arm(
     trial: int, configuration: Configuration, scores: Sequence[float], metric: str
 ) -> dict[str, Any]:
-    """Return what is kept of an arm: a score for each seed."""
+    """Return the facts of an arm that are stored: a score for each seed."""
     scored = [{metric: score} for score in scores]
     return {"trial": trial, "epochs": configuration.epochs, "scores": scored}
 
@@ -169,7 +168,7 @@ def _race(
 
 
 def _notice_seed(study: optuna.Study, found: Race, say: Callable[[str], None]) -> bool:
-    """Say and keep whether fresh seeds change anything."""
+    """Report and store whether fresh seeds change anything."""
     repeated = [own for own in found.scores.values() if len(own) > 1]
     if not repeated or any(len(set(own)) > 1 for own in repeated):
         study.set_user_attr(SEED_MATTERS, "weights")
@@ -184,7 +183,7 @@ def _notice_seed(study: optuna.Study, found: Race, say: Callable[[str], None]) -
 
 
 def _seeds(found: Race, baseline: int, config: LoopConfig, fewest: int) -> int:
-    """Return on how many seeds the arms are called: enough to see half of the race's gain."""
+    """Return the number of seeds for the arms: enough to detect half of the race's gain."""
     gains = paired_gains(found.scores[baseline], found.scores[found.winner], config.direction)
     spreads = [
         variance(known)
@@ -196,10 +195,10 @@ def _seeds(found: Race, baseline: int, config: LoopConfig, fewest: int) -> int:
 
 
 def calls_to_show(gain: float, spread: float, fewest: int) -> int:
-    """Return how many calls an arm show a gain in 95 % of studies; four times `fewest` at most.
+    """Return the calls per arm to detect a gain in 95 % of studies; at most four times `fewest`.
 
     Args:
-        gain: of means, above zero is better.
+        gain: difference of means; positive is better.
         spread: standard deviation over seeds of an arm's score.
     """
     most = most_seeds(fewest)
@@ -219,14 +218,15 @@ def _final(
     needed: Collection[int],
     count: int,
 ) -> tuple[list[int], dict[int, list[float]]]:
-    """Call each configuration on new seeds: these rounds, and its scores in them.
+    """Call each configuration on new seeds; return these rounds, and its scores in them.
 
     Scores are those on test rows, if there are any. A round in which a call gives no score, because
-    it diverged, crashed or gave up, is left out for all, and one more is called. If more calls of a
-    configuration give no score than are wanted, it is left out itself, unless it is needed.
+    it diverged, crashed or gave up, is left out for all, and a further one is called. If more calls
+    of a configuration give no score than are wanted, the configuration itself is left out, unless
+    it is needed.
 
     Raises:
-        StudyError: a call failed, or too many of a configuration that is needed gave no score.
+        StudyError: a call failed, or too many of a needed configuration gave no score.
     """
     if calls.config.has_test:
         reason = f"final evaluation of {len(configurations)} configurations on {count} seeds"
@@ -251,7 +251,7 @@ def _rounds_with_scores(
     needed: Collection[int],
     count: int,
 ) -> tuple[list[int], list[int]]:
-    """Call until each has a score in so many rounds; return the rounds, and which have."""
+    """Call until each has scores in `count` rounds; return the rounds, and which have."""
     left, rounds, called = dict(configurations), list[int](), 0
     while len(rounds) < count:
         new = range(called, called + count - len(rounds))
@@ -276,7 +276,7 @@ def _rounds_with_scores(
 
 
 def name_of_test_rows(config: LoopConfig) -> str:
-    """Return the name under which looks at a loop's test rows are counted: that of its file."""
+    """Return the name by which looks at a loop's test rows are counted: that of its file."""
     return f"the test rows of {config.source.file}"
 
 
@@ -286,7 +286,7 @@ def _keep_rows(
     numbers: Iterable[int],
     rounds: Sequence[int],
 ) -> str | None:
-    """Keep the losses of the test rows, where the loop gave a score a row; return their name."""
+    """Store the losses of the test rows, if the loop returned them; return their name."""
     sign, kept = sign_of(calls.config.direction), {}
     for number in numbers:
         own = [

@@ -55,9 +55,10 @@ class CNNHyperparameters(Hyperparameters):
 
 
 class Both(nn.Module):
-    """Average and largest value of each map, as `AdaptiveConcatPool2d` of fastai has them.
+    """Average and maximum of each map, like `AdaptiveConcatPool2d` of fastai.
 
-    Howard and Gugger 2020, arXiv:2002.04688. What is only in a part of an image counts in whole.
+    Howard and Gugger 2020, arXiv:2002.04688. With the maximum, a small part of an image counts
+    fully.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class Both(nn.Module):
 
 
 class Mirrored(nn.Module):
-    """A network that sees an image as it is in training, and both ways round in use."""
+    """A network that trains on images as they are, and also predicts from their mirror images."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -122,7 +123,7 @@ def build_cnn(hyperparameters: CNNHyperparameters, shape: Shape) -> nn.Module:
 def augment_photos(
     images: Tensor, hyperparameters: CNNHyperparameters, random: Generator
 ) -> Tensor:
-    """Mirror, turn, shift and resize each photo of a batch (N, C, H, W), and change its light."""
+    """Mirror, rotate, shift and resize each photo of a batch (N, C, H, W), and change its light."""
     strength = hyperparameters.augmentation
     moved = move(images, strength, random, degrees=30, shift=0.15, scale=0.3, flip=True)
     return recolour(moved, strength / 2, random)
@@ -135,11 +136,11 @@ def _convolution(
     between: list[nn.Module] = [nn.BatchNorm2d(width)] if norm else []
     between = [*pool, *between] if hyperparameters.pool_first else [*between, *pool]
     return [
-        # A bias before BatchNorm would be subtracted again by it.
+        # BatchNorm would subtract a bias before it.
         nn.Conv2d(channels, width, KERNEL, padding=int(keep), bias=not norm),
         *between,
-        # After the pooling: the same result, as both only ever pass the larger value on, and a
-        # quarter of the work.
+        # After the pooling: the same result, because both pass on the larger value, for a quarter
+        # of the work.
         nn.ReLU(inplace=True),
     ]
 

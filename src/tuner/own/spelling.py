@@ -1,4 +1,4 @@
-"""One spelling a class, where a file has several: 1 and 1.0, Yes and yes."""
+"""Chooses one spelling per class, if a file has several: 1 and 1.0, Yes and yes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def one_spelling(counts: Mapping[str, int], meaning: Callable[[str], Hashable]) -> dict[str, str]:
-    """Return the spelling of each text's class: the most frequent one of those that mean the same.
+    """Return the spelling of each text's class: the most frequent among texts of one meaning.
 
     Args:
         counts: of each text.
@@ -24,7 +24,7 @@ def one_spelling(counts: Mapping[str, int], meaning: Callable[[str], Hashable]) 
 
 
 def check_words(target: str, counts: Mapping[str, int]) -> None:
-    """Refuse classes that are words and differ in case or spaces alone, as nobody means that.
+    """Refuse classes that are words and differ only in case or spaces, which is never intended.
 
     Raises:
         DataError: there are two such classes.
@@ -38,7 +38,7 @@ def check_words(target: str, counts: Mapping[str, int]) -> None:
 
 
 def alike(texts: Iterable[str]) -> tuple[str, str] | None:
-    """Return two of different texts that differ in case or spaces alone; None: no two do."""
+    """Return two different texts that differ only in case or spaces; None if there are none."""
     known: dict[str, str] = {}
     for text in texts:
         other = known.setdefault(_folded(text), text)

@@ -1,1 +1,1 @@
-"""What a study has shown, for people and machines; read from the store alone."""
+"""Reports of a study for people and machines, read from the store only."""

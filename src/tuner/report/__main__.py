@@ -1,4 +1,4 @@
-"""`python -m tuner.report`: the command of that name."""
+"""`python -m tuner.report`: runs `tuner report`."""
 
 from tuner.commands.ending import run
 from tuner.commands.report import main

@@ -1,8 +1,8 @@
-"""The words in a picture, told in the language that is spoken.
+"""Translates the words in a picture into the reader's language.
 
-A picture is drawn once, in English, its letters as shapes: it looks the same everywhere. For
-another language its words are written again, as text, so the reader's machine draws them with a
-font of its own: this machine needs none. matplotlib leaves each text in a comment before its
+A picture is drawn once, in English, with its letters as shapes, so that it looks the same
+everywhere. For another language its words are written again as text, and the reader's machine draws
+them with its own font: this machine needs none. matplotlib writes each text in a comment before its
 shapes. Names and numbers keep their shapes.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET  # of files that this program has written
+from xml.etree import ElementTree as ET  # only for files that this program has written
 
 from tuner.language import ENGLISH, spoken
 from tuner.report.known import CHARTS, known
@@ -23,21 +23,21 @@ NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 PLACE = re.compile(rf"translate\({NUMBER} {NUMBER}\)")
 TURN = re.compile(rf"rotate\({NUMBER}\)")
 SCALE = re.compile(rf"scale\({NUMBER} ")
-UNIT = 100  # pixels that a letter of matplotlib's shapes is high
+UNIT = 100  # height of a letter in matplotlib's shapes, in pixels
 FONTS = (
     "'Noto Sans CJK SC', 'Noto Sans SC', 'Source Han Sans SC', 'PingFang SC', 'Microsoft YaHei', "
     "'WenQuanYi Micro Hei', 'DejaVu Sans', sans-serif"
 )
-# Ticks are numbers and names, but for the two ends of an ablation, which are words.
+# Ticks are numbers and names, except for the two ends of an ablation, which are words.
 TICK, AXIS, TEXT = re.compile(r"[xy]tick_"), re.compile(r"matplotlib\.axis_"), re.compile(r"text_")
 ENDS = {"baseline", "best", "so far"}
 
 
 def captioned(picture: str) -> str:
-    """Return an SVG that tuner drew, with its words in the language that is spoken.
+    """Return an SVG that tuner drew, with its words in the current language.
 
     Args:
-        picture: as `charts.look.save` writes it. What is not of that form is returned as it is.
+        picture: as written by `charts.look.save`. Any other SVG is returned unchanged.
     """
     if spoken() == ENGLISH:
         return picture
@@ -54,7 +54,7 @@ def captioned(picture: str) -> str:
 
 
 def _texts(element: ET.Element, names: tuple[str, ...]) -> Iterator[tuple[ET.Element, list[str]]]:
-    """Yield the groups of texts, with the names of the groups around each."""
+    """Yield the groups with texts, with the names of the groups around each."""
     for one in element:
         if one.tag == f"{{{SVG}}}g":
             name = one.get("id", "")
@@ -64,11 +64,11 @@ def _texts(element: ET.Element, names: tuple[str, ...]) -> Iterator[tuple[ET.Ele
 
 
 def _tell(group: ET.Element, names: list[str]) -> None:
-    """Write the lines of a text again, those that are known."""
+    """Replace the known lines of a text."""
     lines = [
         (str(comment.text).strip(), shapes)
         for comment, shapes in zip(group, list(group)[1:], strict=False)
-        if callable(comment.tag) and shapes.tag == f"{{{SVG}}}g"  # a comment's tag makes comments
+        if callable(comment.tag) and shapes.tag == f"{{{SVG}}}g"  # a comment's tag is a function
     ]
     of_tick = any(TICK.match(name) for name in names)
     starts = {PLACE.search(shapes.get("transform", "")) for _, shapes in lines}
@@ -86,11 +86,11 @@ def _is_of_ablation(words: str) -> bool:
 
 
 def _write(shapes: ET.Element, told: str, *, middle: bool, end: bool) -> None:
-    """Put text in the place of shapes; the shapes are kept as far as other texts use them.
+    """Replace shapes by text; shapes that other texts use are kept.
 
     Args:
-        middle: whether it stands around the middle of where it stood, and not at its beginning.
-        end: whether it ends where it ended.
+        middle: whether the text is centred on the old one, instead of starting at its beginning.
+        end: whether it ends where the old one ended.
     """
     transform = shapes.get("transform", "")
     place, scale, turn = PLACE.search(transform), SCALE.search(transform), TURN.search(transform)
@@ -100,7 +100,7 @@ def _write(shapes: ET.Element, told: str, *, middle: bool, end: bool) -> None:
     last = letters[-1].get("transform", "") if letters else ""
     bold = any("Bold" in one.get(f"{{{XLINK}}}href", "") for one in letters)
     moved = PLACE.search(last)
-    width = float(moved[1]) + 0.6 * UNIT if moved else 0.0  # the last letter is as wide as most
+    width = float(moved[1]) + 0.6 * UNIT if moved else 0.0  # assuming an average letter
     for one in letters:
         shapes.remove(one)
     anchor, share = ("middle", 0.5) if middle else ("end", 1.0) if end else ("start", 0.0)

@@ -1,4 +1,4 @@
-"""report.md: the first screen, then a question of the reader and its answer in each section."""
+"""Writes report.md: the first screen, then sections that each answer a reader's question."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 def document(facts: Mapping[str, Any], plots: Sequence[str]) -> str:
     """Return the text of report.md.
 
-    Everything before the first second-level heading is what a person needs in a terminal.
+    Everything before the first second-level heading is meant for a terminal.
 
     Args:
-        plots: names of the picture files that lie beside it.
+        plots: names of the picture files beside it.
     """
 
     def picture(name: str) -> str | None:
@@ -51,7 +51,7 @@ def document(facts: Mapping[str, Any], plots: Sequence[str]) -> str:
 
 
 def first_screen(text: str) -> str:
-    """Return the first screen of a report: all before the first heading that is a question.
+    """Return the first screen of a report: everything before the first heading with a question.
 
     Args:
         text: of report.md.

@@ -1,7 +1,7 @@
-"""What a store or a picture says in English, told by the patterns of the code that wrote it.
+"""Translates English texts from a store or a picture, by the patterns of the code that wrote them.
 
-`recalled` believes a pattern of any code, so it needs long ones. Here it is known which code has
-written a text, so that its short patterns can be believed, too: "all upright", "trial".
+`recalled` accepts a pattern from any code, so it needs long ones. Here it is known which code wrote
+a text, so short patterns can be accepted too: "all upright", "trial".
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from tuner.language import ENGLISH, catalogue, filled, phrase, said, spoken
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DATA = ("tuner/data/", "tuner/own/", "tuner/report/sections/data.py")  # who remarks on data
+DATA = ("tuner/data/", "tuner/own/", "tuner/report/sections/data.py")  # describe the data
 RIVALS = ("tuner/evidence/rivals/",)
 CHARTS = ("tuner/report/charts/", "tuner/report/wording.py")
 NUMBER = r"[-\u2212\d.,einfa+]+"
-BETWEENS = ("; ", ", ", " = ")  # pieces of a list, the loosest first
+BETWEENS = ("; ", ", ", " = ")  # separators of lists, the weakest binding first
 CLAUSES = {"; ": said("{one}; {other}"), ", ": said("{one}, {other}")}
 COUNTED = re.compile(r"(?P<what>.+): (?P<count>[\d,]+)")
 IN_BRACKETS = re.compile(r"(?P<name>.+?) \((?P<why>[^()]+)\)")
 
 
 def known(text: str, rooms: tuple[str, ...]) -> str:
-    """Return an English text in the language that is spoken, as far as its patterns are known.
+    """Return an English text in the current language, as far as its patterns are known.
 
     Args:
-        text: of one pattern, or of several with semicolons between them.
-        rooms: beginnings of paths of the code that can have written it.
+        text: of one pattern, or of several separated by semicolons.
+        rooms: beginnings of the paths of code that may have written it.
 
     >>> known("all upright", DATA)
     'all upright'
@@ -44,7 +44,7 @@ def known(text: str, rooms: tuple[str, ...]) -> str:
 
 
 def _whole(text: str, rooms: tuple[str, ...]) -> str | None:
-    """Return a text of one pattern; None: it is of none."""
+    """Return the translation of a text of one pattern; None if it fits none."""
     exact, patterns = _patterns(spoken(), rooms)
     if text in exact:
         return exact[text]
@@ -56,14 +56,14 @@ def _whole(text: str, rooms: tuple[str, ...]) -> str | None:
 
 
 def _listed(text: str, rooms: tuple[str, ...], betweens: tuple[str, ...] = BETWEENS) -> str:
-    """Return a list with what is known in it; a name before brackets, or a count, stays."""
+    """Return a list with its known parts translated; a name before brackets, or a count, stays."""
     told = _reason(text, rooms)
     if told != text or not betweens:
         return told
     first, *others = betweens
     pieces = text.split(first)
     every = [_whole(one, rooms) or _listed(one, rooms, tuple(others)) for one in pieces]
-    if every == pieces or first not in CLAUSES:  # names keep the signs that stand between them
+    if every == pieces or first not in CLAUSES:  # names may contain such separators
         return first.join(every)
     told = every[0]
     for one in every[1:]:
@@ -98,14 +98,14 @@ def _patterns(
                 exact[pattern] = other
                 continue
             letters = sum(letter.isalpha() for literal, *_ in pieces for letter in literal)
-            if letters:  # a pattern of marks alone fits anything
+            if letters:  # a pattern of punctuation alone fits anything
                 patterns.append((letters, _shape(pieces), _without_kinds(other)))
     patterns.sort(key=lambda one: -one[0])
     return exact, tuple((shape, other) for _, shape, other in patterns)
 
 
 def _shape(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re.Pattern[str]:
-    """Return what matches the texts of a pattern; a group has a part."""
+    """Return a regular expression for the texts of a pattern, with a group for each part."""
     shape, seen = "", set[str]()
     for literal, name, kind, _ in pieces:
         shape += re.escape(literal)
@@ -117,7 +117,7 @@ def _shape(pieces: list[tuple[str, str | None, str | None, str | None]]) -> re.P
 
 
 def _without_kinds(pattern: str) -> str:
-    """Return a pattern whose parts stand as they are written."""
+    """Return a pattern without the formats of its parts."""
     return "".join(
         literal.replace("{", "{{").replace("}", "}}") + ("" if name is None else f"{{{name}}}")
         for literal, name, *_ in string.Formatter().parse(pattern)

@@ -1,4 +1,4 @@
-"""report.html: the same report as one file, without a network, for a browser, a phone and paper."""
+"""Writes report.html: the same report in one file, without a network, for screen and paper."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def html(markdown: str, title: str, folder: Path) -> str:
     Args:
         markdown: the text of report.md.
         title: of the page.
-        folder: where the pictures are that the text shows.
+        folder: with the pictures of the text.
     """
     body = fragment(markdown, folder)
     body = body.replace("<table>", '<div class="table"><table>').replace(
@@ -84,10 +84,10 @@ def html(markdown: str, title: str, folder: Path) -> str:
 
 
 def fragment(markdown: str, folder: Path | None = None) -> str:
-    """Return Markdown as a piece of HTML, with its pictures in it.
+    """Return Markdown as a piece of HTML, with its pictures embedded.
 
     Args:
-        folder: where the pictures are that the text shows; None: it shows none.
+        folder: with the pictures of the text; None if it has none.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
@@ -98,7 +98,7 @@ def fragment(markdown: str, folder: Path | None = None) -> str:
 
 
 def _kept_together(body: str) -> str:
-    """Have no line end between a number and its unit, or around a plus-minus sign."""
+    """Prevent line breaks between a number and its unit, and around a plus-minus sign."""
     return re.sub(r"(?<=\d) (?=%)|(?<=\d) (?=±)|(?<=±) (?=\d)", "&nbsp;", body)
 
 
@@ -110,7 +110,7 @@ def _images(tokens: Iterable[Token]) -> Iterator[Token]:
 
 
 def _embedded(picture: Path) -> str:
-    """Return a picture as a URL that holds it."""
+    """Return a picture as a data URL."""
     kind = {".svg": "svg+xml", ".png": "png"}[picture.suffix]
     content = picture.read_bytes()
     if picture.suffix == ".svg" and spoken() != ENGLISH:

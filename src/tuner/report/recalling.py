@@ -1,4 +1,4 @@
-"""What a store holds is English: told in the reader's language by the pattern it was made of."""
+"""Translates English texts from a store, by the patterns they were made from."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tuner.report.wording import title_in_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FEWEST_LETTERS = 12  # of a pattern, before it is believed that a text was made of it
+FEWEST_LETTERS = 12  # of a pattern, from which on a match is not taken for chance
 
 
 def recalled(text: str) -> str:
-    """Return a stored English text in the language that is spoken, where its pattern is known.
+    """Return a stored English text in the current language, if its pattern is known.
 
-    What a store holds is a plain string. It is held against every pattern of the catalogue, and the
-    one with the most letters of its own wins; of several sentences, each has to be known. Other
-    text is returned as it is.
+    A store holds plain strings. The text is compared with every pattern of the catalogue, and the
+    matching one with the most letters of its own is used; if there are several sentences, each must
+    be known. Any other text is returned unchanged.
 
     >>> recalled("what a person wrote")
     'what a person wrote'
@@ -39,10 +39,10 @@ def recalled(text: str) -> str:
 
 
 def _recalled(text: str, fewest: int = 1) -> str | None:
-    """Return a text of one pattern in the language that is spoken; None: its pattern is unknown.
+    """Return the translation of a text of one pattern; None if its pattern is unknown.
 
     Args:
-        fewest: letters of its own that a pattern has to have.
+        fewest: letters of its own that a pattern needs.
     """
     exact, patterns = _patterns(spoken())
     if text in exact:
@@ -57,9 +57,9 @@ def _recalled(text: str, fewest: int = 1) -> str | None:
 
 
 def _part(text: str) -> str:
-    """Return a part of a text, which may be a list: what has a space may be more than a name."""
+    """Return a part of a text, which may be a list: a part with a space may not be just a name."""
     if " " not in text:
-        return title_in_words(text)  # a name, but for what is measured where that is a word
+        return title_in_words(text)  # a name, unless it is a word for what is measured
     if (whole := _recalled(text)) is not None:
         return whole
     pieces = re.split(", | and ", text)
@@ -75,12 +75,12 @@ def _part(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A pattern of the catalogue, as it is recognised in an English text.
+    """A pattern of the catalogue, prepared for matching English texts.
 
     Attributes:
-        letters: how many of its own it has.
-        shape: matches the texts that are made of it; a group has a part.
-        other: the same pattern in the other language, its parts as they stand.
+        letters: number of its own letters.
+        shape: matches the texts made from it, with a group for each part.
+        other: the same pattern in the other language, with its parts unformatted.
     """
 
     letters: int

@@ -1,4 +1,4 @@
-"""A report that is there, told in another language: its words anew, from its facts and pictures."""
+"""Translates an existing report into another language, from its facts and pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKDOWN, PAGE, FACTS = "report.md", "report.html", "report.json"
 
 
 def name_in(file: str, language: str) -> str:
-    """Return the name of a file of a report in a language other than English.
+    """Return the name of a report's file in a language other than English.
 
     >>> name_in("report.html", "zh")
     'report.zh.html'
@@ -32,12 +32,12 @@ def name_in(file: str, language: str) -> str:
 def told_in(
     language: str, facts: Mapping[str, Any], plots: Sequence[str], folder: Path
 ) -> tuple[str, str]:
-    """Return the text of report.md and the page report.html, in a language.
+    """Return the text of report.md and the page report.html in a language.
 
     Args:
-        facts: as report.json has them.
-        plots: names of the English pictures in the folder; a page shows them told in the
-            language, and the text those that `caption` has written.
+        facts: as in report.json.
+        plots: names of the English pictures in the folder; the page shows them translated, and the
+            text those that `caption` has written.
     """
     with speaking(language):
         text = document(facts, plots)
@@ -49,9 +49,9 @@ def told_in(
 
 
 def caption(folder: Path, plots: Sequence[str], language: str) -> None:
-    """Write pictures of a folder a second time, with their words in another language.
+    """Write translated versions of the pictures in a folder.
 
-    Those of that language that have no picture any more are removed.
+    Earlier ones whose picture no longer exists are removed.
 
     Raises:
         OSError: the folder cannot be written.
@@ -65,14 +65,14 @@ def caption(folder: Path, plots: Sequence[str], language: str) -> None:
 
 
 def retold(folder: Path, file: str, language: str) -> str | None:
-    """Return a file of the report in a folder in another language, from what lies there.
+    """Return a file of the report in a folder in another language, from the folder's files.
 
     Args:
-        file: report.md or report.html; None is returned for others.
+        file: report.md or report.html; for others the result is None.
 
     Returns:
-        None also where report.json is missing, or was written by a version whose facts are others:
-        then the report is there as it was written.
+        None also if report.json is missing, or was written by a version with other facts: then only
+        the original report can be shown.
     """
     if file not in (MARKDOWN, PAGE):
         return None

@@ -1,4 +1,4 @@
-"""Every trial of a study as a row of a CSV table."""
+"""Writes the trials of a study as a CSV table, one row per trial."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 def trials_csv(trials: Sequence[FrozenTrial]) -> str:
-    """Return the table: how each trial went, and a column a hyperparameter (`hp.NAME`).
+    """Return the table: how each trial went, and one column per hyperparameter (`hp.NAME`).
 
-    `value` is the score of a complete trial; `last` the last one that any trial reported.
+    `value` is the score of a complete trial; `last` is the last reported score of any trial.
     """
     names = sorted({name for trial in trials for name in _hyperparameters(trial)})
     text = io.StringIO()
@@ -60,6 +60,6 @@ def trials_csv(trials: Sequence[FrozenTrial]) -> str:
 
 
 def _hyperparameters(trial: FrozenTrial) -> Mapping[str, Any]:
-    """Return what was trained; of a trial that Optuna was given from elsewhere, what was drawn."""
+    """Return the trained hyperparameters; for a trial from outside tuner, the drawn ones."""
     found: Mapping[str, Any] = trial.user_attrs.get(HYPERPARAMETERS, trial.params)
     return found

@@ -1,4 +1,4 @@
-"""The metrics of a study, as the facts of a report name them."""
+"""The metrics of a study, by their names in the facts of a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def metric_in(facts: Mapping[str, Any], name: str | None = None) -> Metric:
-    """Return the metric of the search, or the one of this name that was scored beside it.
+    """Return the metric of the search, or the further one with this name.
 
     Args:
         facts: of a report.

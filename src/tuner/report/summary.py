@@ -1,4 +1,4 @@
-"""A study at a glance, as a piece of HTML for a notebook: the verdict, the scores, the curves."""
+"""A summary of a study as HTML for a notebook: the verdict, the scores, the curves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STYLE = "max-width: 100%; height: auto;"
 
 
 def summary(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> str:
-    """Return the piece of HTML; all that stands in it comes from the study, escaped.
+    """Return the HTML; all of its content comes from the study and is escaped.
 
     Args:
         facts: of the study's report.

@@ -1,4 +1,4 @@
-"""Numbers, names and commands as a person would write them, safe inside Markdown."""
+"""Formats numbers, names and commands for people, safe inside Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-BLANK = "–"  # noqa: RUF001  # an en dash, where a table has nothing to say
+BLANK = "–"  # noqa: RUF001  # an en dash for an empty cell
 MOST_DECIMALS = 6
 WORDS: Mapping[str, str] = {str(label): word for label, word in WORD.items()}
 ARMS = {"baseline": said("baseline"), "recipe": said("recipe"), "best": said("best")}
@@ -24,13 +24,13 @@ VERDICTS = {
     "worse": said("worse"),
     "no proven gain": said("no proven gain"),
 }
-# Metrics keep their names in all languages; these are words.
+# Metrics have the same names in all languages; these are words.
 TITLES = {
     "error": said("error"),
     "rows with a wrong label": said("rows with a wrong label"),
     "mean absolute error": said("mean absolute error"),
 }
-SMALLEST_P = 0.001  # that is written out
+SMALLEST_P = 0.001  # below it, "< 0.001" is written
 NOUNS = {
     "seed": plural("{count:,} seed", "{count:,} seeds"),
     "change": plural("{count:,} change", "{count:,} changes"),
@@ -57,95 +57,95 @@ NOUNS = {
 
 
 def loss(metric: Metric, score: float) -> float:
-    """Return the score as it is written, turned so that less is better: accuracy becomes error."""
+    """Return the score as shown, converted so that lower is better: accuracy becomes error."""
     return metric.factor * metric.loss(score)
 
 
 def level_of(metric: Metric, score: float) -> float:
-    """Return a score as a sentence has it: of a metric with a loss a row that, else the score."""
+    """Return a score as a sentence shows it: as a loss if the metric has losses of rows."""
     return metric.factor * (score if metric.rows is None else metric.loss(score))
 
 
 def difference(metric: Metric, value: float, *others: float) -> str:
-    """Write a difference of scores with its unit, as fine as the smallest of `others` needs."""
+    """Return a difference of scores with its unit, as precise as the smallest of `others` needs."""
     decimals = decimals_of_differences(metric, *(others or (value,)))
     return with_unit(metric, number(metric.factor * value, decimals))
 
 
 def with_unit(metric: Metric, written: str) -> str:
-    """Write the unit of a difference behind a number, or an interval of numbers."""
+    """Return a number, or an interval of numbers, with the unit of a difference."""
     return phrase("{number} points", number=written) if metric.unit_of_difference else written
 
 
 def between(low: str, high: str) -> str:
-    """Write an interval: 0.5 to 1.0."""
+    """Return an interval: 0.5 to 1.0."""
     return phrase("{low} to {high}", low=low, high=high)
 
 
 def title_in_words(title: str) -> str:
-    """Write what is measured: a metric has the same name in all languages, a word has not."""
+    """Return the name of a quantity: metrics have one name in all languages, words do not."""
     return translated(TITLES.get(title, title))
 
 
 def arm_word(name: str) -> str:
-    """Write the name of an arm."""
+    """Return the name of an arm."""
     return translated(ARMS.get(name, name))
 
 
 def group_word(group: str) -> str:
-    """Write the name of a group of hyperparameters."""
+    """Return the name of a group of hyperparameters."""
     return translated(GROUP.get(group, group))
 
 
 def label_word(label: str) -> str:
-    """Write a diagnosis in a word or two."""
+    """Return a diagnosis in a word or two."""
     return translated(WORDS.get(label, label))
 
 
 def verdict_word(verdict: str) -> str:
-    """Write what a comparison of two arms has shown."""
+    """Return the verdict of a comparison of two arms in words."""
     return translated(VERDICTS.get(verdict, verdict))
 
 
 def decimals_of_differences(metric: Metric, *values: float) -> int:
-    """How many decimals a column of differences of scores is written with."""
+    """Return the number of decimals for a column of differences of scores."""
     scaled = [metric.factor * value for value in values if abs(value) > 1e-12]
     return decimals_for(*scaled, least=1) + (not metric.per_cent)
 
 
 def per_cent(share: float, decimals: int = 0) -> str:
-    """Write a share between 0 and 1: 97 %."""
+    """Return a share between 0 and 1 as per cent: 97 %."""
     return f"{number(100 * share, decimals)} %"
 
 
 def p_value(value: float) -> str:
-    """Write the p-value of a test."""
+    """Return the p-value of a test."""
     return f"p = {value:.3f}" if value >= SMALLEST_P else f"p < {SMALLEST_P}"
 
 
 def number(value: float, decimals: int) -> str:
-    """Write a number with a true minus sign; a zero has none."""
+    """Return a number with a true minus sign, but none on a zero."""
     text = f"{value:.{decimals}f}" if abs(value) < 1e6 else f"{value:.3g}"
     zero = not text.strip("-0.")
     return text.lstrip("-") if zero else text.replace("-", "−", 1)  # noqa: RUF001
 
 
 def significant(value: float, digits: int) -> str:
-    """Write a number with so many significant digits, without an exponent where it can."""
+    """Return a number with this many significant digits, without an exponent if possible."""
     if value == 0 or not 1e-6 < abs(value) < 1e9:
         return f"{value:.{digits}g}"
     return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def listed(names: Sequence[str]) -> str:
-    """Write names as in a sentence: a, b and c."""
+    """Return names as part of a sentence: a, b and c."""
     if len(names) == 1:
         return names[0]
     return phrase("{names} and {last}", names=in_a_row(names[:-1]), last=names[-1])
 
 
 def in_a_row(names: Sequence[str]) -> str:
-    """Write a list without its "and": a, b, c."""
+    """Return a list without "and": a, b, c."""
     text = names[0] if names else ""
     for name in names[1:]:
         text = phrase("{one}, {other}", one=text, other=name)
@@ -153,7 +153,7 @@ def in_a_row(names: Sequence[str]) -> str:
 
 
 def in_turn(clauses: Sequence[str]) -> str:
-    """Write clauses one after the other: a; b; c."""
+    """Return clauses separated by semicolons: a; b; c."""
     text = clauses[0]
     for one in clauses[1:]:
         text = phrase("{one}; {other}", one=text, other=one)
@@ -161,25 +161,25 @@ def in_turn(clauses: Sequence[str]) -> str:
 
 
 def decimals_for(*values: float, least: int = 0) -> int:
-    """How many decimals show the smallest of the values (zeros apart) with one digit at least."""
+    """Return the decimals that show the smallest value other than zero with at least one digit."""
     sizes = [abs(value) for value in values if value]
     needed = -math.floor(math.log10(min(sizes))) if sizes else 0
     return min(max(needed, least), MOST_DECIMALS)
 
 
 def mean_and_std(metric: Metric, summary: Mapping[str, Any]) -> str:
-    """Write `mean ± std`, or the mean alone where there is only one value."""
+    """Return `mean ± std`, or only the mean if there is a single value."""
     return means_and_stds(metric, [summary])[0]
 
 
 def means_and_stds(metric: Metric, summaries: Sequence[Mapping[str, Any] | None]) -> list[str]:
-    """Write `mean ± std` of each, all with the same decimals; a blank where there is no mean."""
+    """Return `mean ± std` of each, all with the same decimals; a blank if there is no mean."""
     known = [one for one in summaries if one is not None and one["mean"] is not None]
     decimals = max((_decimals_of(metric, one) for one in known), default=0)
     means = [metric.factor * one["mean"] for one in known]
     apart = max(means, default=0.0) - min(means, default=0.0)
     if apart and not metric.per_cent and not any(one["std"] for one in known):
-        decimals = max(decimals, decimals_for(apart / 10))  # nothing else says how fine to write
+        decimals = max(decimals, decimals_for(apart / 10))  # without another hint of the precision
     return [
         _mean_and_std(metric, one, decimals) if one is not None and one in known else BLANK
         for one in summaries
@@ -187,7 +187,7 @@ def means_and_stds(metric: Metric, summaries: Sequence[Mapping[str, Any] | None]
 
 
 def _decimals_of(metric: Metric, summary: Mapping[str, Any]) -> int:
-    """Two digits of a small mean and of its deviation; of a share, at most two decimals."""
+    """Return the decimals for two digits of a small mean and deviation; for a share at most two."""
     factor = metric.factor
     mean: float = factor * summary["mean"]
     std: float = factor * (summary["std"] or 0.0)
@@ -205,7 +205,7 @@ def _mean_and_std(metric: Metric, summary: Mapping[str, Any], decimals: int) -> 
 
 
 def duration(seconds: float | None) -> str:
-    """Write seconds as a person would: 8.1 s, 13 min 32 s, 2 h 5 min."""
+    """Return seconds in words: 8.1 s, 13 min 32 s, 2 h 5 min."""
     if seconds is None:
         return BLANK
     if seconds < 60:
@@ -218,29 +218,29 @@ def duration(seconds: float | None) -> str:
 
 
 def rest_in_words(changes: int) -> str:
-    """Name the changes that an ablation did not take one by one."""
+    """Return a name for the changes that an ablation did not take one by one."""
     if changes == 1:
         return phrase("the last change")
     return phrase("the other {count} changes together", count=changes)
 
 
 def count(how_many: int, noun: str) -> str:
-    """Write a number with its noun, one of `NOUNS`: 1 seed, 5 seeds."""
+    """Return a number with its noun, one of `NOUNS`: 1 seed, 5 seeds."""
     return nphrase(*NOUNS[noun], how_many, count=how_many)
 
 
 def setting(value: Any) -> str:
-    """Write the value of a hyperparameter; report.json has all the digits."""
+    """Return the value of a hyperparameter, rounded; report.json has all digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def assignments(values: Mapping[str, Any]) -> str:
-    """Write a configuration as --try takes it."""
+    """Return a configuration in the notation of --try."""
     return ",".join(f"{name}={value}" for name, value in values.items())
 
 
 def code(text: str, limit: int = 300) -> str:
-    """Write text of a user as one code span, in which no Markdown takes effect."""
+    """Return a user's text as one code span, in which no Markdown takes effect."""
     line = " ".join(text.split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
@@ -249,12 +249,12 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def cell(text: str) -> str:
-    """Keep a table's column from ending inside the text."""
+    """Escape a text so that it does not end a table's cell."""
     return text.replace("|", r"\|")
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital, and end with a full stop."""
+    """Return a text with a capital at its beginning and a full stop at its end."""
     text = text[:1].upper() + text[1:]
     if text.endswith((".", "!", "?")) or (spoken() != ENGLISH and text.endswith(("。", "？"))):
         return text
@@ -262,17 +262,17 @@ def sentence(text: str) -> str:
 
 
 def as_clause(text: str) -> str:
-    """Write a sentence as it follows a colon."""
+    """Return a sentence in the form in which it follows a colon."""
     return text[:1].lower() + text[1:]
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """Write a table whose first `left` columns are aligned to the left, the others to the right."""
+    """Return a table whose first `left` columns are left-aligned, the others right-aligned."""
     rules = ["---" if column < left else "---:" for column in range(len(header))]
     return "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in [header, rules, *rows])
 
 
 def shell(command: str) -> str:
-    """Write a command as a block to copy."""
+    """Return a command as a code block."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
     return f"{fence}sh\n{command}\n{fence}"

@@ -1,4 +1,4 @@
-"""Write the files of a report, each whole, the same bytes for the same store."""
+"""Writes the files of a report, each completely, with the same bytes for the same store."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def write_report(
 ) -> Path:
     """Write the report of a study into the folder `out`, and return the path of report.md.
 
-    In another language the words are written a second time, beside the English ones: report.zh.md,
-    which is returned then, its pictures (history.zh.svg and others), and report.zh.html.
+    In another language, the files are written a second time, beside the English ones: report.zh.md,
+    whose path is then returned, its pictures (history.zh.svg and others), and report.zh.html.
 
     Args:
         workplace: of the study; commands in the report name it.
@@ -47,7 +47,7 @@ def write_report(
     """
     facts = gather(study, workplace)
     trials = study.get_trials(deepcopy=False)
-    with speaking(ENGLISH):  # pictures are drawn in English, and told in others afterwards
+    with speaking(ENGLISH):  # pictures are drawn in English and translated afterwards
         plots = {
             WATERFALL: draw_waterfall(facts),
             IMPORTANCE: draw_importance(facts),

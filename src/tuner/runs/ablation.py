@@ -1,4 +1,4 @@
-"""One run of the ablate command: the path, the reverse, the smallest change, the report."""
+"""One run of the ablate command: the path, the way back, the smallest change, the report."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 
 def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
-    """Measure which change bought the gain; return the report, or None where it was stopped.
+    """Measure which change brought the gain; return the report, or None if it was stopped.
 
     Raises:
         StudyError: there is no gain to explain: the best is the baseline, or one is missing.
-        TunerError: as the parts raise it; what was trained by then is kept.
+        TunerError: as the parts raise it; finished trainings are kept.
     """
     stored = settings.stored
     workplace = stored.workplace
@@ -73,7 +73,7 @@ def run_ablation(settings: AblationSettings, observer: Observer) -> Path | None:
 
 
 def _measure(study: optuna.Study, settings: AblationSettings, observer: Observer) -> Ablation:
-    """Train what the ablation asks for, and store what came of it on the study."""
+    """Run the ablation's trainings, and store its results in the study."""
     stored = settings.stored
     arms = arms_of(study)
     if why := why_no_changes(arms):
@@ -117,7 +117,7 @@ def _of_case(
     observer: Observer,
     say: Callable[[str], None],
 ) -> Iterator[tuple[Rounds[Any, Any], Mixture | LoopMixture]]:
-    """Give what trains a case in rounds, and the configurations to be trained."""
+    """Yield the rounds of a case's trainings, and the configurations to train."""
     stored, arms = settings.stored, arms_of(study)
     config = config_of(study, stored.workplace, stored.case_file, stored.data_dir)
     ends = (configuration_of(arms[name]) for name in ("baseline", "best"))
@@ -133,7 +133,7 @@ def _of_loop(
     observer: Observer,
     say: Callable[[str], None],
 ) -> Iterator[tuple[Rounds[Any, Any], Mixture | LoopMixture]]:
-    """Give what calls a loop in rounds, and the configurations to be called."""
+    """Yield the rounds of a loop's calls, and the configurations to call it with."""
     arms = arms_of(study)
     config = loop_config_of(study, settings.stored.case_file)
     baseline, best = (configuration_of(arms[name]) for name in ("baseline", "best"))
@@ -146,7 +146,7 @@ def _of_loop(
 def _promise(
     study: optuna.Study, mixture: Mixture | LoopMixture
 ) -> Callable[[Subset], float] | None:
-    """Return what tells how well a subset is expected to do, by the trials of the search."""
+    """Return a function that predicts how good a subset is, from the trials of the search."""
     sign = sign_of_study(study)
     expect = expectation(scored_trials(study), sign, facts_of(study)["seed"])
     if expect is None:
@@ -155,10 +155,10 @@ def _promise(
 
 
 def _is_poorer(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether an ablation of the same two trials had come further than this one."""
+    """Whether this ablation covers less than an earlier one of the same two trials."""
     same = all(facts[name] == before[name] for name in ("baseline", "best", "changes"))
     if facts["complete"]:
-        return False  # how long its path is says nothing
+        return False  # the length of its path means nothing
     return same and (before["complete"] or len(facts["path"]) < len(before["path"]))
 
 
@@ -175,7 +175,7 @@ class _Scorer:
         return self._scores([self.mixture.configuration(one) for one in subsets], index)
 
     def ahead(self, certain: InRounds, likely: InRounds) -> None:
-        """Train subsets, each in its round, and beside them those that are likely to come next."""
+        """Train certain subsets, each in its round, and likely next ones on idle slots."""
         certainly, perhaps = (
             [(self.mixture.configuration(subset), index) for subset, index in pairs]
             for pairs in (certain, likely)
@@ -183,7 +183,7 @@ class _Scorer:
         self.trainings.train_ahead(certainly, perhaps, self._has_time)
 
     def probe(self, subsets: Sequence[Subset]) -> list[float | None] | None:
-        """Return the scores of subsets after a share of their training; None: it is too short."""
+        """Return the scores of subsets after a share of their training; None if it is too short."""
         whole = [self.mixture.configuration(subset) for subset in subsets]
         begun = [_begun(one) for one in whole]
         if any(2 * one.epochs > all_.epochs for one, all_ in zip(begun, whole, strict=True)):
@@ -200,7 +200,7 @@ class _Scorer:
 
 
 def _begun(whole: Configuration) -> Configuration:
-    """Return the beginning of a training: the same, ended after a share of its epochs."""
+    """Return a configuration that ends after a share of its epochs."""
     epochs = math.ceil(SHARE * whole.hyperparameters["epochs"])
     label = f"{whole.label}, to epoch {epochs}"
     return replace(whole, epochs=epochs, label=label, work=SHARE * whole.work)

@@ -1,9 +1,10 @@
-"""What a time budget allows a trial to cost, decided before the search, and kept with the study.
+"""Decides, before a search with a time budget, how much a trial may cost; stores it.
 
 A configuration may take hundreds of times as long as another of the same search space. One that
 would leave no time for others, and for the proof, is not trained. The speed of the machine is
-measured on the baseline, and what a configuration costs is counted from its shapes. So the clock
-decides one number, `--max-cost`, and with it the study is a function of its inputs again.
+measured on the baseline, and the cost of a configuration is computed from its shapes. So the clock
+decides a single number, `--max-cost`, and given that number the study is again a function of its
+inputs.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.study.schema import Allowed
 
-SECONDS_TO_MEASURE = 1.0  # from one report of the baseline to another
-SHARE_OF_WORK = 1 / 20  # of the time of all workers, that a trial may take
-SHARE_OF_TIME = 1 / 5  # of the budget: some trials, the race and the test come one after the other
+SECONDS_TO_MEASURE = 1.0  # between two reports of the baseline
+SHARE_OF_WORK = 1 / 20  # of the time of all workers, for a trial at most
+SHARE_OF_TIME = 1 / 5  # of the budget: some trials, the race and the test follow each other
 SHARE_TO_MEASURE = 1 / 10  # of the budget, at most
 
 
@@ -46,10 +47,10 @@ def allow(
     seconds: float,
     say: Callable[[str], None],
 ) -> StudyConfig:
-    """Decide what a trial may cost at most, and say it; return the config with that limit.
+    """Decide and report how much a trial may cost; return the config with that limit.
 
-    An earlier run of the same budget has decided it for all. Nothing is limited where the baseline
-    fails: its first trial tells why.
+    An earlier run of the same budget has decided it for all. Nothing is limited if the baseline
+    fails: its first trial gives the reason.
 
     Args:
         seconds: the time budget.
@@ -75,16 +76,16 @@ def allow(
 
 
 def seconds_of_baseline(config: StudyConfig, engine: Engine, most: float) -> float | None:
-    """Return how long a trial of the baseline takes while all workers are busy with the same.
+    """Return how long a trial of the baseline takes while all workers are equally busy.
 
-    It is trained for a second or so, on the folds of the search, and given up.
+    It is trained for a second or so, on the folds of the search, and then stopped.
 
     Args:
-        most: seconds to wait; what has told nothing by then takes so long at least for each report
-            that it is to make.
+        most: seconds to wait; if no report has come by then, each report is taken to need at least
+            that long.
 
     Returns:
-        None where it fails.
+        None if it fails.
     """
     baseline = config.case.baseline
     job = search_job(config, asdict(baseline), config.seed)
@@ -100,7 +101,7 @@ def seconds_of_baseline(config: StudyConfig, engine: Engine, most: float) -> flo
 
 
 def _measure(engine: Engine, key: int, epochs: int, most: float, at_least: float) -> float | None:
-    """Return how long a training of so many epochs takes, from two of its reports."""
+    """Return how long a training of this many epochs takes, from two of its reports."""
     until, first = time.monotonic() + most, None
     while (now := time.monotonic()) < until:
         event = engine.next(key, timeout=min(0.5, until - now))
@@ -119,9 +120,9 @@ def _measure(engine: Engine, key: int, epochs: int, most: float, at_least: float
 
 
 def seconds_of_guesses(study: optuna.Study, config: StudyConfig) -> dict[int, float]:
-    """Return how long each guess that waits is going to take, by number, as far as that is known.
+    """Return how long each waiting guess will take, by number, as far as that is known.
 
-    One that costs more than is allowed is not among them: it is not going to be trained.
+    Guesses over the allowed cost are left out, because they will not be trained.
     """
     allowed: Allowed | None = study.user_attrs.get(ALLOWED)
     if allowed is None:
@@ -129,7 +130,7 @@ def seconds_of_guesses(study: optuna.Study, config: StudyConfig) -> dict[int, fl
     most = config.limits.of_trial({GUESS}).cost
     costs, found = Costs(config.case, config.dataset, config.plan), dict[int, float]()
     for trial in filter(is_new_guess, study.get_trials(deepcopy=False)):
-        with suppress(Exception):  # what cannot be used is found out, and told, when it is tried
+        with suppress(Exception):  # unusable guesses are reported when they are tried
             values = {**trial.system_attrs.get(QUEUED, {}), **config.fixed}
             cost = costs.of(config.case.suggest(FixedTrial(values)))
             if most is None or cost <= most:

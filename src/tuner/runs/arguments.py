@@ -1,4 +1,4 @@
-"""What a program hands over, checked as the commands check what is typed.
+"""Checks arguments of Python programs, as the commands check typed ones.
 
 A notebook does not check types, and a wrong value would fail far from where it was written.
 """
@@ -6,6 +6,7 @@ A notebook does not check types, and a wrong value would fail far from where it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tuner.case.assignments import is_number, is_whole
 from tuner.errors import UsageError
@@ -13,7 +14,7 @@ from tuner.study.arms import ARMS
 
 
 def check_whole(what: str, value: object, least: int, most: int | None = None) -> None:
-    """Check that an argument is a whole number in a range, or None.
+    """Check that an argument is an integer in a range, or None.
 
     Raises:
         UsageError: it is not.
@@ -28,7 +29,7 @@ def check_number(what: str, value: object, takes: str = "a number above zero") -
     """Check that an argument is a number above zero, or None.
 
     Args:
-        takes: what it takes, in words.
+        takes: what it accepts, in words.
 
     Raises:
         UsageError: it is not.
@@ -50,7 +51,7 @@ def check_by_name(what: str, value: object) -> None:
     """Check that an argument has values by name, or is None.
 
     Raises:
-        UsageError: it is something else, such as NAME=VALUE as a command takes it.
+        UsageError: it is something else, such as NAME=VALUE in the notation of a command.
     """
     if value is not None and not isinstance(value, Mapping):
         raise UsageError(
@@ -65,33 +66,39 @@ def check_several(what: str, value: object, such_as: str) -> None:
         such_as: an example of it.
 
     Raises:
-        UsageError: it is one thing alone.
+        UsageError: it is a single item.
     """
     if not isinstance(value, list | tuple):
         raise UsageError(f"{what} is {value!r}; it takes a list, such as {such_as}")
 
 
 def check_tries(tries: Sequence[object]) -> None:
-    """Check that configurations to be tried next are a list, each with its values by name.
+    """Check that configurations to try next are a list of dictionaries of values by name.
 
     Raises:
-        UsageError: they are not.
+        UsageError: they are something else.
     """
     check_several("tries", tries, "[{'learning_rate': 0.01}]")
     for one in tries:
         check_by_name("one of tries", one)
 
 
-def refuse_function(case: object) -> None:
-    """Refuse a function in place of a case: it cannot be handed to other processes.
+def check_case(case: object) -> None:
+    """Check that a case is named: a function or rows cannot be handed to other processes.
 
     Raises:
-        UsageError: it is one.
+        UsageError: it is one of these.
     """
     if callable(case):
         raise UsageError(
             f"{case!r} is a function, and its calls are made in other processes; write it into a "
             "file, and name both: run_study('train.py:train')"
+        )
+    if not isinstance(case, str | Path):
+        raise UsageError(
+            f"case is of type {type(case).__name__}; it takes a name, or the path of a file. Write "
+            "rows into a file, and name it with the column to predict: "
+            "run_study('table --data rows.csv --target price')"
         )
 
 

@@ -1,8 +1,8 @@
-"""A study in a given time: when its search stops asking for trials, so that all else still fits.
+"""A study with a time budget: decides when its search stops, so that everything else fits.
 
-The clock decides nothing but that, what a trial may cost (`tuner.runs.allowance`), and whether
-there is time for two looks at the test. What runs then is let end, so the study is the one that
-`--trials N --max-cost X --seeds M` makes, bit for bit.
+The clock decides only three things: when to stop asking for trials, how much a trial may cost
+(`tuner.runs.allowance`), and whether there is time for two looks at the test. Running trials are
+completed. So the study is the one that `--trials N --max-cost X --seeds M` makes, bit for bit.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
 
-ROOM = 1.2  # of what is kept for the confirmation: its last models train on more rows
-MOST_FOR_PROOF = 0.5  # of the budget, that two looks at the test may take to be planned for
+ROOM = 1.2  # factor on the time for the confirmation: its last models train on more rows
+MOST_FOR_PROOF = 0.5  # of the budget: two looks at the test are planned if they take no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedConfirmation:
-    """How large the confirmation after a search is going to be.
+    """The planned size of the confirmation after a search.
 
     Attributes:
-        rounds: of the race at most; there are no more of them than models an arm.
-        models: an arm that the test takes, second look included; 0: nothing is confirmed.
-        fewest: models an arm that it takes where there is no time for more.
-        most: models an arm that it may take, where the gain is hard to tell.
+        rounds: the most rounds of the race; there are no more of them than models per arm.
+        models: models per arm for the test, second look included; 0 if nothing is confirmed.
+        fewest: models per arm if there is no time for more.
+        most: models per arm that it may need if the gain is small.
     """
 
     rounds: int
@@ -62,7 +62,7 @@ class PlannedConfirmation:
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """The time that a study may take, its confirmation and audit included.
+    """The time for a study, its confirmation and audit included.
 
     Attributes:
         study: as the search sees it.
@@ -70,12 +70,12 @@ class Budget:
         seconds: of all runs of the study together.
         spent: by earlier runs.
         planned: confirmation after the search.
-        folds: trained in a trial that is neither baseline nor recipe.
+        folds: number trained in a trial that is neither baseline nor recipe.
         slots: fits that run at once.
         audits: whether pruned trials are trained to their end afterwards.
-        say: is told how far the time goes, first when the baseline has ended.
-        guesses: seconds that each of those takes that waited when the run began, by number, where
-            that is known.
+        say: is called with messages about the time, first when the baseline has ended.
+        guesses: durations in seconds of the guesses that were waiting when the run began, by
+            number, as far as they are known.
     """
 
     study: optuna.Study
@@ -89,8 +89,8 @@ class Budget:
     say: Callable[[str], None]
     guesses: Mapping[int, float] = field(default_factory=dict)
     began: float = field(default_factory=lambda: time.monotonic())
-    told_at: int = 0  # trials at which it was said last
-    seen: dict[int, float] = field(default_factory=dict)  # guesses in training, since when
+    told_at: int = 0  # number of trials at the last message
+    seen: dict[int, float] = field(default_factory=dict)  # guesses in training, with their start
 
     @classmethod
     def of(
@@ -103,7 +103,7 @@ class Budget:
         *,
         audits: bool = True,
     ) -> Budget | None:
-        """Return the budget of a run that has begun; None where none was given."""
+        """Return the budget of a run that has begun; None if it has none."""
         if settings.budget is None:
             return None
         if not settings.confirms:
@@ -124,18 +124,18 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
+        """Remaining seconds."""
         return self.seconds - self.used
 
     @property
     def used(self) -> float:
-        """Seconds that are gone."""
+        """Seconds used."""
         return self.spent + time.monotonic() - self.began
 
     def reason_to_stop(self, study: optuna.Study) -> str | None:
-        """Say why no more trials are asked for; None: one more fits, or nothing has ended yet.
+        """Return why no more trials are asked for; None if one more fits, or nothing has ended yet.
 
-        What it decides is kept with the study.
+        Its decisions are stored with the study.
         """
         a_trial = self.seconds_of_a_trial(study)
         if a_trial is None:
@@ -148,11 +148,11 @@ class Budget:
         return f"so that the rest fits into {duration_in_words(self.seconds)}"
 
     def seconds_to_keep(self, study: optuna.Study, guess: float | None = None) -> float:
-        """Return the seconds that are kept for what follows the search.
+        """Return the seconds that are reserved for everything after the search.
 
         Args:
-            guess: seconds that one takes which is not in training yet; as guesses often win, it is
-                counted among those that are raced, like those that are in training.
+            guess: duration of a guess that is not in training yet. Guesses often win, so it is
+                counted among the candidates of the race, like guesses in training.
         """
         complete = [self._as_the_others(trial) for trial in complete_trials(study)]
         coming = [*self._in_training(study).values(), *([] if guess is None else [guess])]
@@ -168,17 +168,17 @@ class Budget:
         return confirmation + audit
 
     def seconds_over(self, study: optuna.Study) -> float:
-        """Return the seconds by which the confirmation may take longer than what is kept for it."""
+        """Return by how many seconds the confirmation may exceed the reserved time."""
         counts = self.planned.most, self.planned.models
         most, planned = self._confirmations(study, counts, more=self.slots)
         return most - planned
 
     def models_that_fit(self, study: optuna.Study) -> int | None:
-        """Return how many models an arm are to meet the test in one look, once the search is over.
+        """Return the number of models per arm for a single look, once the search is over.
 
         Returns:
-            None where there is time for the two looks that were planned, and where nothing is known
-            of the baseline. An earlier run of the same budget has decided it for all.
+            None if there is time for the two planned looks, or if nothing is known of the baseline.
+            An earlier run of the same budget has decided it for all.
         """
         allowed = study.user_attrs.get(ALLOWED)
         if allowed is None:
@@ -197,7 +197,7 @@ class Budget:
         return models
 
     def _one_look(self, models: int, left: float) -> str:
-        """Say why there is one look, and how many models an arm it has."""
+        """Return the message that there is one look, with its number of models per arm and why."""
         looks = f"one look at {models} models per arm"
         planned = f"where two looks at up to {self.planned.models} were planned."
         whole = duration_in_words(self.seconds)
@@ -212,7 +212,7 @@ class Budget:
         coming: Sequence[float] = (),
         more: int = 0,
     ) -> list[float]:
-        """Return the seconds to keep for a confirmation with each of these numbers of models."""
+        """Return the seconds to reserve for a confirmation with each of these numbers of models."""
         complete, sign = complete_trials(study), sign_of_study(study)
         lengths = lengths_of(complete, self.facts, sign, coming=coming, more=more)
         if lengths is None:
@@ -223,33 +223,33 @@ class Budget:
         return [ROOM * one.seconds / self.slots for one in expected]
 
     def _as_the_others(self, trial: optuna.trial.FrozenTrial) -> float:
-        """Return what a trial took, or would have taken on as many folds as the others."""
+        """Return the duration of a trial, scaled to the number of folds of the other trials."""
         return seconds_on(self.folds, trial, self.facts)
 
     def seconds_of_a_trial(self, study: optuna.Study) -> float | None:
-        """Return the seconds that a trial takes; None while none has ended."""
+        """Return the duration of a trial in seconds; None if none has ended."""
         known = [self._as_the_others(trial) for trial in scored_trials(study)]
         return fmean([*known, *self._waiting(study).values()]) if known else None
 
     def _waiting(self, study: optuna.Study) -> dict[int, float]:
-        """Return what the guesses take that wait."""
+        """Return the durations of the waiting guesses."""
         waiting = filter(is_new_guess, study.get_trials(deepcopy=False))
         return {t.number: self.guesses[t.number] for t in waiting if t.number in self.guesses}
 
     def _in_training(self, study: optuna.Study) -> dict[int, float]:
-        """Return what the guesses take that are being trained, and note since when they are."""
+        """Return the durations of the guesses in training, and record when they began."""
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         found = {t.number: self.guesses[t.number] for t in running if t.number in self.guesses}
         self.seen = {number: self.seen.get(number, time.monotonic()) for number in found}
         return found
 
     def _until_the_guesses_end(self, study: optuna.Study) -> float:
-        """Return the seconds that those still take that are being trained; 0: there are none."""
+        """Return the remaining seconds of the guesses in training; 0 if there are none."""
         found, now = self._in_training(study), time.monotonic()
         return max((took - (now - self.seen[number]) for number, took in found.items()), default=0)
 
     def tell(self) -> None:
-        """Say what fits: when the first trial has ended, then after 5, 10, 20 and so on."""
+        """Report how many trials fit: after the first trial, then after 5, 10, 20 and so on."""
         study, a_trial = self.study, self.seconds_of_a_trial(self.study)
         done = finished(study)
         if a_trial is None or (self.told_at and done < max(5, 2 * self.told_at)):
@@ -274,7 +274,7 @@ class Budget:
         )
 
     def _warning(self) -> str:
-        """Say by how much the time may be over."""
+        """Return by how much the time may be exceeded, in words."""
         over = self.seconds_over(self.study)
         if not over:
             return ""

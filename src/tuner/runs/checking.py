@@ -1,4 +1,4 @@
-"""Try a loop before a night is lost: does it repeat, does its seed matter, what does it cost."""
+"""Checks a loop before a long study: does it repeat, does its seed matter, what does it cost."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from tuner.own.loops.events import Outcome
     from tuner.own.loops.file import LoopFile
 
-SEEDS = (1, 1, 2)  # two calls that have to be equal, and one that may differ
-MORE_SEEDS = (3, 4)  # where that one does not
-LEAK = 1.05  # of the memory, by which each further call adds to it
+SEEDS = (1, 1, 2)  # two calls that must be equal, and one that may differ
+MORE_SEEDS = (3, 4)  # if the latter does not differ
+LEAK = 1.05  # factor by which each further call increases the memory
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, in a sentence or two.
+    """The result of one check, in a sentence or two.
 
     Attributes:
         good: whether there is nothing to do about it.
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a call has said within its time."""
+    """The reports of a call within its time."""
 
     reports: list[Reported] = field(default_factory=list)
     ended: Finished | Failed | None = None
@@ -57,7 +57,7 @@ class _Seen:
 
 
 def check_loop(reference: str, seconds: float) -> list[Finding]:
-    """Call a loop a few times, for so many seconds at most, and say what was seen.
+    """Call a loop a few times, for `seconds` at most, and return the findings.
 
     Raises:
         CaseError: the file cannot be used, or the first call fails.
@@ -78,7 +78,7 @@ def check_loop(reference: str, seconds: float) -> list[Finding]:
     with closing(LoopEngine(2)) as engine:
         jobs = [called_with(SEEDS[0], repeats=2), *map(called_with, SEEDS[1:])]
         first, same, *others = _seen(engine, jobs, seconds)
-        if not _seed_matters(first, others).good:  # two seeds may come to the same by chance
+        if not _seed_matters(first, others).good:  # two seeds may give the same result by chance
             others += _seen(engine, [*map(called_with, MORE_SEEDS)], seconds)
     if isinstance(first.ended, Failed):
         raise CaseError(f"{reference}: {first.ended.reason}\n{first.ended.traceback}".rstrip())
@@ -166,7 +166,7 @@ def _seed_matters(first: _Seen, others: Sequence[_Seen]) -> Finding:
 
 
 def _differences(one: _Seen, other: _Seen) -> Iterator[str]:
-    """Yield where two calls differ, as far as both have come."""
+    """Yield where two calls differ, up to the end of the shorter one."""
     for count, (a, b) in enumerate(zip_longest(one.reports, other.reports), start=1):
         if a is None or b is None:
             if one.ended is not None and other.ended is not None:
@@ -179,12 +179,12 @@ def _differences(one: _Seen, other: _Seen) -> Iterator[str]:
 
 
 def _is_same(one: float, other: float) -> bool:
-    """Whether two reports are equal: NaN is not equal to itself, and Optuna takes it."""
+    """Whether two reports are equal, counting NaN as equal to itself."""
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _in_common(first: _Seen, others: Sequence[_Seen]) -> Iterator[Finding]:
-    """Say which files two calls have used that differ in their seeds."""
+    """Yield a finding on files that two calls with different seeds have used."""
     if names := _names_in_common(first, others):
         yield Finding(False, f"{overwritten(names)}.")
 
@@ -195,7 +195,7 @@ def _names_in_common(first: _Seen, others: Sequence[_Seen]) -> list[str]:
 
 
 def _left_behind(first: _Seen, others: Sequence[_Seen]) -> Iterator[Finding]:
-    """Say what calls leave to the next in the same process: tuner gives each one of its own."""
+    """Yield findings on what calls leave to the next in the same process."""
     outcome = first.outcome
     if outcome is None or not outcome.again:
         return
@@ -207,7 +207,7 @@ def _left_behind(first: _Seen, others: Sequence[_Seen]) -> Iterator[Finding]:
             f"{', '.join(grown)} grows with each call. tuner runs each call in a process of its "
             "own, so this costs nothing here; elsewhere it is a leak.",
         )
-    clash = _names_in_common(first, others)  # or this may be the reason
+    clash = _names_in_common(first, others)  # which may be the reason
     if any(one.value != outcome.value for one in again) and not clash:
         yield Finding(
             False,

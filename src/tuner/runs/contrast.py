@@ -1,4 +1,4 @@
-"""Studies beside each other: what differs, and whether their scores can be compared."""
+"""Compares studies: what differs, and whether their scores can be compared."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def contrast(workplace: Workplace, *names: str) -> dict[str, Any]:
     """Return what differs between studies, as plain values.
 
     Args:
-        names: of two studies or more.
+        names: of two or more studies.
 
     Returns:
-        `inputs` and `hyperparameters` map what differs to its values, one a study; `scores` has
-        those of each best; `comparable` tells whether these were measured in the same way on
-        the same rows, and `reasons` why not, or what to bear in mind.
+        `inputs` and `hyperparameters` map what differs to its values, one per study; `scores` has
+        those of each best; `comparable` tells whether these were measured in the same way on the
+        same rows, and `reasons` why not, or what to bear in mind.
 
     Raises:
         UsageError: there is no study of such a name.
@@ -62,13 +62,13 @@ def contrast(workplace: Workplace, *names: str) -> dict[str, Any]:
 
 
 def reasons_among(made: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say why scores of studies cannot be compared with those of the first, each reason once."""
+    """Return why scores of studies cannot be compared with the first's, without repetitions."""
     found = (reason for other in made[1:] for reason in reasons_against(made[0], other))
     return list(dict.fromkeys(found))
 
 
 def reasons_against(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Say why scores of two studies cannot be compared; nothing where they can."""
+    """Return why scores of two studies cannot be compared; empty if they can."""
     found: list[str] = []
     prints = [made["data"]["fingerprint"] for made in (one, other)]
     if prints[0] != prints[1]:
@@ -110,7 +110,7 @@ def _to_bear_in_mind(made: list[dict[str, Any]], bests: list[dict[str, Any]]) ->
 
 
 def inputs_that_differ(*made: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return what studies were made with where it differs: for each its values, a study each."""
+    """Return the settings of studies that differ: for each its values, one per study."""
     found = differing(*({words: one.get(name) for name, words in INPUTS.items()} for one in made))
     for name in ("name", "fingerprint"):
         values = [one["data"][name] for one in made]
@@ -122,7 +122,7 @@ def inputs_that_differ(*made: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def differing(*several: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return what is not the same in all of several mappings, with its value in each."""
+    """Return the entries that differ between several mappings, with their values in each."""
     names = dict.fromkeys(name for one in several for name in one)
     values = {name: [one.get(name) for one in several] for name in names}
     return {name: each for name, each in values.items() if any(v != each[0] for v in each)}

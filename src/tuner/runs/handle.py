@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuner.depot.contract import MOST_MODELS
 from tuner.engines.compute import Compute
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tuner.runs.settings import Arm
     from tuner.workplace import Workplace
 
+T = TypeVar("T")
+
 
 class Study:
     """A study: what it has found, and what can be done with it.
@@ -56,10 +58,10 @@ class Study:
         self.name, self.workplace, self.case = name, workplace, case
         self._workers = workers
         with unaffected():
-            load_study(workplace.url, name)  # that there is one
+            load_study(workplace.url, name)  # raises an error if there is none
 
     def __repr__(self) -> str:
-        """Say which study it is, and what it has found."""
+        """Return the study's name and its verdict."""
         return f"<Study {self.name!r}: {self.verdict}>"
 
     @property
@@ -140,8 +142,8 @@ class Study:
         with unaffected():
             return retrain(settings)
 
-    def ablate(self, *, seeds: int = 5, budget: float | None = None) -> Path | None:
-        """Measure which change made the difference; return the report, or None if it was stopped.
+    def ablate(self, *, seeds: int = 5, budget: float | None = None) -> Path:
+        """Measure which change made the difference; return the report.
 
         Args:
             seeds: rounds, each with its own seed and fold.
@@ -149,6 +151,7 @@ class Study:
 
         Raises:
             TunerError: the same errors as `tuner ablate`.
+            KeyboardInterrupt: it was interrupted; the same call continues it.
         """
         check_whole("seeds", seeds, 1)
         check_seconds("budget", budget)
@@ -156,10 +159,10 @@ class Study:
             stored=self._stored, seeds=seeds, budget=budget, compute=self._compute
         )
         with unaffected(), observer_here() as observer:
-            return run_ablation(settings, observer)
+            return _unless_stopped(run_ablation(settings, observer))
 
-    def verify(self, *, trial: int | None = None, sample: int | None = None) -> bool | None:
-        """Train trials again; return whether all are the same, bit for bit; None: it was stopped.
+    def verify(self, *, trial: int | None = None, sample: int | None = None) -> bool:
+        """Train trials again; return whether all are the same, bit for bit.
 
         Args:
             trial: number of the only trial to check.
@@ -167,6 +170,7 @@ class Study:
 
         Raises:
             TunerError: the same errors as `tuner verify`.
+            KeyboardInterrupt: it was interrupted.
         """
         check_whole("trial", trial, 0)
         check_whole("sample", sample, 1)
@@ -174,7 +178,7 @@ class Study:
             stored=self._stored, trial=trial, sample=sample, compute=self._compute
         )
         with unaffected(), observer_here() as observer:
-            return run_verification(settings, observer)
+            return _unless_stopped(run_verification(settings, observer))
 
     @property
     def _stored(self) -> Stored:
@@ -189,3 +193,14 @@ class Study:
             study = load_study(self.workplace.url, self.name)
             facts = gather(study, self.workplace)
             return summary(facts, study.get_trials(deepcopy=False))
+
+
+def _unless_stopped(found: T | None) -> T:
+    """Return what a run has found.
+
+    Raises:
+        KeyboardInterrupt: nothing: the cells that wait in a notebook must not run.
+    """
+    if found is None:
+        raise KeyboardInterrupt
+    return found

@@ -1,4 +1,4 @@
-"""What a run that writes holds against others: its study, and the place of its files."""
+"""The locks of a run that writes: its study, and the place of its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def at_work(workplace: Workplace, study: str) -> Iterator[None]:
-    """Hold a study against other writers, and its files against being moved.
+    """Lock a study against other writers, and its files against being moved.
 
     Raises:
         StudyError: another process holds the study.

@@ -1,8 +1,8 @@
-"""A study that begins with the finished trials of another, where its search space had to change.
+"""Begins a study with the finished trials of another, whose search space had to change.
 
-Only what is as good as trained by the new study itself is taken over: the same data and folds, the
-same seed, metric and training code, and a configuration that is in the new space and has the fixed
-values. The sampler and the pruner then learn from these trials as from their own.
+Only trials that the new study could have trained itself are taken over: with the same data and
+folds, the same seed, metric and training code, and a configuration in the new space with the fixed
+values. The sampler and the pruner then learn from them as from its own trials.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
     from tuner.training.plan import Precision
 
-NOT_TAKEN = (ALONGSIDE, ANSWERED, BEGUN)  # of the other's running trials, and of its virtual time
-CONSTRAINTS = "constraints"  # how attributes begin by which TPE knows what is over a limit
+NOT_TAKEN = (ALONGSIDE, ANSWERED, BEGUN)  # facts about the other study's running trials and time
+CONSTRAINTS = "constraints"  # prefix of the attributes by which TPE knows what is over a limit
 
 
 def check_parent(
     parent: optuna.Study, config: StudyConfig, precision: Precision | None = None, *, accept: bool
 ) -> None:
-    """Refuse a study whose trials are not as good as trained by the new one.
+    """Refuse a study whose trials the new one could not have trained itself.
 
     Args:
-        precision: that was asked for; None: that of the parent.
-        accept: take them over although the case's or tuner's code has changed since.
+        precision: the requested one; None for that of the parent.
+        accept: whether to take trials over although the code of the case or of tuner has changed.
 
     Raises:
-        StudyError: more than the search space is different.
+        StudyError: something besides the search space is different.
     """
     stored = facts_of(parent)
     if Design.of(stored).folds_in_search != Design.of(config.facts()).folds_in_search:
@@ -79,17 +79,17 @@ def check_parent(
 
 
 def plan_of(parent: optuna.Study) -> Plan:
-    """Return how the fits of a study use the machine."""
+    """Return the plan of a study's fits."""
     return Plan(**facts_of(parent)["plan"])
 
 
 def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) -> str:
-    """Add the finished trials of a study that fit to another; return what was done, in words.
+    """Add the fitting finished trials of a parent to a study; return a message about it.
 
-    Trials that are there already are not added again, so an interrupted run can continue.
+    Trials that were added before are not added again, so an interrupted run can continue.
 
     Raises:
-        StudyError: the study has trials of its own and no such parent.
+        StudyError: the study has trials of its own, or another parent.
     """
     told: dict[str, Any] | None = study.user_attrs.get(PARENT)
     if told is None and study.get_trials(deepcopy=False):
@@ -116,7 +116,7 @@ def take_over(study: optuna.Study, parent: optuna.Study, config: StudyConfig) ->
 
 
 def _add_fitting(study: optuna.Study, parent: optuna.Study, config: StudyConfig) -> tuple[int, int]:
-    """Add the finished trials of a parent that fit; return how many are there, and how many not."""
+    """Add the fitting finished trials of a parent; return how many fit, and how many do not."""
     finished = [one for one in scored_trials(parent) if HYPERPARAMETERS in one.user_attrs]
     there = {
         one.user_attrs[TAKEN]["trial"]
@@ -139,7 +139,7 @@ def _is_about_the_space(change: Change) -> bool:
 
 
 def _fitting(trial: FrozenTrial, parent: optuna.Study, config: StudyConfig) -> FrozenTrial | None:
-    """Return a trial as one of the new study; None where it does not fit."""
+    """Return a trial as one of the new study; None if it does not fit."""
     facts = trial.user_attrs
     arm = facts.get(ARM)
     is_arm = arm is not None and _plain(config.arms.get(arm)) == facts[HYPERPARAMETERS]
@@ -147,9 +147,9 @@ def _fitting(trial: FrozenTrial, parent: optuna.Study, config: StudyConfig) -> F
     drawn = FixedTrial(dict(trial.params))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # how Optuna says that a value is out of range
+            warnings.simplefilter("error")  # Optuna warns if a value is out of range
             now = _plain(asdict(config.case.suggest(drawn)))
-    except Exception:  # of a user's own suggest, whatever it raises: this trial is none of it
+    except Exception:  # whatever a user's own suggest raises, this trial does not fit
         return None
     as_fixed = all(
         drawn.params[name] == value for name, value in config.fixed.items() if name in drawn.params
@@ -178,7 +178,7 @@ def _fitting(trial: FrozenTrial, parent: optuna.Study, config: StudyConfig) -> F
 
 
 def _settle_guess(trial: FrozenTrial, parent: optuna.Study, study: optuna.Study) -> None:
-    """Have a trial be a guess of the new study only where that has the same guess there."""
+    """Keep a trial as a guess only if the new study has the same guess with that number."""
     place = trial.user_attrs.get(GUESS)
     if place is not None:
         guesses = [list(facts_of(one).get("guesses", ()))[place:] for one in (parent, study)]
@@ -187,10 +187,10 @@ def _settle_guess(trial: FrozenTrial, parent: optuna.Study, study: optuna.Study)
 
 
 def _origin(trial: FrozenTrial) -> dict[str, int]:
-    """Return the number that a training's seed was drawn by: of its trial, in its first study."""
+    """Return the number from which a training's seed was drawn: of its trial in its first study."""
     return {"seed_of": trial.user_attrs.get(TAKEN, {}).get("seed_of", trial.number)}
 
 
 def _plain(values: object) -> Any:
-    """Return values as they are stored: JSON knows no tuples."""
+    """Return values in their stored form: JSON has no tuples."""
     return json.loads(json.dumps(values))

@@ -16,11 +16,11 @@ from tuner.engines.compute import Compute
 from tuner.errors import UsageError
 from tuner.runs.arguments import (
     check_by_name,
+    check_case,
     check_number,
     check_seconds,
     check_tries,
     check_whole,
-    refuse_function,
 )
 from tuner.runs.folder.inventory import studies_of
 from tuner.runs.handle import Study
@@ -74,7 +74,9 @@ def run_study(
     <Study 'tiny': ...>
 
     Args:
-        case: name of a case, path of a case file, or a loop: "train.py:objective".
+        case: name of a case, path of a case file, a loop: "train.py:objective", or data of one's
+            own as `tuner study` takes it: "table --data houses.csv --target price", or
+            "images --data photos".
         trials: number of finished trials at the end; None: as many as are worth it. The default is
             50, or only the `tries` if a study is continued with these.
         name: of the study; None: that of its data.
@@ -106,7 +108,7 @@ def run_study(
         KeyboardInterrupt: it was interrupted; finished work is kept, and the same call
             continues.
     """
-    refuse_function(case)
+    check_case(case)
     for what, several in (("fix", fix), ("baseline", baseline), ("recipe", recipe)):
         check_by_name(what, several)
     check_tries(tries)
@@ -180,7 +182,7 @@ def open_study(
 
 
 def list_studies(*, home: str | Path | None = None, storage: str | None = None) -> list[Entry]:
-    """Return all studies by name: how many trials, the best score and the verdict of each.
+    """Return all studies by name, each with its number of trials, best score and verdict.
 
     >>> [(study.name, study.trials) for study in list_studies()]
     [('tiny', 5)]

@@ -1,4 +1,4 @@
-"""The search of an open study of a loop, and what the observer of its run is told meanwhile."""
+"""The search of an open study of a loop, and the messages for the observer of its run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def calls_at_least(settings: StudySettings) -> int:
-    """Return on how many fresh seeds a loop is called at least."""
+    """Return the minimum number of fresh seeds on which a loop is called."""
     return FEWEST_TO_PROVE if settings.seeds is None else settings.seeds
 
 
@@ -46,7 +46,7 @@ def search_loop(
     settings: StudySettings,
     observer: Observer,
 ) -> None:
-    """Search an open study until it has its trials, or its time is over."""
+    """Search an open study until it has its trials, or time is up."""
     end = SearchEnd.of(study, settings)
     mirror = Mirror(study)
     slots, seeds = engine.slots, calls_at_least(settings)
@@ -73,7 +73,7 @@ def search_loop(
 
 
 def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
-    """Say which names of --fix no trial has asked for; None: there are none."""
+    """Return which names of --fix no trial has asked for; None if all were asked for."""
     asked_for = set().union(*(trial.params for trial in study.get_trials(deepcopy=False)))
     unread = sorted(config.fixed.keys() - asked_for)
     if not unread:
@@ -85,20 +85,20 @@ def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
 
 
 class LoopWatch(SearchWatch):
-    """Asks whether to stop, too: the engine of a loop's search is not asked.
+    """A `SearchWatch` that also checks whether to stop, because the engine of loops does not.
 
-    It also says as soon as it is known that a name of a person's may be wrong, or that there will
-    be no recipe: what a loop asks for is seen only while it runs.
+    It also reports at once if a name that a person gave may be wrong, or if there will be no
+    recipe: the names that a loop asks for are seen only while it runs.
     """
 
     def __init__(self, observer: Observer, budget: Budget | None) -> None:
         super().__init__(observer)
         self.budget = budget
         self._reported: set[int] = set()  # trials with a report
-        self._ended: list[FrozenTrial] = []  # whose files are compared, until some are told
+        self._ended: list[FrozenTrial] = []  # their files are compared, until some are reported
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer what has happened, and what a person should correct.
+        """Tell the observer what has happened, and what the user should correct.
 
         Raises:
             StopRequested: the observer asked for it.
@@ -113,7 +113,7 @@ class LoopWatch(SearchWatch):
             self._tell_of(ended)
 
     def _look_at(self, running: RunningLoop) -> None:
-        """Say at a trial's first report which of its names the loop has not asked for."""
+        """Report, at a trial's first report, which of its names the loop has not asked for."""
         if running.number in self._reported:
             return
         self._reported.add(running.number)
@@ -142,7 +142,7 @@ class LoopWatch(SearchWatch):
             self.budget.tell()
 
     def _compare_files(self, ended: FrozenTrial) -> None:
-        """Say once which files several trials have used."""
+        """Report once which files several trials have used."""
         before, self._ended = files_of_several(self._ended), [*self._ended, ended]
         names = files_of_several(self._ended)
         if names and not before:
@@ -150,7 +150,7 @@ class LoopWatch(SearchWatch):
 
 
 def _unasked(running: RunningLoop) -> str | None:
-    """Say which names of a person's a loop has not asked for so far; None: it has for all."""
+    """Return which of a person's names a loop has not asked for yet; None if it has for all."""
     facts, asked_for = running.trial.user_attrs, sorted(running.trial.params)
     wrong = sorted(running.named.keys() - set(asked_for)) if NAMED & facts.keys() else []
     if not wrong:

@@ -51,12 +51,12 @@ if TYPE_CHECKING:
     from tuner.runs.observer import Observer
     from tuner.runs.settings import StudySettings
 
-SCORE = "score"  # what a score is called that nobody has named
+SCORE = "score"  # default name of a score
 
 
 @dataclass(frozen=True, slots=True)
 class LoopMachine:
-    """The machine that the calls of a loop run on.
+    """The machine on which the calls of a loop run.
 
     Attributes:
         slots: calls at once.
@@ -66,10 +66,10 @@ class LoopMachine:
 
     @classmethod
     def of(cls, compute: Compute) -> LoopMachine:
-        """Return this machine, with so many workers; None: one a GPU, or one a core.
+        """Return this machine with this many workers; None for one per GPU, or one per core.
 
         Raises:
-            UsageError: there are more than this machine can take, or a Ray cluster is asked for.
+            UsageError: there are more than this machine can take, or a Ray cluster was asked for.
         """
         refuse_ray_for_loop(compute)
         compute.check()
@@ -81,11 +81,11 @@ class LoopMachine:
         return LoopEngine(slots, cards=visible_cards())
 
     def facts(self) -> dict[str, Any]:
-        """Return the GPUs that calls may use; nothing else, the manifest has it."""
+        """Return the GPUs that calls may use; the manifest has the rest."""
         return {"cards": card_facts()} if visible_cards() else {}
 
     def in_words(self, workers: int) -> str | None:
-        """Say which GPUs calls see, one each; None: there are none."""
+        """Return which GPUs calls see, one each; None if there are none."""
         cards = visible_cards()
         return cards_in_words(card_facts(), cards, workers) if cards else None
 
@@ -94,8 +94,8 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> StudyRun:
     """Make a study of a loop, or continue it.
 
     Raises:
-        TunerError: as the parts raise it; the database then holds all that finished.
-        KeyboardInterrupt: it was interrupted; what had finished is kept as well.
+        TunerError: as the parts raise it; finished work is kept in the database.
+        KeyboardInterrupt: it was interrupted; finished work is kept too.
     """
     loop = read_loop(settings.case)
     name = folder_name(settings.name or loop.path.stem)
@@ -132,11 +132,11 @@ def run_loop_study(settings: StudySettings, observer: Observer) -> StudyRun:
             settle(study)
             return StudyRun(name, None)
         except StoreError:
-            raise  # the next run settles what runs: the database cannot be written now
+            raise  # the next run settles running trials: the database cannot be written now
         except TunerError as error:
-            settle(study)  # nothing of it runs any more
+            settle(study)  # none of its trials runs any more
             if isinstance(error, UsageError):
-                remove_if_empty(study)  # so that the name is free for the corrected command
+                remove_if_empty(study)  # so that the corrected command can use the name
             raise
 
 
@@ -165,7 +165,7 @@ def _config(settings: StudySettings, loop: LoopFile) -> LoopConfig:
 def _enqueue(
     study: optuna.Study, baseline: Mapping[str, Any], tries: Iterable[dict[str, Any] | None]
 ) -> None:
-    """Queue configurations of a person's own, each once; the rest is fixed, or the baseline's."""
+    """Enqueue a person's own configurations, each once, completed by fixed or baseline values."""
     known = [trial.user_attrs.get(TRIED) for trial in study.get_trials(deepcopy=False)]
     for values in tries:
         if values not in known:

@@ -1,4 +1,4 @@
-"""Who watches a run: is told what happens, and may ask it to stop."""
+"""The observer of a run: it is told what happens, and may ask the run to stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EventT = TypeVar("EventT")
 
 
 class StopRequested(Exception):  # noqa: N818  # not an error: the observer asked for it
-    """Ends a run where its observer asked it to stop; finished work is kept."""
+    """Ends a run because its observer asked for it; finished work is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,18 @@ class Opened:
     """The study is open, and its search begins.
 
     Attributes:
-        study: as the run sees it; an observer reads it and writes nothing.
-        metric: what the score is called.
-        data: where it comes from, in words.
+        study: as the run sees it; an observer only reads it.
+        metric: name of the score.
+        data: source of the data, in words.
         done: finished trials before this run.
         total: finished trials that it ends with, or at most.
         at_most: whether it may end with fewer by itself.
-        rounds: at most, of the race on fresh seeds and folds.
-        models: an arm, at each look of the confirmation; empty: there is none.
+        rounds: the most that the race on fresh seeds and folds has.
+        models: per arm, at each look of the confirmation; empty if there is none.
         slots: fits that run at once.
-        budget: seconds left for this run, which may end the search sooner; None: there is none.
-        stands_in_for: the data that could not be downloaded, where other data replaces it.
+        budget: seconds left for this run, which may end the search sooner; None if there is no
+            budget.
+        stands_in_for: the data that could not be downloaded, if other data replaces it.
     """
 
     study: optuna.Study
@@ -57,11 +58,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """A point has come, or a trial has ended.
+    """A point was reported, or a trial has ended.
 
     Attributes:
         running: trials in training.
-        ended: the trial that has ended just now, if one has.
+        ended: the trial that has just ended, if any.
     """
 
     running: Sequence[Running]
@@ -70,16 +71,16 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class SearchEnded:
-    """No more trials are trained in this run."""
+    """The search trains no more trials in this run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a run begins now, as in "Still ...": it may say nothing for a long time.
+    """The next part of a run, as in "Still ..."; it may send no events for a long time.
 
     Attributes:
-        doing: in words.
-        confirms: whether it is the confirmation, of which it is known how long it may take.
+        doing: the part, in words.
+        confirms: whether it is the confirmation, whose duration can be predicted.
     """
 
     doing: str
@@ -88,14 +89,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class FitEnded:
-    """A fit has ended, of so many trainings."""
+    """A fit of a number of trainings has ended."""
 
     trainings: int
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to tell a person, in one line."""
+    """A message for a person, in one line."""
 
     text: str
 
@@ -104,28 +105,28 @@ Event: TypeAlias = Opened | Searching | SearchEnded | Stage | FitEnded | Message
 
 
 class Observer(Protocol):
-    """Somebody who watches a run."""
+    """Watches a run."""
 
     def tell(self, event: Event) -> None:
-        """Be told that something has happened."""
+        """React to an event."""
 
     def wants_stop(self) -> bool:
-        """Whether the run is to end as soon as it can."""
+        """Whether the run should end as soon as it can."""
 
 
 class Silent:
-    """An observer that keeps what it is told to itself, and lets a run end by itself."""
+    """An observer that only stores the last events, and never ends a run."""
 
     def tell(self, event: Event) -> None:
-        """Keep it."""
+        """Store an event."""
 
     def wants_stop(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
 def telling(observer: Observer) -> Callable[[str], None]:
-    """Return what tells an observer a text as a message."""
+    """Return a function that sends a text to an observer as a message."""
 
     def say(text: str) -> None:
         observer.tell(Message(text))
@@ -136,7 +137,7 @@ def telling(observer: Observer) -> Callable[[str], None]:
 class StoppableEngine(Generic[JobT, EventT]):
     """An engine that raises StopRequested once the observer asks for it.
 
-    All waiting of a run is waiting for an engine, so this is the one place to ask.
+    A run waits only for engines, so this is the one place to check.
     """
 
     def __init__(self, engine: AnyEngine[JobT, EventT], observer: Observer) -> None:
@@ -154,7 +155,7 @@ class StoppableEngine(Generic[JobT, EventT]):
         self._engine.start(key, job)
 
     def next(self, key: int, timeout: float) -> EventT | Finished | Failed | None:
-        """Return what the fit reported next.
+        """Return the fit's next report.
 
         Raises:
             StopRequested: the observer asked for it.
@@ -167,7 +168,7 @@ class StoppableEngine(Generic[JobT, EventT]):
         return event
 
     def stop(self, key: int) -> None:
-        """Give up a fit."""
+        """Stop a fit."""
         self._engine.stop(key)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One run of the placebo command: a study's search again, on data in which there is nothing."""
+"""One run of the placebo command: repeats a study's search on data without any signal."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ ROUNDS = 6  # fresh folds on which the best of the placebo is trained again
 
 
 def run_placebo(settings: PlaceboSettings, observer: Observer) -> Path | None:
-    """Search shuffled data as a study searched its own; return the study's report, written again.
+    """Search shuffled data as a study searched its own; write the study's report again, return it.
 
-    The search is a study of its own, which is continued where it was interrupted. The test split
-    stays closed.
+    The search is a study of its own, which continues where it was interrupted. The test split stays
+    closed.
 
     Returns:
-        None where it was stopped before its end.
+        None if it was stopped before its end.
 
     Raises:
         UsageError: the study is of a loop, or a placebo itself.
-        TunerError: as the parts raise it; what has ended by then is kept.
+        TunerError: as the parts raise it; finished work is kept.
     """
     stored, workplace = settings.stored, settings.stored.workplace
     study = load_study(workplace.url, stored.study)
@@ -95,7 +95,7 @@ def _measure(
     trials: int,
     observer: Observer,
 ) -> None:
-    """Search, train the best again on fresh folds, and keep what came of it."""
+    """Search, train the best again on fresh folds, and store the results."""
     say = telling(observer)
     asked = StudySettings(
         case=config.reference,

@@ -1,4 +1,4 @@
-"""The report of a study, written and shown in the dashboard."""
+"""Writes the report of a study, and shows it in the dashboard."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def write_and_publish(
     """Write the report of a study into a folder, and make it a note and artifacts of the study.
 
     Args:
-        tell: is told, in a line, where the dashboard could not be given its files: the report is
-            there, and the study is not worse for it.
+        tell: is called with one line if the files could not be copied to the dashboard; the report
+            is still complete.
 
     Returns:
         The path of report.md.

@@ -1,4 +1,4 @@
-"""Optuna's own messages, of which a run needs few."""
+"""Silences Optuna's own messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import optuna
 
 
 def quieten_optuna() -> None:
-    """Have Optuna report only what goes wrong."""
+    """Make Optuna report only errors."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Said once, before the search: case.space.remarks.
+    # case.space.remarks says this once, before the search.
     warnings.filterwarnings("ignore", message="The distribution is specified by")

@@ -1,4 +1,4 @@
-"""What a study keeps of each run of its command: what was typed, where, and how long it took."""
+"""The record of each run of a study: its command line, its machine, and its duration."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from tuner.runs.settings import StudySettings
 
     class HasFacts(Protocol):
-        """Machines that fits run on."""
+        """Machines on which fits run."""
 
         def facts(self) -> dict[str, Any]:
-            """Return what a study has to remember of them."""
+            """Return the facts about them that a study stores."""
 
 
-SECONDS_BETWEEN_TRIALS = 60.0  # more than passes where nothing trains
+SECONDS_BETWEEN_TRIALS = 60.0  # more than passes between trials in a running search
 PARTS = ("search_seconds", "confirmation_seconds", "audit_seconds")  # of a run
 
 
 class Record:
-    """The entry of this run among the study's sessions: what was typed, where, and how long.
+    """The entry of this run among the study's sessions: command line, machine and duration.
 
     Args:
         not_repeatable: operations of its trainings that may compute other numbers each time.
@@ -69,9 +69,9 @@ class Record:
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:
-        """Note how many seconds a part of the run has taken, however it ends.
+        """Record how many seconds a part of the run takes, however it ends.
 
-        A run that is killed keeps the name of the part that it was in.
+        A run that is killed keeps the name of its current part.
         """
         began = time.monotonic()
         self.entry[WITHIN] = part
@@ -92,9 +92,9 @@ def seconds_spent(
 ) -> float:
     """Return the seconds that earlier runs have taken.
 
-    One that was killed in its search has kept nothing of that. It has taken at least as long as
-    until its last trial had ended; but from one end to the next not much longer than that trial
-    took: the machine slept, or its clock was set.
+    A run that was killed in its search has stored no duration for it. It took at least until its
+    last trial had ended. The time between two ends counts only a little longer than that trial
+    took: otherwise the machine slept, or its clock was set.
 
     Args:
         own: the session of this run.

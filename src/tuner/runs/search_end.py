@@ -1,4 +1,4 @@
-"""When a search ends: with its trials, with its time, or by itself; and what is said of it then."""
+"""When a search ends: with its trials, at its time limit, or by itself; and the message then."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class SearchEnd:
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search continue that has stopped by itself, where more is asked for now.
+    """Let a search continue that has stopped by itself, if more is asked for now.
 
     Args:
-        trials: that are asked for; None: as many as are worth it.
-        budget: in seconds; None: there is none.
+        trials: number asked for; None for as many as are worth it.
+        budget: in seconds; None for none.
     """
     if not study.user_attrs.get(STOPPED):
         return
@@ -93,7 +93,7 @@ def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None
 
 
 def enough_by(*rules: Enough | None) -> Enough | None:
-    """Return the rule that stops a search as soon as one of these does; None: there is none."""
+    """Return a rule that stops a search as soon as one of these does; None if there is none."""
     known = [rule for rule in rules if rule is not None]
 
     def reason(study: optuna.Study) -> str | None:
@@ -103,10 +103,10 @@ def enough_by(*rules: Enough | None) -> Enough | None:
 
 
 def why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
-    """Say why a search has ended by itself, and how to go on where more trials alone do not.
+    """Return why a search has ended by itself, and how to continue if more trials do not suffice.
 
     Args:
-        stopped: what the study keeps of it.
+        stopped: what the study stores about it.
         by_time: whether a time budget has ended it.
     """
     if OVER_LIMITS in stopped:

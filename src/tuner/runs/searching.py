@@ -62,7 +62,7 @@ class CaseWatch(SearchWatch):
         self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer, and say what the test can show and what fits into the time."""
+        """Tell the observer, and report what the test can show and what fits into the time."""
         super().update(running, ended)
         if ended is None:
             return
@@ -90,14 +90,14 @@ def search(
     settings: StudySettings,
     observer: Observer,
 ) -> Budget | None:
-    """Search an open study until it has its trials, or its time is over.
+    """Search an open study until it has its trials, or time is up.
 
     Returns:
-        What is left of its time budget; None: it has none.
+        What is left of its time budget; None if it has none.
     """
     end = SearchEnd.of(study, settings)
     mirror = Mirror(study)
-    tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has this study alone
+    tests = looks_at(study, config.dataset.test.identity()) + 1  # the mirror has only this study
     models = Plan.of(tests, settings.seeds).models if settings.confirms else ()
     planned = PlannedConfirmation(
         rounds=_rounds(settings),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 DEFAULT_TRIALS = 50
-MOST_TRIALS = 1000  # of a study with a time budget, where nothing says how many
+MOST_TRIALS = 1000  # of a study with a time budget, if no number is given
 
 Arm = Literal["baseline", "recipe", "best"]
 
@@ -86,7 +86,7 @@ class StudySettings:
 
     @property
     def reference(self) -> str:
-        """The case as a study and its models keep it."""
+        """The reference to the case as a study and its models store it."""
         door = door_of(self.case)
         if door is None:
             return self.case
@@ -219,11 +219,11 @@ class AblationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceboSettings:
-    """A study's search to be repeated on shuffled targets.
+    """Settings for repeating a study's search on shuffled targets.
 
     Attributes:
-        command: that was typed, for its record.
-        trials: finished trials that it ends with; None: as many as the study has.
+        command: as typed, for the record.
+        trials: finished trials that it ends with; None for as many as the study has.
     """
 
     stored: Stored

@@ -1,4 +1,4 @@
-"""The steps of a run that are the same for a study of a case and for one of a loop, and its end."""
+"""The steps of a run that are the same for studies of cases and of loops, and its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def measure_importance(study: optuna.Study, slots: int, observer: Observer) -> N
     """Measure which hyperparameters mattered in the search, and store it.
 
     Args:
-        slots: fits that run at once; as many processes share the measuring.
+        slots: fits that run at once; the measurement uses as many processes.
     """
     observer.tell(Stage("measuring which hyperparameters mattered"))
     with pool(min(slots, usable_cores()), quieten_optuna) as processes:
@@ -47,7 +47,7 @@ def measure_importance(study: optuna.Study, slots: int, observer: Observer) -> N
 
 
 def report_on(study: optuna.Study, workplace: Workplace, observer: Observer) -> Path:
-    """Write the report at its usual place, and show it in the dashboard; return report.md.
+    """Write the report to its usual place, and show it in the dashboard; return report.md.
 
     Raises:
         UsageError: the folder cannot be written.

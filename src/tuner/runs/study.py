@@ -245,7 +245,7 @@ def _run(
     observer: Observer,
     rehearsal: Rehearsal,
 ) -> Path:
-    """Search, confirm and report; return the report."""
+    """Search, confirm and report; return the path of report.md."""
     workplace = settings.workplace
     settings = with_trials_of(study, settings)
     say = telling(observer)
@@ -274,7 +274,7 @@ def _run(
 
 
 def _nothing_to_confirm(study: optuna.Study, config: StudyConfig) -> str | None:
-    """Say why there is nothing to confirm yet; None: there is."""
+    """Return why there is nothing to confirm yet; None if there is."""
     arms = arms_of(study)
     if "baseline" not in arms:
         return "Nothing to confirm yet: the baseline has no complete trial."

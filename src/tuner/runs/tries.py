@@ -1,4 +1,4 @@
-"""Configurations of a person's own, queued as the next trials of a study."""
+"""Configurations of a person's own, enqueued as the next trials of a study."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A configuration that was asked for.
+    """A configuration that a person asked for.
 
     Attributes:
-        typed: what was asked for, as it was typed.
-        values: the same, read.
-        params: all that `suggest` draws for it.
-        hyperparameters: that `suggest` gives for it.
+        typed: as it was typed.
+        values: the parsed values.
+        params: everything that `suggest` draws for it.
+        hyperparameters: that `suggest` returns for it.
     """
 
     typed: str
@@ -41,11 +41,11 @@ class Try:
 
 
 def parse_tries(case: Case, fixed: Mapping[str, Any], tries: Iterable[str]) -> list[Try]:
-    """Read --try NAME=VALUE,...: what is not named is fixed in the study, or as in the baseline.
+    """Parse --try NAME=VALUE,...; other values are the study's fixed ones, or the baseline's.
 
     Raises:
-        UsageError: a name or value is outside the search space, is fixed otherwise, or counts for
-            nothing beside the others.
+        UsageError: a name or value is outside the search space, is fixed to another value, or has
+            no effect with the others.
     """
     return [_parse(case, fixed, typed) for typed in tries]
 
@@ -56,7 +56,7 @@ def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
     trial = FixedTrial({**asdict(case.baseline), **fixed, **values})
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # how Optuna says that a value is out of range
+            warnings.simplefilter("error")  # Optuna warns if a value is out of range
             found = asdict(case.suggest(trial))
     except Exception as error:
         raise UsageError(
@@ -73,7 +73,7 @@ def _parse(case: Case, fixed: Mapping[str, Any], typed: str) -> Try:
 
 
 def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str], None]) -> None:
-    """Queue each as a trial, unless the study has that configuration already."""
+    """Enqueue each as a trial, unless the study already has that configuration."""
     for one in tries:
         number = _number_of(study, one)
         if number is not None:
@@ -85,7 +85,8 @@ def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str]
 def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySettings:
     """Return the settings of a run, with the number of trials that a person expects after --try.
 
-    Where --try is all that is asked of a study that has trials, it is not searched any further: it
+    If --try is the only request for a study that has trials, it is not searched any further: it
+    ends with as many trials as its last run was asked for, plus those tried.
     ends with as many trials as its last run was asked for, and those tried on top.
     """
     done = finished(study)
@@ -98,7 +99,7 @@ def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySetting
 def refuse_other_than_fixed(
     typed: str, values: Mapping[str, Any], fixed: Mapping[str, Any]
 ) -> None:
-    """Refuse to try what a study fixes at another value.
+    """Refuse to try a value other than the one that a study fixes.
 
     Raises:
         UsageError: it does.
@@ -112,7 +113,7 @@ def refuse_other_than_fixed(
 
 
 def total_with_tries(study: optuna.Study, total: int) -> int:
-    """Return how many trials a study ends with, so that those asked for are among them."""
+    """Return how many trials a study ends with, so that requested ones are included."""
     trials = study.get_trials(deepcopy=False)
     waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
     asked = [trial.number for trial in trials if TRIED in trial.user_attrs]

@@ -1,4 +1,4 @@
-"""Settings as a person would have typed them."""
+"""Converts settings to the command line that a person would have typed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tuner.case.assignments import literal, split_pairs
+from tuner.case.reference import as_words
 from tuner.naming import option_words
 from tuner.runs.settings import StudySettings
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def assigned(values: Mapping[str, object] | None) -> tuple[str, ...]:
-    """Return values by name as NAME=VALUE each."""
+    """Return values by name as texts of the form NAME=VALUE."""
     return tuple(f"{name}={_typed(value)}" for name, value in (values or {}).items())
 
 
 def _typed(value: object) -> str:
-    """Return a value as it is typed: a text that would be read as something else is in quotes."""
+    """Return a value as it is typed, with quotes if the text would be read as something else."""
     plain = str(value)
     if not isinstance(value, str):
         return plain
@@ -33,11 +34,11 @@ def _typed(value: object) -> str:
 def command_of(settings: StudySettings, home: str | Path | None, storage: str | None) -> str:
     """Return the command that makes the same study, for its record and its report."""
     default = {name: field.default for name, field in StudySettings.__dataclass_fields__.items()}
-    words = ["tuner", "study", settings.case]
+    words = ["tuner", "study", *as_words(settings.case)]
     plain = ("trials", "name", "seed", "seeds", "metric", "direction", "score", "timeout")
     for name in (*plain, "data_dir"):
         value = getattr(settings, name)
-        within_time = name == "trials" and settings.budget is not None  # --budget has another
+        within_time = name == "trials" and settings.budget is not None  # its default differs
         if value != default[name] or within_time:
             option = f"--{name.replace('_', '-')}"
             words += option_words(option, "auto" if value is None else value)

@@ -1,4 +1,4 @@
-"""A call of the library leaves the process as it was: what a command may change is put back."""
+"""Restores the state of the process after a call of the library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Calls:
-    """The calls that are under way in this process; several are where threads make them."""
+    """The running calls of this process; threads may make several at once."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -43,11 +43,11 @@ _calls = _Calls()
 
 @contextmanager
 def unaffected() -> Iterator[None]:
-    """Put back torch's threads, all random generators, Optuna's logging and the warnings.
+    """Restore torch's threads, all random generators, Optuna's logging and the warnings.
 
-    Meanwhile Optuna reports only what goes wrong, as in a command. Where several threads call at
-    once, the last call to end puts back what the first one found: otherwise each would take the
-    settings of another call for those of the caller.
+    During the call, Optuna reports only errors, as in a command. If several threads call at once,
+    the last call to end restores the state that the first one found: otherwise each would take
+    another call's settings for the caller's.
     """
     _calls.begin()
     try:

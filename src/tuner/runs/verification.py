@@ -1,4 +1,4 @@
-"""One run of the verify command: choose trials, train them again, say which are the same."""
+"""One run of the verify command: chooses trials, trains them again, and compares."""
 
 from __future__ import annotations
 
@@ -53,31 +53,31 @@ EventT = TypeVar("EventT")
 
 
 class Check(Protocol[JobT, EventT]):
-    """How trials of a study are repeated, and compared."""
+    """How trials of a study are repeated and compared."""
 
     def changed(self) -> list[str]:
-        """Say what is not as the study was made with."""
+        """Return what has changed since the study was made."""
 
     def difference_before(self, trial: FrozenTrial) -> str | None:
-        """Say where a trial differs before it is trained; None: train it, and see."""
+        """Return where a trial differs before its training; None if it has to be trained."""
 
     def job(self, trial: FrozenTrial) -> JobT:
-        """Return what repeats a trial."""
+        """Return the job that repeats a trial."""
 
     def engine(self, at_most: int) -> AnyEngine[JobT, EventT]:
-        """Make what runs it, of so many slots at most."""
+        """Make an engine for the jobs, with at most `at_most` slots."""
 
     def difference(
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[EventT]
     ) -> str | None:
-        """Say where a trial differs now that it was repeated; None: nowhere."""
+        """Return where a repeated trial differs; None if it does not."""
 
 
 def run_verification(settings: VerificationSettings, observer: Observer) -> bool | None:
-    """Train trials again and compare; return whether all are the same, or None where stopped.
+    """Train trials again and compare; return whether all are the same, or None if stopped.
 
     Raises:
-        UsageError: no such trial, or it has not finished.
+        UsageError: there is no such trial, or it has not finished.
         StudyError: no trial has finished yet.
         TunerError: as the parts raise it.
     """
@@ -167,7 +167,7 @@ def _choose(study: optuna.Study, number: int | None, sample: int | None) -> list
 
 
 def is_trained_here(trial: FrozenTrial) -> bool:
-    """Whether tuner has trained a trial, rather than somebody added it, or it was refused."""
+    """Whether tuner has trained a trial; others were added by somebody, or not trained at all."""
     return bool({SEED, HYPERPARAMETERS} & trial.user_attrs.keys())
 
 
@@ -189,18 +189,18 @@ class _FitsAgain:
         self.audited = {one["trial"]: one for one in audited}
 
     def changed(self) -> list[str]:
-        """Say what is not as the study was made with."""
+        """Return what has changed since the study was made."""
         stored = self.settings.stored
         return changed_since(self.study, self.config, stored.data_dir, stored.workplace.data)
 
     def difference_before(self, trial: FrozenTrial) -> str | None:
-        """Say where a trial differs before it is trained."""
+        """Return where a trial differs before its training."""
         return difference_before_training(self.config, trial)
 
     def job(self, trial: FrozenTrial) -> Job:
-        """Return the job the trial was, up to the end of the epoch in which it was pruned.
+        """Return the job of the trial, up to the end of the epoch in which it was pruned.
 
-        One that was trained to its end after the search is repeated to there.
+        A pruned trial that was trained to its end after the search is repeated to its end.
         """
         stored = trial.user_attrs
         hyperparameters, seed = stored[HYPERPARAMETERS], stored[SEED]
@@ -210,13 +210,13 @@ class _FitsAgain:
         return replace(job, stop_after=math.ceil(stored[CURVE][-1][1]))
 
     def engine(self, at_most: int) -> Engine:
-        """Make what trains them."""
+        """Make an engine for the trainings."""
         return choose_backend(self.settings.compute).engine(self.config.plan, at_most=at_most)
 
     def difference(
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[ReportPoint]
     ) -> str | None:
-        """Say where it differs now that it was trained again."""
+        """Return where the trial that was trained again differs."""
         differs = first_difference(self.config, trial, event, points)
         if differs or trial.number not in self.audited:
             return differs
@@ -233,7 +233,7 @@ class _CallsAgain:
         self.config = loop_config_of(study, settings.stored.case_file, changed=True)
 
     def changed(self) -> list[str]:
-        """Say what is not as the study was made with."""
+        """Return what has changed since the study was made."""
         facts = facts_of(self.study)
         changed = [
             *changes_of_source(facts["source"], self.config.source),
@@ -242,21 +242,21 @@ class _CallsAgain:
         return [change.said for change in changed]
 
     def difference_before(self, trial: FrozenTrial) -> str | None:
-        """Nothing is known before the call."""
+        """Return None: nothing is known before the call."""
         del trial
         return None
 
     def job(self, trial: FrozenTrial) -> LoopJob:
-        """Return the call the trial was."""
+        """Return the call of the trial."""
         stored = trial.user_attrs
         return search_call(self.config, trial.number, stored[SEED], stored[HYPERPARAMETERS])
 
     def engine(self, at_most: int) -> LoopRunner:
-        """Make what calls them."""
+        """Make an engine for the calls."""
         return LoopMachine.of(self.settings.compute).engine(at_most)
 
     def difference(
         self, trial: FrozenTrial, event: Finished | Failed, points: Sequence[Question | Told]
     ) -> str | None:
-        """Say where it differs now that it was called again."""
+        """Return where the trial that was called again differs."""
         return first_difference_of_call(self.config, trial, event, points)

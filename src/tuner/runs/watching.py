@@ -1,4 +1,4 @@
-"""What a notebook shows while a run lasts: one line that is written anew."""
+"""The display of a run in a notebook: one line that is updated."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
     from tuner.runs.observer import Event, Observer
 
-SECONDS_BETWEEN = 0.5  # that the line is written anew
+SECONDS_BETWEEN = 0.5  # between updates of the line
 
 
 class Display(Protocol):
-    """A place in a notebook whose content can change."""
+    """An area in a notebook whose content can change."""
 
     def update(self, shown: Any) -> None:
-        """Show something else there."""
+        """Show something else in it."""
 
 
 class _Html(str):
-    """Text that a notebook takes as HTML."""
+    """Text that a notebook shows as HTML."""
 
     __slots__ = ()
 
@@ -37,10 +37,10 @@ class _Html(str):
 
 
 class NotebookObserver(Silent):
-    """Shows how far a run has come, in one place.
+    """Shows the progress of a run in one area.
 
     Args:
-        display: that place; its `update` takes what has `_repr_html_`.
+        display: the area; its `update` takes an object with `_repr_html_`.
     """
 
     def __init__(self, display: Display) -> None:
@@ -51,7 +51,7 @@ class NotebookObserver(Silent):
         self._shown = -SECONDS_BETWEEN
 
     def tell(self, event: Event) -> None:
-        """Show what has changed; what changes often, now and then."""
+        """Show what has changed; frequent events only now and then."""
         often = isinstance(event, Searching | FitEnded)
         if isinstance(event, Opened):
             self._opened, self._stage = event, "searching"
@@ -67,12 +67,12 @@ class NotebookObserver(Silent):
             self._display.update(_Html(self.line()))
 
     def end(self, how: str) -> None:
-        """Show how the run has ended: what was told last would look as if it still went on."""
+        """Show how the run has ended: the last message would look as if it still ran."""
         self._stage, self._trainings, self._said = how, 0, ""
         self._display.update(_Html(self.line()))
 
     def line(self) -> str:
-        """Return what there is to show, as HTML."""
+        """Return the line as HTML."""
         parts = [f"<b>{escape(self._stage)}</b>"]
         if self._opened is not None:
             study = self._opened.study
@@ -87,13 +87,13 @@ class NotebookObserver(Silent):
 
 @contextmanager
 def observer_here() -> Iterator[Observer]:
-    """Give what shows a run where it is called from: a line in a notebook, elsewhere nothing."""
+    """Yield an observer that suits the caller: a line in a notebook, elsewhere nothing."""
     interactive: Any = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive is not None else None
     if shell is None or not hasattr(shell, "kernel"):
         yield Silent()
         return
-    display: Any = import_module("IPython.display").display  # it is there, and has no types
+    display: Any = import_module("IPython.display").display  # installed, but without types
     watching = NotebookObserver(display(_Html("<p>Starting</p>"), display_id=True))
     try:
         yield watching

@@ -1,4 +1,4 @@
-"""The search over a case: a trial is a fit on all folds, and its points are reported by stage."""
+"""The search of a case: a trial is a fit on its folds, and reports a point at each stage."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tuner.own.loops.events import Reported
 
+TRAIN = "train"  # beside the score: that on training rows
+
 
 @dataclass(slots=True)
 class LoopHistory:
@@ -44,10 +46,16 @@ class LoopHistory:
         """How far it has come, in words."""
         return f"step {self.points[-1].step}" if self.points else "starting"
 
+    @property
+    def others(self) -> Mapping[str, float]:
+        """What was given last besides the score; that on training rows is in the curve."""
+        last = self.points[-1].further if self.points else {}
+        return {name: value for name, value in last.items() if name != TRAIN}
+
     def curve(self) -> list[tuple[int, float, float | None, float | None, float]]:
         """Return all reports as (count, step, nothing, training score, validation score)."""
         return [
-            (count, float(one.step), None, one.further.get("train"), one.value)
+            (count, float(one.step), None, one.further.get(TRAIN), one.value)
             for count, one in enumerate(self.points, start=1)
         ]
 

@@ -1,8 +1,8 @@
-"""The search over a loop of the user's own: its questions are answered in virtual time.
+"""The search of a user's own loop: its questions are answered in virtual time.
 
-A loop says what its hyperparameters are only while it runs, so each question is an event of its
-trial, as a report is. Events are taken from the trial that is furthest behind, in reports made. So
-what is drawn and what is pruned do not depend on which call happened to be faster.
+A loop's hyperparameters are known only while it runs, so each question is an event of its trial,
+like a report. Events are taken from the trial with the fewest reports. So draws and prunings do not
+depend on which call happened to be faster.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tuner.search.virtual_time import Observer
     from tuner.study.loops import LoopConfig
 
-NAMED = frozenset({ARM, GUESS, TRIED})  # attributes of a trial whose values were named beforehand
+NAMED = frozenset({ARM, GUESS, TRIED})  # attributes of trials with values that were set beforehand
 PRUNER = "MedianPruner(n_startup_trials=5)"
 
 
@@ -96,7 +96,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         return running
 
     def _named(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what a person has named for a trial, by what the study keeps of it."""
+        """Return the values that a person has set for a trial, from what the study stores."""
         if TRIED in facts:
             named: Mapping[str, Any] = facts[TRIED]
             return named
@@ -122,7 +122,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if not self.config.fixed:
             return sampler
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 2.4
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it is experimental
             return PartialFixedSampler(dict(self.config.fixed), sampler)
 
     def _take(self, running: RunningLoop, timeout: float) -> bool:
@@ -161,11 +161,11 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
             self.engine.answer(running.number, drawn)
 
     def _unread(self, running: RunningLoop) -> str | None:
-        """Say which names of a person's the loop has not asked for, if any."""
+        """Return which of a person's names the loop has not asked for, if any."""
         facts, params = running.trial.user_attrs, running.trial.params
         wrong = sorted(self._named(facts).keys() - params.keys())
         if not wrong or not NAMED & facts.keys():
-            return None  # what --fix names may be asked for in other trials
+            return None  # other trials may ask for names of --fix
         asked_for = ", ".join(sorted(params)) or "nothing"
         return f"it names {', '.join(wrong)}, and the loop asked for {asked_for}; correct the names"
 
@@ -186,7 +186,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
     def _report(self, running: RunningLoop, report: Reported) -> None:
         repeated = report.step in running.replayed
-        running.answers.asked = len(running.history.points)  # or it has gone on without asking
+        running.answers.asked = len(running.history.points)  # or it has continued without asking
         running.history.take(report)
         running.clock += 1
         if not repeated:
@@ -204,7 +204,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         return answers.asked in answers.ends
 
     def _is_to_end(self, running: RunningLoop) -> bool:
-        """Ask the pruner, who is told of no report that is still to be repeated."""
+        """Ask the pruner, but not about reports that are still to be repeated."""
         trial = copy(self.study.get_trials(deepcopy=False)[running.number])
         stages, reported = running.history.stages, trial.intermediate_values
         trial.intermediate_values = {n: one for n, one in reported.items() if n in stages}
@@ -225,6 +225,8 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
         if beside:
             told = {str(one.number): one.answers.as_kept() for one in beside}
             running.trial.set_user_attr(ANSWERED, told)
+        for name, value in running.history.others.items():
+            self._note(running, Noted(name, value))
         running.trial.set_user_attr("hyperparameters", running.trial.params)
         running.trial.set_user_attr(PLACE, finished(self.study))
         if isinstance(event, Failed):
@@ -257,7 +259,7 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
 
 def _check(asked: Suggest, value: Any, option: str = "") -> None:
-    """Refuse a value that a person has named, and that the loop's range does not have.
+    """Refuse a value that a person has set and that is outside the loop's range.
 
     Raises:
         UsageError: it is outside, or of another kind.
@@ -277,7 +279,7 @@ def _check(asked: Suggest, value: Any, option: str = "") -> None:
 def search_call(
     config: LoopConfig, number: int, seed: int, preset: Mapping[str, Any] | None = None
 ) -> LoopJob:
-    """Return the call of a loop that a trial is."""
+    """Return the job of a trial: a call of the loop."""
     return LoopJob(
         loop=config.reference,
         number=number,

@@ -1,4 +1,4 @@
-"""`python -m tuner.serve`: the command of that name."""
+"""`python -m tuner.serve`: runs `tuner serve`."""
 
 from tuner.commands.ending import run
 from tuner.commands.serve import main

@@ -1,4 +1,4 @@
-"""The audit log: every act of a person, kept in the database."""
+"""The audit log: every action of a person, stored in the database."""
 
 from __future__ import annotations
 

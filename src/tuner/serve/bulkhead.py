@@ -1,7 +1,7 @@
-"""Slow work that is done one after the other, and may not use up what all requests share.
+"""Limits slow work to one at a time, so that it cannot use up what all requests share.
 
-Whoever waits holds one of the 40 threads that every request needs, so only a few may (the bulkhead
-of a ship; Nygard, "Release It!").
+A waiting request holds one of the 40 threads that every request needs, so only a few may wait (a
+bulkhead, as in a ship; Nygard, "Release It!").
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SECONDS_TO_WAIT = 30
 
 @dataclass(frozen=True, slots=True)
 class Bulkhead:
-    """Lets one in, and a few wait for it.
+    """Lets one thread in, and a few wait for it.
 
     Attributes:
-        refusal: what the others are told, at once.
+        refusal: message for the others, who are refused at once.
     """
 
     refusal: str
@@ -36,7 +36,7 @@ class Bulkhead:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Wait for those before, and be the only one inside.
+        """Wait for earlier ones, then be the only one inside this context.
 
         Raises:
             UsageError: too many wait, or the one inside takes too long.

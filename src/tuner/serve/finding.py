@@ -1,4 +1,4 @@
-"""Studies by name, in a store that may have ten thousand of them."""
+"""Finds studies by name in a store that may have ten thousand of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def catalogue_of(storage: RDBStorage, *names: str) -> Catalogue:
-    """Return a catalogue that has read no studies but these, and the trainings after them.
+    """Return a catalogue that has read only these studies, and the trainings after them.
 
-    Where one of them is not there, all are read: what is said then names those that are there.
+    If one of them does not exist, all are read, so that the error can name those that do.
     """
     ids = []
     for name in dict.fromkeys(names):
@@ -27,7 +27,7 @@ def catalogue_of(storage: RDBStorage, *names: str) -> Catalogue:
 
 
 def is_there(storage: RDBStorage, name: str) -> bool:
-    """Whether a store has a study of that name."""
+    """Whether a study of that name exists."""
     with suppress(KeyError):
         storage.get_study_id_from_name(name)
         return True

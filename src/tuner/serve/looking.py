@@ -1,4 +1,4 @@
-"""A thread that looks for what is due, again and again, and outlives what a look meets."""
+"""A thread that checks regularly for due work, and survives errors in a check."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tuner.errors import TunerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS_FOR_A_LOOK = 120.0  # one that takes longer hangs
+SECONDS_FOR_A_LOOK = 120.0  # a check that takes longer hangs
 log = logging.getLogger("tuner.serve")
 
 
 class Looking:
-    """Calls `look` every so many seconds, in a thread of its own.
+    """Calls `look` at regular intervals, in a thread of its own.
 
     Args:
-        name: of the thread, and of whoever looks in what is logged.
+        name: of the thread, also in the log.
     """
 
     def __init__(self, name: str, seconds: float, look: Callable[[], None]) -> None:
         self._name, self._seconds, self._look = name, seconds, look
         self._over = threading.Event()
-        self._begun: float | None = None  # the look that is under way
+        self._begun: float | None = None  # start of the current look
         self._told = ""  # what was in the way at the last look
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def is_well(self) -> bool:
-        """Whether its thread runs and its looks end, or it was not begun."""
+        """Whether its thread runs and its looks end; also true before it is started."""
         begun = self._begun
         hangs = begun is not None and time.monotonic() - begun > SECONDS_FOR_A_LOOK
         return self._thread.ident is None or (self._thread.is_alive() and not hangs)
@@ -42,11 +42,11 @@ class Looking:
         self._thread.start()
 
     def end(self) -> None:
-        """Begin no further look."""
+        """Start no further look."""
         self._over.set()
 
     def wait(self) -> None:
-        """Wait for the end of the look that is under way, if there is one."""
+        """Wait for the end of the current look, if there is one."""
         if self._thread.is_alive():
             self._thread.join()
 
@@ -60,7 +60,7 @@ class Looking:
                 self._told = str(error)
                 if self._told != told:  # not twice a second, for as long as it is away
                     log.warning("%s", error)
-            except Exception:  # without this thread nothing is looked after any more
+            except Exception:  # without this thread, nothing would be looked after any more
                 log.exception(
                     "the %s met an error that it did not expect, and continues", self._name
                 )

@@ -1,6 +1,7 @@
-"""The service's tables in a database: made whole in a new one, brought up to date in an old one.
+"""The service's tables in a database: creates them, or brings old ones up to date.
 
-Alembic's migrations, under a version table of our own, as Optuna has its own in the same database.
+It uses Alembic's migrations, with a version table of our own, because Optuna has one in the same
+database.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from tuner.serve.tables import VERSION, Job, Table, Version
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-MIGRATIONS = "tuner_migrations"  # Alembic's table, by our name
+MIGRATIONS = "tuner_migrations"  # Alembic's version table, under our name
 FIRST = "0001"  # the tables before there were migrations
-MAKING_TABLES = 0x736572766572  # names the lock on a server under which they are made: "server"
-# As Alembic makes it; two services that begin at once both come through.
+MAKING_TABLES = 0x736572766572  # name of the lock on a server for making them: "server"
+# The same as Alembic's; two services that start at once can both make it.
 RECORD = CoreTable(MIGRATIONS, MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def prepare(engine: Engine) -> None:
-    """Make the tables where there are none.
+    """Make the tables if there are none.
 
     Raises:
         StoreError: they have an older or a newer version, or the database fails.
@@ -54,7 +55,7 @@ def prepare(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables up to date; nothing in them is lost.
+    """Bring the tables up to date, without losing data.
 
     Raises:
         StoreError: a job is running, so a service is at work, or the database fails.
@@ -69,8 +70,8 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         _alone(connection)
         if connection.dialect.name == "sqlite":
-            # Python begins no transaction before a change of tables: what is interrupted would
-            # leave half of them, and could not be continued.
+            # Python begins no transaction before a change of tables: an interrupted change would
+            # leave a half of them, and could not be continued.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         config = _config()
         config.attributes["connection"] = connection
@@ -80,7 +81,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def version_in(connection: Connection) -> str | None:
-    """Return the version of the tables in a database; None: there are none."""
+    """Return the version of the tables in a database; None if there are none."""
     names = set(inspect(connection).get_table_names())
     if MIGRATIONS in names:
         found = connection.scalar(select(func.max(RECORD.c.version_num)))
@@ -92,7 +93,7 @@ def version_in(connection: Connection) -> str | None:
 
 
 def known() -> list[str]:
-    """Return the versions that there are, oldest first."""
+    """Return the existing versions, oldest first."""
     found = ScriptDirectory.from_config(_config()).walk_revisions()
     return [one.revision for one in found][::-1]
 
@@ -122,7 +123,7 @@ def _config() -> Config:
 
 
 def _alone(connection: Connection) -> None:
-    """Let nobody else change tables on a server meanwhile."""
+    """Lock the tables of a server against changes by others."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(MAKING_TABLES)))
 

@@ -1,6 +1,7 @@
-"""What the service keeps: tables of its own in the database of the studies.
+"""The service's own tables in the database of the studies.
 
-Their names begin with `tuner_`, so they never meet Optuna's. Times are seconds since 1970, UTC.
+Their names begin with `tuner_`, so they never conflict with Optuna's. Times are seconds since 1970,
+UTC.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tuner.study.service_tables import DELETED
 
-VERSION = 2  # of these tables: the number of the newest migration
+VERSION = 2  # the number of the newest migration
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
 Kind = Literal["study", "retrain", "delete", "clean"]
@@ -26,7 +27,7 @@ class Table(DeclarativeBase):
 
 
 class Version(Table):
-    """One row: which version these tables have. Versions of tuner without migrations read it."""
+    """One row: the version of these tables. Versions of tuner without migrations read it."""
 
     __tablename__ = "tuner_version"
 
@@ -34,20 +35,19 @@ class Version(Table):
 
 
 class Job(Table):
-    """A process that the service is to run: a study, a retraining, a deletion or a clean-up.
+    """A process for the service to run: a study, a retraining, a deletion or a clean-up.
 
     Attributes:
-        key: what the submitter calls it; a second submission with the same key is the same job.
+        key: given by the submitter; a second submission with the same key is the same job.
         study: the study's name.
-        options: how the command is to be called, as `tuner.serve.orders.requests` checked it; and
-            what was changed since, where the job has a key, and whether its study was deleted.
-        wish: what a person has asked a running job to do.
-        starts: how often it was started since it last ended as it should.
-        owner: the service that runs it; it holds the job until `lease`, and renews that.
-        last_words: what the process printed last.
-        priority: jobs of a higher one start first.
-        slots: trainings that it may run at once, of those that the service has; None: it has not
-            been started yet.
+        options: of the command, as checked by `tuner.serve.orders.requests`; and those changed
+            since, if the job has a key, and whether its study was deleted.
+        wish: a person's request to a running job.
+        starts: number of starts since it last ended normally.
+        owner: the service that runs it; it holds the job until `lease`, which it renews.
+        last_words: the last output of the process.
+        priority: jobs with a higher one start first.
+        slots: trainings that it may run at once, out of the service's; None before its first start.
     """
 
     __tablename__ = "tuner_jobs"
@@ -72,12 +72,12 @@ class Job(Table):
     slots: Mapped[int | None]
 
 
-# Of jobs, in a query: their study was not deleted.
+# A query condition for jobs: their study was not deleted.
 HAS_ITS_STUDY = Job.options[DELETED].as_boolean().is_not(True)
 
 
 class Tag(Table):
-    """A word by which people find a study."""
+    """A tag of a study."""
 
     __tablename__ = "tuner_tags"
 
@@ -86,7 +86,7 @@ class Tag(Table):
 
 
 class Archived(Table):
-    """A study that is out of the way: not in the list, unless that is asked for."""
+    """An archived study: not in the list, unless archived ones are asked for."""
 
     __tablename__ = "tuner_archived"
 
@@ -96,7 +96,7 @@ class Archived(Table):
 
 
 class Setting(Table):
-    """What an admin has set for the service, by name."""
+    """An admin's setting for the service, by name."""
 
     __tablename__ = "tuner_settings"
 
@@ -105,12 +105,13 @@ class Setting(Table):
 
 
 class Promotion(Table):
-    """A line of the ledger: from `at` on, `alias` of a case meant this bundle. Never changed.
+    """A line of the ledger: from `at` on, `alias` of a case named this bundle. Never changed.
 
     Attributes:
         act: "promote" or "roll back".
         weights: SHA-256 of the bundle's weights.
-        proof: what showed the gain, in a sentence; empty: nothing did, and `reason` says why then.
+        proof: evidence of the gain, in a sentence; empty if there is none, and then `reason` says
+            why it was promoted anyway.
     """
 
     __tablename__ = "tuner_promotions"
@@ -129,10 +130,10 @@ class Promotion(Table):
 
 
 class Token(Table):
-    """A key to the service. The token itself is nowhere: only its SHA-256.
+    """A token for the service. The token itself is not stored, only its SHA-256.
 
     Attributes:
-        expires: None: it does not.
+        expires: None if it does not.
     """
 
     __tablename__ = "tuner_tokens"
@@ -158,11 +159,11 @@ class Act(Table):
 
 
 class Hook(Table):
-    """An address that is told when a study ends: of a server, or mailto: of a person.
+    """A recipient of study endings: a server's address, or mailto: of a person.
 
     Attributes:
-        secret: with which what is sent is signed; empty: mail is not.
-        made: only what ends later is told.
+        secret: signs the messages; empty for mail, which is not signed.
+        made: only what ends after this time is reported.
     """
 
     __tablename__ = "tuner_hooks"
@@ -178,10 +179,10 @@ class Delivery(Table):
     """A message to a hook.
 
     Attributes:
-        occasion: what it tells of; the same twice is one message.
+        occasion: what it reports; there is only one message for each.
         state: "waiting", "delivered" or "failed".
-        due: when it is tried next.
-        answer: what the other side said last, or what kept it from being asked.
+        due: time of the next attempt.
+        answer: the last response, or the reason why the hook was not reached.
     """
 
     __tablename__ = "tuner_deliveries"

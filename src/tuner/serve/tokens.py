@@ -1,6 +1,6 @@
-"""Who may do what: tokens that are stored hashed, sessions of browsers, and failed attempts.
+"""Who may do what: tokens that are stored as hashes, browser sessions, and failed attempts.
 
-A token is 256 random bits, so its SHA-256 needs no salt and no slow hash.
+A token is 256 random bits, so its SHA-256 needs neither a salt nor a slow hash.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks.
+    """The person behind a request.
 
     Attributes:
-        session: by which a browser is known; empty for a program.
-        digest: of their token; empty where they need none.
+        session: identifies a browser; empty for a program.
+        digest: of their token; empty if they need none.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Person:
     digest: str = ""
 
     def may(self, role: Role) -> bool:
-        """Whether they may do what asks for this role."""
+        """Whether they may do something that requires this role."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
@@ -59,14 +59,14 @@ class Tokens:
     clock: Callable[[], float] = time.time
 
     def create(self, name: str, role: str, days: int | None = None) -> str:
-        """Make a token and return it; it is shown this once.
+        """Make a token and return it; it is shown only once.
 
         Args:
-            name: whose it is, for the audit log.
-            days: after which it expires; None: it does not.
+            name: of its owner, for the audit log.
+            days: after which it expires; None if it does not.
 
         Raises:
-            UsageError: there is no such role, or the name is taken or unusable.
+            UsageError: there is no such role, or the name is taken or invalid.
         """
         if role not in ROLES:
             raise unknown_name("role", "roles", role, ROLES)
@@ -91,21 +91,21 @@ class Tokens:
         return token
 
     def all(self) -> Sequence[Token]:
-        """Return all tokens, without what opens."""
+        """Return all tokens, as stored, which cannot be used to log in."""
         with Session(self.engine) as session:
             return session.scalars(select(Token).order_by(Token.name)).all()
 
     def exist(self) -> bool:
-        """Whether there is any, expired ones included."""
+        """Whether there are any, including expired ones."""
         with Session(self.engine) as session:
             return session.scalar(select(Token.id).limit(1)) is not None
 
     def find(self, token: str) -> Person | None:
-        """Return whose token this is; None: nobody's, or it has expired."""
+        """Return the owner of a token; None if it is unknown or has expired."""
         return self.of_digest(_digest(token))
 
     def of_digest(self, digest: str) -> Person | None:
-        """Return whose token has this SHA-256; None: it was revoked or has expired."""
+        """Return the owner of the token with this SHA-256; None if it is no longer valid."""
         with Session(self.engine) as session:
             found = session.scalar(select(Token).where(Token.digest == digest))
         if found is None or (found.expires is not None and found.expires < self.clock()):
@@ -114,16 +114,16 @@ class Tokens:
         return Person(found.name, role, digest=digest)
 
     def still_open(self, person: Person) -> bool:
-        """Whether a person who was let in would be let in now."""
+        """Whether a person who was given access would still get it now."""
         if not person.digest:
             return not self.exist()
         return self.of_digest(person.digest) is not None
 
     def revoke(self, name: str) -> None:
-        """Delete a token; its sessions end with it.
+        """Delete a token, which also ends its sessions.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no token of that name.
         """
         with Session(self.engine) as session, session.begin():
             found = session.scalar(select(Token).where(Token.name == name))
@@ -135,16 +135,16 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Browsers that have shown a token. They are forgotten when the service ends.
+    """The sessions of browsers that have sent a token. They are lost when the service ends.
 
-    What is kept is the token's digest and not its name: a name can be given to a new token.
+    They store the token's digest and not its name, because the name can be given to a new token.
     """
 
     clock: Callable[[], float] = time.time
     known: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def begin(self, person: Person) -> str:
-        """Return the key of a new session of a person who has shown a token."""
+        """Start a session for a person who has sent a token; return its key."""
         now = self.clock()
         for key in [key for key, (_, end) in list(self.known.items()) if end < now]:
             self.known.pop(key, None)
@@ -153,27 +153,27 @@ class Sessions:
         return key
 
     def digest_of(self, key: str) -> str | None:
-        """Return the digest of a session's token; None: the session is over, or unknown."""
+        """Return the digest of a session's token; None if the session has ended or is unknown."""
         digest, end = self.known.get(key, (None, 0.0))
         return digest if end > self.clock() else None
 
     def end(self, key: str) -> None:
-        """Forget a session."""
+        """End a session."""
         self.known.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failed attempts by address: after a few, what is wrong gets 429 for a minute.
+    """Counts failed attempts by address: after a few, wrong tokens get 429 for a minute.
 
-    What is right is let in: a program with an old token may share its address with others.
+    A right token is still accepted: a program with an old token may share its address with others.
     """
 
     clock: Callable[[], float] = time.monotonic
     seen: dict[str, deque[float]] = field(default_factory=dict)
 
     def note(self, address: str) -> None:
-        """Count a failure."""
+        """Count a failed attempt."""
         self.seen.setdefault(address, deque(maxlen=MOST_FAILURES)).append(self.clock())
 
     def too_many(self, address: str) -> bool:

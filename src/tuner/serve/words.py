@@ -1,6 +1,6 @@
-"""Words of the service that are data as well: programs read them, and pages say them to people.
+"""Words of the service that are also data: programs read them, and pages translate them.
 
-What is stored, styled and sent by the API stays English; a page shows the word in its language.
+Stored words, CSS classes and the API use the English word; a page shows its translation.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ WORDS = {
 
 
 def word(text: object) -> str:
-    """Return a word as one that pages say in their language; any other text as it is."""
+    """Return a word as a message that can be translated; any other text unchanged."""
     return WORDS.get(str(text), str(text))
 
 
 def either(words: Sequence[str]) -> Message | str:
-    """Write words as a choice: one, or one or other."""
+    """Return words as a choice: one, or "one or other"."""
     told: Message | str = words[0]
     for one in words[1:]:
         told = said("{one} or {other}", one=told, other=one)

@@ -76,7 +76,7 @@ def hyperparameters_of(url: str, name: str) -> list[str] | None:
     try:
         with closing(_reader(path)) as connection:
             rows = connection.execute(SPACE, (name, FACTS)).fetchall()
-        return list(json.loads(rows[0][0])["space"])
+        return list(json.loads(rows[0][0])["space"]) or None  # a loop's is known from its trials
     except (sqlite3.Error, LookupError, TypeError, ValueError):
         return None
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tuner.study.schema import Facts
 
 ACCEPT = "--accept-changes"
-# A study that was begun with one of these continues with it.
+# A study that was begun with one of these versions continues with it.
 STILL_KNOWN = {"sampler": SAMPLERS, "pruner": PRUNERS}
 
 
@@ -77,13 +77,13 @@ def changes(
 
 
 def changes_of_case(stored: Mapping[str, Any], case: Case, source: Source) -> Iterator[Change]:
-    """Yield what has changed in arms and code of the case; nothing where that was not recorded."""
+    """Yield changes in arms and code of the case; none if the study did not store them."""
     if "source" in stored:
         yield from _of_case(stored, json.loads(json.dumps(facts_of_case(case, source))))
 
 
 def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Change]:
-    """Yield what differs between what `facts_of_case` returned then and now."""
+    """Yield what differs between an earlier and a present result of `facts_of_case`."""
     for arm in ("baseline", "recipe"):
         yield from _fields(arm, stored[arm], wanted[arm])
     if stored["points_per_epoch"] != wanted["points_per_epoch"]:
@@ -96,7 +96,7 @@ def _of_case(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[C
 
 
 def changes_of_source(stored: Mapping[str, Any], source: Source) -> Iterator[Change]:
-    """Yield that the code of a case or of a loop is not what is stored of it, if so."""
+    """Yield a change if the code of a case or loop differs from the stored hash."""
     before = Source(**stored)
     if before != source:
         files = source.changed_since(before)
@@ -109,10 +109,10 @@ def changes_of_source(stored: Mapping[str, Any], source: Source) -> Iterator[Cha
 
 
 def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Change]:
-    """Yield what has changed in how tuner trains, as far as that is known.
+    """Yield changes in how tuner trains, as far as they are known.
 
     Args:
-        now: hashes of the training code, as they are now.
+        now: present hashes of the training code.
     """
     was = stored.get("rules")
     if was is not None and was != now:
@@ -128,7 +128,7 @@ def changes_of_rules(stored: Mapping[str, Any], now: Mapping[str, str]) -> Itera
 
 
 def refuse(name: str, found: Iterable[Change]) -> StudyError:
-    """Make the error for a study that is not what it would be continued as."""
+    """Return the error for a study that would not continue as the same one."""
     listed = list(found)
     what_to_do = "Start a new study with --name, or use the command and the case it was made with"
     if all(change.can_be_accepted for change in listed):
@@ -146,7 +146,7 @@ def refuse_another_case(name: str, stored: Mapping[str, Any], case: Case, source
     """Refuse to train for a stored study with a case that has changed since.
 
     Raises:
-        StudyError: it has. A study of an older tuner, which did not record its case, is not held.
+        StudyError: it has changed. Older studies, which did not store their case, are accepted.
     """
     if found := list(changes_of_case(stored, case, source)):
         before = "Name the version that made it with --case"
@@ -160,7 +160,7 @@ def refuse_another_case(name: str, stored: Mapping[str, Any], case: Case, source
 
 
 def fixed_in_words(facts: Mapping[str, Any]) -> str:
-    """Return what --fix said."""
+    """Return the fixed values in the notation of --fix."""
     return " ".join(f"{name}={value}" for name, value in facts["fixed"].items()) or "nothing"
 
 

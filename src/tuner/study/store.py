@@ -1,4 +1,4 @@
-"""Studies in the database: loaded by name, and told from those that tuner has not made."""
+"""Loads studies from the database by name, and recognises those that tuner has made."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def load_study(url: str, name: str) -> optuna.Study:
     """Load a study that tuner has made.
 
     Raises:
-        UsageError: no study of that name.
-        StoreError: the database cannot be opened, or the study was made by something else.
+        UsageError: there is no study of that name.
+        StoreError: the database cannot be opened, or the study was not made by tuner.
     """
     storage = open_storage(url, create=False)
     known = optuna.get_all_study_names(storage)
@@ -35,12 +35,12 @@ def load_study(url: str, name: str) -> optuna.Study:
 
 
 def evidence_name(name: str) -> str:
-    """Return the name of the study that holds the trainings after the search of study `name`."""
+    """Return the name of the study with the trainings after the search of study `name`."""
     return f"{name}/evidence"
 
 
 def open_evidence(study: optuna.Study) -> optuna.Study:
-    """Return the study that holds the trainings after another's search; make it where it is not."""
+    """Return the study with the trainings after another's search; make it if necessary."""
     evidence = optuna.create_study(
         study_name=evidence_name(study.study_name),
         storage=storage_of(study),
@@ -57,22 +57,22 @@ def evidence_of(study: optuna.Study) -> optuna.Study | None:
     name = evidence_name(study.study_name)
     try:
         return optuna.load_study(study_name=name, storage=storage_of(study))
-    except KeyError:  # to ask for all names first would read every study of the store
+    except KeyError:  # asking for all names first would read every study of the store
         return None
 
 
 def placebo_name(name: str) -> str:
-    """Return the name of the study that repeats the search of study `name` on shuffled targets."""
+    """Return the name of the placebo of study `name`, its search on shuffled targets."""
     return f"{name}-placebo"
 
 
 def facts_of(study: optuna.Study) -> dict[str, Any]:
-    """Return what a study was made with.
+    """Return the settings that a study was made with.
 
     Raises:
-        StoreError: the study was made by something else.
+        StoreError: the study was not made by tuner.
     """
-    attributes = study.user_attrs  # read from the database, and copied, each time
+    attributes = study.user_attrs  # each access reads and copies them
     facts: dict[str, Any] | None = attributes.get(FACTS)
     if EVIDENCE in attributes:
         raise StoreError(
@@ -81,20 +81,22 @@ def facts_of(study: optuna.Study) -> dict[str, Any]:
         )
     if facts is None:
         raise StoreError(
-            f"study {study.study_name!r} was not made by tuner; choose another with --name"
+            f"study {study.study_name!r} was not made by tuner; name another. If it is a search of "
+            "Optuna's, search its objective here (tuner study FILE.py:FUNCTION --name NEW), with "
+            "its best values as --try NAME=VALUE,...: they are confirmed like all others"
         )
     return facts
 
 
 @contextmanager
 def readable(study: str) -> Iterator[None]:
-    """Report it where what a study keeps of itself has not the form that tuner gives it.
+    """Convert errors from a study whose stored facts do not have tuner's format.
 
     Args:
         study: its name.
 
     Raises:
-        StoreError: it has not.
+        StoreError: they do not.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""How fits use the machine. Chosen once, stored with the study, reused when it is continued."""
+"""How fits use the machine: chosen once, stored with the study, and reused to continue it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tuner.case.metric import Task
 
 Precision = Literal["float32", "bfloat16"]
-# On a processor small: where a process does not keep its memory, as workers do, what larger batches
-# take from the system goes back after each call, so their speed depends on what it did before
-# (10,000 or 20,000 rows a second for mnist's baseline in batches of 500, 20,000 always in 100).
+# Small on a processor. A process that does not keep its memory, as workers do, returns memory of
+# larger batches to the system after each call, so its speed depends on what it did before (10,000
+# or 20,000 rows a second for mnist's baseline in batches of 500, always 20,000 in batches of 100).
 EVALUATION_BATCH = {"cpu": 100, "cuda": 5000}
-# Of rows that are evaluated at once on a card: of 224x224 photos 111. What a network makes of a
-# photo takes a hundred times its room, and 5,000 of them would fill most cards.
+# For rows that are evaluated at once on a GPU: 111 photos of 224x224. What a network computes from
+# a photo takes a hundred times its memory, and 5,000 of them would fill most GPUs.
 NUMBERS_AT_ONCE = 2**24
 
 
@@ -46,14 +46,14 @@ class Plan:
     evaluation_batch: int = 500
 
     def rows_at_once(self, row: Sequence[int]) -> int:
-        """Return how many rows are evaluated at once.
+        """Return the number of rows to evaluate at once.
 
         >>> card = Plan(device="cuda", evaluation_batch=5000)
         >>> card.rows_at_once((1, 28, 28)), card.rows_at_once((3, 224, 224))
         (5000, 111)
 
         Args:
-            row: the shape of one.
+            row: shape of one row.
         """
         if self.device != CARD:
             return self.evaluation_batch
@@ -98,8 +98,8 @@ def precision_of(task: Task, *, images: bool, native: bool, asked: Precision | N
     """Choose the precision of a new study's products and convolutions.
 
     Args:
-        native: the processor computes in bfloat16.
-        asked: the one that a person asked for.
+        native: whether the processor computes in bfloat16.
+        asked: the requested precision; None for none.
 
     Raises:
         UsageError: it does not suit this task, or this machine.
@@ -118,10 +118,10 @@ def precision_of(task: Task, *, images: bool, native: bool, asked: Precision | N
 
 
 def plan_for(task: Task, *, images: bool, asked: Precision | None = None) -> Plan:
-    """Choose how fits of a new study use this machine.
+    """Choose the plan of a new study on this machine.
 
     Raises:
-        UsageError: the precision that was asked for does not suit the task, or this machine.
+        UsageError: the requested precision does not suit the task, or this machine.
     """
     plan = Plan.for_machine(images=images)
     native = computes_in_bfloat16(plan.device)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """Trains learners by the same steps of one optimizer; their rows and gradients stay apart."""
+    """Trains learners in the same steps of one optimizer, with separate rows and gradients."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Trainer:
         return self.forward.rows.batches(self.networks.side_by_side(orders), self.batch_size)
 
     def shuffled(self) -> list[Tensor]:
-        """Return an epoch's batches of row numbers, in an order that each learner draws."""
+        """Return an epoch's batches of row numbers, in a random order for each learner."""
         size = self.forward.rows.training.shape[-1]
         sources = [learner.random for learner in self.learners]
         with self.lane.entered():
@@ -72,10 +72,10 @@ class Trainer:
             )
 
     def train(self, batches: Sequence[Tensor]) -> None:
-        """Take an optimizer step a batch.
+        """Take an optimizer step for each batch.
 
         Raises:
-            TrainingError: as `Forward.loss` raises it.
+            TrainingError: as from `Forward.loss`.
         """
         with self.lane.entered():
             self.forward.module.train()
@@ -88,9 +88,9 @@ class Trainer:
     def _step(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Take a step of the optimizer: -> outputs of the networks, and targets."""
         loss, outputs, targets = self.forward.loss(numbers)
-        for weights in self.weights:  # the optimizer's zero_grad takes as long as half a step
+        for weights in self.weights:  # zero_grad of the optimizer takes as long as half a step
             weights.grad = None
-        # A mean over all learners' rows; times their number, each has its own mean's gradient.
+        # A mean over all learners' rows; times their number, it gives each its own mean's gradient.
         (loss * len(self.learners)).backward()
         self.optimizer.step()
         outputs = outputs.detach()
@@ -103,7 +103,7 @@ class Trainer:
             return self.tally.means()
 
     def validate(self) -> tuple[tuple[Tensor, ...], ...]:
-        """Score each learner on its validation part, as `Forward.validate` does."""
+        """Score each learner on its validation part, like `Forward.validate`."""
         held_out = self.forward.rows.validation.numel()
         self.work += self.costs.validation_row * held_out
         self.work += self.costs.validation if held_out else 0.0

@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.evidence.test_confirmation import Counting, kept, quiet
+from tests.evidence.confirming import (
+    Counting,
+    best_against_baseline,
+    kept,
+    quiet,
+    with_a_good_trial,
+)
 from tests.making import (
     DATABASE,
     HERE,
     TINY,
     make_brief,
     make_engine,
-    open_as_command,
     retrained,
     search,
 )
-from tuner.case.metric import ACCURACY
 from tuner.evidence.confirmation import confirm
 from tuner.evidence.final import opening
 from tuner.evidence.final.odometer import looks_at
-from tuner.evidence.final.verdicts import verdicts
 from tuner.evidence.rows.predictions import kept_predictions, kept_targets
-from tuner.report.facts.arms import confirmation_of
 from tuner.search.pruner import pruner_named
-from tuner.study.arms import arms_of
 from tuner.study.opening import open_study
 from tuner.study.schema import CONFIRMATION, OPENINGS
 from tuner.study.store import load_study
@@ -35,26 +36,7 @@ from tuner.study.store import load_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import optuna
-
     from tuner.study.configuration import StudyConfig
-
-GOOD = {"width": 8, "dropout": 0.0, "learning_rate": 0.1, "epochs": 6, "step_lr": False}
-
-
-def with_a_good_trial(url: str, config: StudyConfig) -> optuna.Study:
-    """A study whose third trial learns what baseline and recipe have no time for."""
-    study, _ = open_as_command(url, "study", config)
-    study.enqueue_trial({**GOOD, "breaks": False})
-    return search(url, config, 3)
-
-
-def best_against_baseline(study: optuna.Study) -> dict[str, Any]:
-    arms = arms_of(study)
-    confirmation = confirmation_of(study.user_attrs[CONFIRMATION], arms)
-    pair = verdicts(study, arms, confirmation, ACCURACY)["best_vs_baseline"]
-    assert pair is not None
-    return pair
 
 
 @pytest.mark.slow

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.evidence.final.test_proof import best_against_baseline, with_a_good_trial
-from tests.evidence.test_confirmation import Breaking, Counting, kept, quiet
+from tests.evidence.confirming import (
+    Breaking,
+    Counting,
+    best_against_baseline,
+    kept,
+    quiet,
+    with_a_good_trial,
+)
 from tests.making import DATABASE, HERE, TINY, retrained
 from tests.sampling import one_in
 from tuner.errors import StudyError

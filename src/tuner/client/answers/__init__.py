@@ -1,7 +1,7 @@
-"""What the service answers, as types: its API document is made of them, and clients read them.
+"""The service's answers as types, for its API document and its clients.
 
-Times are seconds since 1970 where they are numbers, ISO 8601 where they are texts; both UTC.
-A client refuses an answer without a field that its type requires. So a field that is added later is
+Times are seconds since 1970 if they are numbers, ISO 8601 if they are texts; both UTC. A client
+refuses an answer without a field that its type requires. So a field that is added later is
 NotRequired: older services do not have it.
 """
 

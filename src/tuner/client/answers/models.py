@@ -1,4 +1,4 @@
-"""What the service answers of models, and of their promotions."""
+"""Answers about models and their promotions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class Model(TypedDict):
-    """A bundle; `damage` says what is wrong with it, and is empty where nothing is."""
+    """A bundle; `damage` describes what is wrong with it, and is empty if nothing is."""
 
     study: str
     bundle: str
@@ -19,7 +19,7 @@ class Model(TypedDict):
 
 
 class Proof(TypedDict):
-    """Whether a gain over the current model, or else over the baseline, is proven."""
+    """Whether the gain over the current model, or else over the baseline, is proven."""
 
     proven: bool
     sentence: str
@@ -39,13 +39,13 @@ class Models(TypedDict):
 
 
 class Predictions(TypedDict):
-    """What a model says, one for each image or row."""
+    """The predictions of a model, one for each image or row."""
 
     predictions: list[dict[str, Any]]
 
 
 class Promotion(TypedDict):
-    """A line of the ledger: from `at` on, `alias` of the case meant this bundle."""
+    """A line of the ledger: from `at` on, `alias` of the case named this bundle."""
 
     at: str
     case: str

@@ -1,4 +1,4 @@
-"""What the service answers of itself: its jobs, machine, data, log and hooks."""
+"""Answers about the service itself: its jobs, machine, data, log and hooks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Problem(TypedDict):
 
 
 class Job(TypedDict):
-    """A process that the service runs: a study, the retraining of an arm, a deletion, a clean-up.
+    """A process of the service: a study, the retraining of an arm, a deletion, a clean-up.
 
-    Those of a higher `priority` start first; `slots` is how many trainings it may run at once.
+    Jobs with a higher `priority` start first; `slots` is how many trainings it may run at once.
     """
 
     id: int
@@ -42,23 +42,23 @@ class Job(TypedDict):
 
 
 class Jobs(TypedDict):
-    """A part of the jobs, newest first; `next` as in the list of studies."""
+    """A part of the list of jobs, newest first; `next` as in the list of studies."""
 
     jobs: list[Job]
     next: str | None
 
 
 class Disk(TypedDict):
-    """A disk, in bytes."""
+    """The size of a disk and its free space, in bytes."""
 
     total: int
     free: int
 
 
 class Machine(TypedDict):
-    """Workers, and how many this service has in use; the queue in turn; bytes by what they are.
+    """All workers and those in use, the queue in order, and bytes on disk by kind.
 
-    `studies` are the largest: bytes of reports, models and weights.
+    `studies` lists the largest studies, with the bytes of their reports, models and weights.
     """
 
     workers: int
@@ -71,7 +71,7 @@ class Machine(TypedDict):
 
 
 class Waste(TypedDict):
-    """Something that serves nothing any more, and why; it is removed by naming `what`."""
+    """An item that is no longer needed, and why; name its `what` to remove it."""
 
     what: str
     kind: str
@@ -80,7 +80,7 @@ class Waste(TypedDict):
 
 
 class WasteFound(TypedDict):
-    """What may go, the largest first; `bytes` and `found` count also what is not listed."""
+    """Items that can be removed, largest first; `bytes` and `found` also count unlisted ones."""
 
     days: int
     bytes: int
@@ -89,7 +89,7 @@ class WasteFound(TypedDict):
 
 
 class Upkeep(TypedDict):
-    """Days between clean-ups (0: never), the age in days of what goes, MiB a study (0: any)."""
+    """Days between clean-ups (0: never), minimum age in days, MiB per study (0: no limit)."""
 
     every: int
     older_than: int
@@ -99,7 +99,7 @@ class Upkeep(TypedDict):
 class Data(TypedDict):
     """Data for tables and pictures, by names such as `uploads/houses.csv`.
 
-    `most_bytes` is how large a file may be that is sent.
+    `most_bytes` is the largest size of an uploaded file.
     """
 
     data: list[str]
@@ -107,7 +107,7 @@ class Data(TypedDict):
 
 
 class Sent(TypedDict):
-    """What was sent, by its name among the data."""
+    """An uploaded file, by its name among the data."""
 
     data: str
 
@@ -128,7 +128,7 @@ class Acts(TypedDict):
 
 
 class Hook(TypedDict):
-    """Who is told when a study ends; `host` is mailto:ADDRESS, or leaves out a path: a secret."""
+    """A recipient of study endings; `host` is mailto:ADDRESS, or a URL without its secret path."""
 
     id: int
     host: str
@@ -137,13 +137,13 @@ class Hook(TypedDict):
 
 
 class NewHook(Hook):
-    """A hook with the secret that its messages are signed with; it is shown this once."""
+    """A new hook with the secret that signs its messages, which is shown only once."""
 
     secret: str
 
 
 class Delivery(TypedDict):
-    """A message to a hook; `answer` is what the other side said last, or why it was not reached."""
+    """A message to a hook; `answer` is the last response, or why the hook was not reached."""
 
     id: int
     event: str
@@ -161,6 +161,6 @@ class Hooks(TypedDict):
 
 
 class Deliveries(TypedDict):
-    """What was sent to a hook, newest first."""
+    """The messages to a hook, newest first."""
 
     deliveries: list[Delivery]

@@ -1,4 +1,4 @@
-"""What the service answers of studies and their trials."""
+"""Answers about studies and their trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuner.client.answers.service import Job  # noqa: TC001  # pydantic reads th
 class StudyRow(TypedDict):
     """A study in the list.
 
-    `total` is the number of finished trials it ends with; null: the service did not start it.
+    `total` is the number of finished trials it ends with; null if the service did not start it.
     `best` and `baseline` are scores on the `split`, "test" or "validation".
     """
 
@@ -36,7 +36,7 @@ class StudyRow(TypedDict):
 class Studies(TypedDict):
     """A part of the list of studies, newest first.
 
-    `next` is the `cursor` with which the part after it is asked for; null after the last part.
+    `next` is the `cursor` for requesting the next part; null after the last one.
     """
 
     studies: list[StudyRow]
@@ -62,7 +62,7 @@ class Trials(TypedDict):
 
 
 class Metric(TypedDict):
-    """What scores are; `per_cent`: they are shares, shown as per cent."""
+    """The metric of scores; `per_cent` is true for shares, which are shown as per cent."""
 
     name: str
     title: str
@@ -88,20 +88,20 @@ class _StudyAlways(TypedDict):
 
 
 class Study(_StudyAlways, total=False):
-    """A study as it is now.
+    """A study in its present state.
 
-    `log` is what its process printed last, `left` the seconds that it still takes, `parent` the
-    study whose trials it began with, and `fixed` what is not searched.
+    `log` is the latest output of its process, `left` an estimate of the remaining seconds, `parent`
+    the study whose trials it began with, and `fixed` the values that are not searched.
     """
 
     case: str
 
 
 class Pair(TypedDict):
-    """The best of a study against that of another, by what both said of the same test rows.
+    """The best of a study compared with that of another, by predictions for the same test rows.
 
-    `gain` says by how much, with its interval. Where that is not known, `verdict` is null and
-    `gain` says why.
+    `gain` is the difference, with its interval. If it is unknown, `verdict` is null and `gain`
+    gives the reason.
     """
 
     study: str
@@ -111,9 +111,9 @@ class Pair(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Several studies; `inputs` and `hyperparameters` map what differs to its values, one each.
+    """Several studies; `inputs` and `hyperparameters` map what differs to one value per study.
 
-    `pairs` has each study but the first, against the first.
+    `pairs` compares each other study with the first.
     """
 
     studies: list[str]
@@ -134,14 +134,14 @@ class Tags(TypedDict):
 
 
 class Archived(TypedDict):
-    """Whether a study is out of the way."""
+    """Whether a study is archived."""
 
     study: str
     archived: bool
 
 
 class Deletion(TypedDict):
-    """What would go with a study: trials, trainings after the search, and `bytes` of files.
+    """What would be deleted with a study: trials, trainings after the search, and `bytes` of files.
 
     `paths` are in the storage folder; `aliases` are those that would lose their model.
     """

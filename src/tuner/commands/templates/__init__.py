@@ -1,1 +1,1 @@
-"""The files that `tuner new` writes: each runs as it is."""
+"""The files that `tuner new` writes; each runs without changes."""

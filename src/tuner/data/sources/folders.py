@@ -1,4 +1,4 @@
-"""Where raw data is looked for: a folder the user named, our own folder, a download, a stand-in."""
+"""Finds raw data: in a folder that the user named, our own folder, a download, or a stand-in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Folders:
     own: Path = Path("storage/data")
 
     def __post_init__(self) -> None:
-        """Refuse a folder that does not exist, whether or not the case reads from it."""
+        """Refuse a missing folder, whether or not the case reads from it."""
         if self.given is not None and not self.given.is_dir():
             raise DataError(
                 f"--data-dir {self.given} is not a folder; name the folder that holds the data, or "
@@ -52,15 +52,15 @@ class Folders:
         """Read a data set from the first place that has it.
 
         Args:
-            files: paths below a data folder that have to exist before `read` is called.
-            read: reads the data from a data folder; raises DataError on damaged files.
-            download: fetches the data into an empty data folder, or raises OSError (URLError is
+            files: paths below a data folder that must exist before `read` is called.
+            read: reads the data from a data folder; raises DataError for damaged files.
+            download: downloads the data into an empty data folder, or raises OSError (URLError is
                 one), HTTPException or RuntimeError.
-            stand_in: makes other, clearly named data where a download is impossible.
+            stand_in: makes other, clearly named data if a download is impossible.
 
         Raises:
-            DataError: `given` lacks some of `files`; a file is damaged; or the data is not there
-                and cannot be downloaded.
+            DataError: `given` lacks some of `files`; a file is damaged; or the data is missing and
+                cannot be downloaded.
         """
         if self.given is not None:
             missing = [name for name in files if not (self.given / name).exists()]
@@ -92,14 +92,14 @@ class Folders:
         return all((self.own / name).exists() for name in files)
 
     def _fetch_once(self, files: Sequence[str], download: Callable[[Path], object]) -> None:
-        """Download, unless another process does: then wait for it, and use what it has fetched."""
+        """Download, unless another process does: then wait for it, and use its download."""
         self.own.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.own}.lock"):
             if not self._is_here(files):
                 self._fetch(files, download)
 
     def _fetch(self, files: Sequence[str], download: Callable[[Path], object]) -> None:
-        """Download beside our folder, and move in what is complete."""
+        """Download to a folder beside ours, and move complete data in."""
         self.own.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download.", dir=self.own) as name:
             beside = Path(name)

@@ -1,4 +1,4 @@
-"""Is a part of the changes enough? The baseline with some changes of the best meets the test."""
+"""Tests whether some of the changes are enough: the baseline with these changes is tested."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 def name_of_part(configuration: Configuration) -> str:
-    """Return the name under which a study keeps what it knows of this configuration."""
+    """Return the name under which a study stores the results of this configuration."""
     inputs = (dict(configuration.hyperparameters), configuration.epochs)
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return f"part-{digest[:16]}"
 
 
 def why_not_confirmable(study: optuna.Study) -> str | None:
-    """Say why a part cannot be compared with the baseline on the test rows; None: it can."""
+    """Return why a part cannot be compared with the baseline on the test; None if it can."""
     confirmation, arms = study.user_attrs.get(CONFIRMATION), arms_of(study)
     if not confirmation:
         return "the study has not been confirmed, so its test split is not used"
@@ -48,16 +48,16 @@ def why_not_confirmable(study: optuna.Study) -> str | None:
 
 
 def _planned(confirmation: Mapping[str, Any], looks: int, asked: int | None) -> Plan:
-    """Plan one look at a part, beside the models that the baseline has.
+    """Plan one look at a part, compared with the baseline's existing models.
 
     Args:
         confirmation: of the study.
-        looks: at the test rows, the coming one included.
-        asked: models; None: as many as the baseline has, or more where those are too few to prove
-            anything on rows that were tested so often.
+        looks: number of tests of the rows, including the coming one.
+        asked: number of models; None for as many as the baseline has, or more if those are too few
+            to prove anything on rows that were tested so often.
     """
     beside = len(confirmation["seeds"])
-    if beside < FEWEST:  # nothing can be proven against so few
+    if beside < FEWEST:  # against so few, nothing can be proven
         return Plan.of(looks, asked or beside)
     needed = fewest_models(alpha_for(looks), beside)
     count = asked or max(beside, needed)
@@ -75,20 +75,20 @@ def confirm_part(
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Train a part on fresh seeds and let it meet the test, unless it has; keep what came of it.
+    """Train a part on fresh seeds and test it, unless it was tested; store the results.
 
-    Its models are trained as those of the arms were: on all development rows, with seeds of its
-    own. This opens the test split once more, on the record, so all intervals of this study
-    become a little wider. A study that kept no single rows has its baseline trained again as well.
+    Its models are trained like those of the arms: on all development rows, with seeds of their own.
+    This opens the test split once more and records it, so all intervals of this study become a
+    little wider. If the study stored no single rows, its baseline is trained again too.
 
     Args:
-        changes: the names of what it takes over from the best.
-        asked: seeds; None: as many as the study's confirmation, or more where those are too few to
-            prove anything on rows that were tested so often.
+        changes: names of the changes that it takes from the best.
+        asked: number of seeds; None for as many as the study's confirmation, or more if those are
+            too few to prove anything on rows that were tested so often.
         folder: for the weights.
 
     Returns:
-        What the study keeps of it.
+        The results as the study stores them.
 
     Raises:
         StudyError: a training failed.
@@ -134,10 +134,10 @@ def confirm_part(
 
 
 def _known(study: optuna.Study, name: str, rows: str, asked: int | None) -> dict[str, Any] | None:
-    """Return what the study keeps of a part; None: it has to be trained, or on more seeds.
+    """Return the stored results of a part; None if it has to be trained, or on more seeds.
 
     Args:
-        rows: identity of the test rows as they are now.
+        rows: identity of the present test rows.
     """
     known = (study.user_attrs.get(PARTS) or {}).get(name)
     confirmed = len(study.user_attrs[CONFIRMATION]["seeds"])
@@ -149,7 +149,7 @@ def _known(study: optuna.Study, name: str, rows: str, asked: int | None) -> dict
 def _facts_of(
     study: optuna.Study, configuration: Configuration, changes: Iterable[str]
 ) -> dict[str, Any]:
-    """Return what a part is made of: the baseline with these changes of the best."""
+    """Return the definition of a part: the baseline with these changes of the best."""
     arms = arms_of(study)
     return {
         "changes": sorted(changes),

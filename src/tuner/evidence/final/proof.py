@@ -130,10 +130,10 @@ class Proof:
         return self
 
     def _without(self, error: UnreliableError) -> Proof:
-        """Leave the recipe out of the test if it was the recipe: it is no part of the verdict.
+        """Leave out the recipe if the error is about it: the verdict does not need it.
 
         Raises:
-            UnreliableError: it was the baseline or the best.
+            UnreliableError: the error is about the baseline or the best.
         """
         others = {name: trial for name, trial in self.chosen.items() if name != "recipe"}
         if error.trial in others.values():
@@ -144,7 +144,7 @@ class Proof:
         return replace(self, chosen=others)
 
     def _look(self, plan: Plan) -> _Look:
-        """Open the test split, and keep what the models say of it."""
+        """Open the test split, and store the models' predictions."""
         count = plan.models[plan.made - 1]
         untrained: dict[str, str] = {}
         rivals = (
@@ -166,7 +166,7 @@ class Proof:
         return _Look(arms, found, untrained)
 
     def _proves(self, plan: Plan, scores: Mapping[str, list[dict[str, float]]]) -> bool:
-        """Whether the best is better or worse than the baseline for sure, after this look."""
+        """Whether this look proves the best better or worse than the baseline."""
         test = OnTest(
             scored=scores,
             trials=self.chosen,
@@ -198,7 +198,7 @@ class Proof:
         return seeds_of(self.evidence, self.config, trial, count)
 
     def _untested(self, fixed: Mapping[str, int]) -> dict[str, int]:
-        """Return the arms that were given up, with how many of their trainings diverged."""
+        """Return the arms that were given up, with the number of their diverged trainings."""
         known = {
             name: Diverged.of(self.evidence, self.config, trial)
             for name, trial in fixed.items()
@@ -207,12 +207,12 @@ class Proof:
         return {name: len(one.numbers) for name, one in known.items()}
 
     def _diverged(self, trial: int, plan: Plan) -> int:
-        """Return how many trainings diverged until there were as many models as the look needs."""
+        """Return how many trainings diverged until there were enough models for the look."""
         known = Diverged.of(self.evidence, self.config, trial)
         return known.before(plan.models[plan.made - 1])
 
     def _keep_mistakes(self, tested: Mapping[int, Tested]) -> None:
-        """Keep what the best gets wrong, and say so where an arm gives one answer to everything."""
+        """Store the errors of the best, and report an arm that predicts the same for all rows."""
         always = {
             name: tested[trial].details.get("one_class") for name, trial in self.chosen.items()
         }
@@ -226,7 +226,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class _Rival:
-    """A rival: what a study keeps of it besides its test scores, and what it did on the test."""
+    """A rival: its facts without test scores, and its test results."""
 
     facts: Mapping[str, Any]
     tested: Tested
@@ -234,10 +234,10 @@ class _Rival:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one look has shown: of each trial, and of the rivals that met the test with them.
+    """The results of one look: of each trial, and of the rivals that were tested with them.
 
     Attributes:
-        untrained: rivals that these rows could not train, by their titles, and why.
+        untrained: rivals that could not be trained on these rows, by title, with the reason.
     """
 
     arms: Mapping[int, Tested]

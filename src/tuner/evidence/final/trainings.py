@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.training.fitting import ReportPoint
 
 T = TypeVar("T", bound=int | str)  # the number of a trial, or the name of a part
-Block: TypeAlias = tuple[T, range]  # numbers of trainings that are one job
+Block: TypeAlias = tuple[T, range]  # numbers of trainings that form one job
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Diverged:
 
     @classmethod
     def of(cls, evidence: optuna.Study, config: StudyConfig, trial: int | str) -> Self:
-        """Read it.
+        """Read the record from the evidence.
 
         Args:
             evidence: the study of the trainings after the search.
@@ -63,11 +63,11 @@ class Diverged:
         evidence.set_user_attr(f"{DIVERGED_FINALS}{trial}", facts)
 
     def before(self, models: int) -> int:
-        """Return how many trainings diverge until there are this many models."""
+        """Return how many trainings diverge before there are this many models."""
         return self.first(models)[-1] + 1 - models
 
     def first(self, models: int) -> list[int]:
-        """Return the numbers of the seeds of the first models, this many of them."""
+        """Return the numbers of the seeds of the first `models` models."""
         return list(islice((number for number in count() if number not in self.numbers), models))
 
 
@@ -92,7 +92,7 @@ class FinalTrainings(Generic[T]):
     ) -> None:
         self.evidence, self.config, self.engine = evidence, config, engine
         self.configurations, self.folder, self.say = configurations, folder, say
-        self._alone: set[tuple[T, int]] = set()  # whose block has a training that diverges
+        self._alone: set[tuple[T, int]] = set()  # their block has a training that diverges
 
     def models(self, wanted: int) -> dict[tuple[T, int], Path]:
         """Return the files of this many models of each, by number of the seed; train missing ones.
@@ -131,9 +131,9 @@ class FinalTrainings(Generic[T]):
         return file_of(self.folder, self.config, self.configurations[trial], trial, number)
 
     def _missing(self, files: Mapping[tuple[T, int], Path]) -> list[Block[T]]:
-        """Return what trains the weights that are not there yet, the longest first.
+        """Return the jobs for missing weights, the longest first.
 
-        What is trained together is kept together: a second look finds there what it needs of it.
+        All results of a job are kept: a second look finds its models among them.
         """
         blocks: dict[tuple[T, range], None] = {}
         for (trial, number), file in files.items():
@@ -183,7 +183,7 @@ class FinalTrainings(Generic[T]):
         return final_job(self.config, self.configurations[trial], files, stream_of(trial))
 
     def _note_divergence(self, blocks: Sequence[Block[T]]) -> None:
-        """Have blocks trained one by one, to see which diverge; keep it of single trainings."""
+        """Mark blocks to be trained one by one, to see which diverges; record single trainings."""
         found: dict[T, set[int]] = {}
         for trial, numbers in blocks:
             label = self.configurations[trial].label

@@ -28,8 +28,8 @@ NO_BASELINE = (
     "best with. Start a new study with a baseline that trains, for example with a smaller "
     "learning rate"
 )
-ROUNDS = 6  # of a race, where nobody asks for another number of seeds
-AT_ONCE = 2  # rounds: a candidate that diverges in the first has trained the second in vain
+ROUNDS = 6  # of a race, if no number of seeds was asked for
+AT_ONCE = 2  # rounds; if a candidate diverges in the first, its second is wasted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +79,10 @@ class Coming:
     def of(
         cls, index: int, rules: RaceRules, runners: Sequence[int], arms: Sequence[int]
     ) -> Coming:
-        """Return it for a round that these candidates run.
+        """Return the plan of a round with these candidates.
 
         Args:
-            arms: baseline and others, which run as many rounds as the rules say.
+            arms: baseline and others, which take part in as many rounds as the rules say.
         """
         following = range(index, min(index + AT_ONCE, len(rules.entered)))
         dropping = (one for one in following if rules.entered[one] < len(runners))
@@ -98,7 +98,7 @@ class Coming:
 def _entered(
     index: int, rules: RaceRules, runners: Sequence[int], arms: Sequence[int]
 ) -> list[int]:
-    """Return the trials of a round, each once."""
+    """Return the trials of a round, without repetitions."""
     return list(dict.fromkeys((*(arms if index < rules.arms else ()), *runners)))
 
 
@@ -119,13 +119,13 @@ class _Standings:
     ranked_by: dict[int, list[float | None]] = field(default_factory=dict)
 
     def add(self, trials: Sequence[int], scores: Scores, ranked_by: Scores) -> None:
-        """Add what trials have scored in a round."""
+        """Add the scores of trials in a round."""
         for trial, score, rank in zip(trials, scores, ranked_by, strict=True):
             self.scores.setdefault(trial, []).append(score)
             self.ranked_by.setdefault(trial, []).append(rank)
 
     def left_of(self, runners: Sequence[int]) -> list[int]:
-        """Return the candidates that have not diverged, the best first, on all folds that count."""
+        """Return the candidates that have not diverged, the best first, by all folds that count."""
         losses = {
             trial: self._loss([*self.searched.get(trial, ()), *self.ranked_by[trial]])
             for trial in runners
@@ -135,12 +135,12 @@ class _Standings:
         ]
 
     def ahead(self, trials: Sequence[int]) -> int:
-        """Return who did best on the fresh folds that all were on; of equal ones the first."""
+        """Return the best trial on the fresh folds of all of them; of equals the first."""
         common = min(len(self.ranked_by[trial]) for trial in trials)
         return min(trials, key=lambda trial: self._loss(self.ranked_by[trial][:common]))
 
     def _loss(self, scores: Scores) -> float:
-        """Return the mean of scores, turned so that less is better; infinite if one is missing."""
+        """Return the mean of scores as a loss, lower is better; infinite if one is missing."""
         known = [one for one in scores if one is not None]
         return -sign_of(self.direction) * fmean(known) if len(known) == len(scores) else math.inf
 
@@ -182,7 +182,7 @@ def race(
     """
     arms, runners = (baseline, *others), list(candidates)
     standings = _Standings(ranking.direction if ranking else direction, searched or {})
-    counted = 0  # rounds in which somebody has scored: only those drop a candidate
+    counted = 0  # rounds in which somebody has a score: only these drop a candidate
     trained = 0  # rounds that were trained ahead
     for index in range(len(rules.entered)):
         runners = runners[: rules.entered[counted]]
@@ -193,7 +193,7 @@ def race(
             trained = coming.until
         found = score(running, index)
         if len(found) > 1 and all(one is None for one in found):
-            continue  # the seed is at fault
+            continue  # every candidate failed, so the seed is at fault
         counted += 1
         standings.add(running, found, ranking.scoring(running, index) if ranking else found)
         runners = standings.left_of(runners)

@@ -1,4 +1,4 @@
-"""What a model gets wrong on the test split: counts, the most confident mistakes, residuals."""
+"""The errors of a model on the test split: counts, most confident errors, residuals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 MOST_MISTAKES = 12
 MOST_SUSPECTS = 50
-MOST_ROWS = 1000  # of a regression that are kept
+MOST_ROWS = 1000  # of a regression that are stored
 
 
 def classification_mistakes(
     outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the confusion matrix over all models, and the most confident mistakes of the first.
+    """Return the confusion matrix over all models, and the most confident errors of the first.
 
     Args:
         outputs: logits (N, classes) of each model.
@@ -64,16 +64,16 @@ def classification_mistakes(
 
 
 def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:
-    """Return the rows whose label nearly all models contradict, the most doubtful first.
+    """Return the rows with a label that nearly all models contradict, the most doubtful first.
 
-    A row is suspect where nine models in ten or more say another class than its label, with a mean
-    probability of nine in ten or more, and where they are worth believing: of all rows that they
-    are at least as sure of, nine in ten or more have the label that they say. So models that know
-    little accuse nobody, and a row between two classes is no suspect. Without the second rule, good
-    models accused all rows that they are wrong of: a twentieth of the rows where no label is wrong.
+    A row is suspect if nine models in ten or more predict another class than its label, with a mean
+    probability of nine in ten or more, and if they are credible: among all rows with predictions at
+    least as sure, nine in ten or more have the predicted label. So models that know little accuse
+    nobody, and a row between two classes is not suspect. Without the second rule, good models
+    accused all rows that they get wrong: a twentieth of the rows in data without a wrong label.
 
     Args:
-        shares: probabilities (models, N, classes) of models that have not seen these rows.
+        shares: probabilities (models, N, classes) of models that were not trained on these rows.
         targets: (N,) classes.
     """
     against = (shares.argmax(dim=2) != targets).double().mean(dim=0)
@@ -103,10 +103,10 @@ def doubtful(shares: Tensor, targets: Tensor) -> list[Doubt]:
 def suspects(
     outputs: Sequence[Tensor], test: Examples, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the test rows whose label nearly all models contradict (see `doubtful`).
+    """Return the test rows with a label that nearly all models contradict (see `doubtful`).
 
     Args:
-        outputs: logits (N, classes) of each model, none of which has seen these rows.
+        outputs: logits (N, classes) of each model; none of the models was trained on these rows.
     """
     return [
         suspect(test, one.row, classes[one.label], classes[one.said], one)
@@ -115,16 +115,16 @@ def suspects(
 
 
 def sure_answers(shares: Tensor) -> dict[str, float]:
-    """Return how many answers models are sure of, and how many of these they take for wrong.
+    """Return how many predictions are sure, and how many of these are expected to be wrong.
 
-    So a reader can tell suspects from the mistakes that sure models make now and then.
+    So a reader can distinguish suspect labels from the occasional errors of sure models.
 
     Args:
         shares: probabilities (models, N, classes).
 
     Returns:
-        `answers` that have a mean probability of nine in ten or more; and `wrong`: the sum of what
-        is left of their probabilities.
+        `answers`: number of predictions with a mean probability of nine in ten or more; and
+            `wrong`: the sum of one minus their probabilities.
     """
     best = shares.mean(dim=0).amax(dim=1)
     sure = best[best >= MOST]
@@ -137,7 +137,7 @@ def _shares(outputs: Sequence[Tensor]) -> Tensor:
 
 
 def suspect(test: Examples, row: int, label: str, said: str, doubt: Doubt) -> dict[str, Any]:
-    """Return a suspect label of a test row as it is kept."""
+    """Return a suspect label of a test row as it is stored."""
     return {
         "row": row,
         "file": file_of(test, row),
@@ -151,7 +151,7 @@ def suspect(test: Examples, row: int, label: str, said: str, doubt: Doubt) -> di
 def mistake(
     test: Examples, row: int, true: str, predicted: str, probability: float
 ) -> dict[str, Any]:
-    """Return what a model says wrongly of a test row as it is kept."""
+    """Return an error on a test row as it is stored."""
     return {
         "row": row,
         "file": file_of(test, row),
@@ -163,7 +163,7 @@ def mistake(
 
 
 def file_of(test: Examples, row: int) -> str | None:
-    """Return the file of a test row; None where rows have no names."""
+    """Return the file of a test row; None if rows have no names."""
     return test.names[row] if test.names else None
 
 
@@ -177,7 +177,7 @@ def recall(confusion: Sequence[Sequence[int]]) -> list[float | None]:
 
 
 def one_class(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str | None:
-    """Return the class that is predicted for every row; None where there is more than one."""
+    """Return the class that is predicted for every row; None if there are several."""
     predicted = [
         name
         for name, counts in zip(classes, zip(*confusion, strict=True), strict=True)
@@ -187,7 +187,7 @@ def one_class(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str
 
 
 def one_class_in_words(arm: str, name: str) -> str:
-    """Say that an arm predicts nothing but one class."""
+    """Return the message that an arm predicts only one class."""
     return f"The {arm} always answers {name!r}: it has only learnt which class is most common."
 
 

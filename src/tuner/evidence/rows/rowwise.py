@@ -201,19 +201,36 @@ def _gain(
     rule: Rule,
 ) -> Gain | None:
     """Compare by one metric; None if the predictions that it needs were not stored."""
-    said, rows, groups = (baseline[1], other[1]), len(kept.targets), kept.groups
-    seeds = len(said[0].seeds), len(said[1].seeds)
     if metric.rows is not None:
-        a, b = (losses(metric, one, kept.targets) for one in said)
+        return gain_between(kept, baseline[1], other[1], metric, rule)
+    rows, of = len(kept.targets), None if kept.groups is None else count(kept.groups)
+    if baseline[0] == other[0]:
+        seeds = len(baseline[1].seeds), len(other[1].seeds)
+        return unproven(0.0, rows, seeds, rule.share, groups=of)
+    if found := kept_moments(kept.attributes, metric, baseline, other, of or rows):
+        return judge(found, rule.share, exact=rule.exact)
+    return gain_between(kept, baseline[1], other[1], metric, rule)
+
+
+def gain_between(
+    kept: Kept, baseline: Predictions, other: Predictions, metric: Metric, rule: Rule
+) -> Gain | None:
+    """Compare what two configurations said of the same test rows; the rows may be drawn again.
+
+    Args:
+        kept: of a study that has met these rows; what was said may be kept with another.
+
+    Returns:
+        None where what the metric asks for was not kept.
+    """
+    groups = kept.groups
+    if metric.rows is not None:
+        a, b = (losses(metric, one, kept.targets) for one in (baseline, other))
         if a is None or b is None:
             return None
         return compare_rows(a, b, rule.share, exact=rule.exact, groups=groups)
-    of = None if groups is None else count(groups)
-    if baseline[0] == other[0]:
-        return unproven(0.0, rows, seeds, rule.share, groups=of)
-    found = kept_moments(kept.attributes, metric, baseline, other, of or rows) or moments(
-        metric, *said, kept.targets, kept_scale(kept.attributes), groups
-    )
+    scale = kept_scale(kept.attributes)
+    found = moments(metric, baseline, other, kept.targets, scale, groups)
     return None if found is None else judge(found, rule.share, exact=rule.exact)
 
 

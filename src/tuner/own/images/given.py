@@ -1,4 +1,4 @@
-"""The options of the door of pictures."""
+"""The options of the door for pictures."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ BACKBONES = ("resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "efficien
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What the door is given.
+    """The options of the door for pictures.
 
     Attributes:
-        data: a folder with a folder a class, or with train, val and test that have such folders;
-            or a CSV file.
-        image: the column of the CSV that names the image files; so is `target` of what to predict.
-        group: a column whose values keep their rows together.
-        task: None: decided by the target.
-        size: pixels of a side that pictures are resized to; None: chosen by the pictures.
-        backbone: a network of torchvision that was trained on ImageNet; None: none.
-        weights: a file with the backbone's weights; None: torchvision's own, downloaded.
-        unfreeze: how many of the backbone's last stages the search may train; None: none, so that
-            its features are computed once.
+        data: a folder with one folder per class, or with train, val and test that have such
+            folders; or a CSV file.
+        image: the column of the CSV with the names of the image files; `target` is the column to
+            predict.
+        group: a column; rows with the same value stay together.
+        task: None to decide it by the target.
+        size: pixels a side to which pictures are resized; None to choose it by the pictures.
+        backbone: a network of torchvision that was trained on ImageNet; None for none.
+        weights: a file with the backbone's weights; None to download torchvision's own.
+        unfreeze: number of the backbone's last stages that the search may train; None for none, so
+            that its features are computed once.
     """
 
     data: Path = option(

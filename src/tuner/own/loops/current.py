@@ -1,4 +1,4 @@
-"""What a loop may ask of tuner while it runs: its seed, and a folder of its own."""
+"""What a running loop may ask tuner for: its seed, and a folder of its own."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Call:
     folder: Path
 
 
-_running: list[Call] = []  # one at most: a process runs one call
+_running: list[Call] = []  # at most one: a process runs one call
 
 
 def begin(call: Call) -> None:
-    """Note which call runs in this process from now on."""
+    """Record the call that this process runs from now on."""
     _running[:] = [call]
 
 

@@ -1,4 +1,4 @@
-"""What the file of a loop says of itself, read and not run: the coordinator never imports it."""
+"""Reads the facts in a loop's file without running it: the coordinator never imports it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class LoopFile:
     Attributes:
         path: of the file.
         function: that is called with a trial.
-        direction: which way its score is better; None: the file does not say.
-        metric: what its score is called.
-        baseline: what to beat, values by name; None: the file does not say.
+        direction: in which its score is better; None if the file does not say.
+        metric: name of its score.
+        baseline: values to beat, by name; None if the file does not say.
         recipe: what a textbook would change by hand, if anything.
-        guesses: what to try before the search draws, values by name each.
-        has_test: whether a function `test` stands beside it that takes what the loop returns: a
+        guesses: configurations to try before the search draws, as values by name.
+        has_test: whether the file has a function `test` that takes what the loop returns: a
             generator's model.
-        other_test: why a function of that name does not, if so.
-        own_study: where an import of the file has Optuna search the loop; empty: nowhere.
-        constraints: where the file gives a sampler a function of constraints; empty: nowhere.
+        other_test: why a function of that name does not take it, if so.
+        own_study: where importing the file makes Optuna search the loop; empty if nowhere.
+        constraints: where the file gives a sampler a function of constraints; empty if nowhere.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class LoopFile:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not as its author expects, in words."""
+        """Messages on what differs from its author's expectations."""
         found = []
         if self.own_study:
             found.append(
@@ -75,10 +75,10 @@ class LoopFile:
 
 
 def read_loop(reference: str) -> LoopFile:
-    """Read what a file says of a loop: `train.py:objective`.
+    """Read the facts of a loop from its file: `train.py:objective`.
 
     Raises:
-        CaseError: the file is missing or is not Python, or says something that cannot be used.
+        CaseError: the file is missing or is not Python, or has an unusable setting.
         UsageError: it defines no function of that name.
     """
     path, function = parts_of_loop(reference)
@@ -121,9 +121,9 @@ def read_loop(reference: str) -> LoopFile:
 
 
 def _wrong_arguments(node: ast.AST) -> str:
-    """Say what a function takes, where it cannot be called with a trial alone; empty: it can.
+    """Return what a function takes, if it cannot be called with only a trial; else empty.
 
-    A decorator may give it arguments, so nothing is said of a function that has one.
+    A decorator may supply arguments, so functions with a decorator are accepted.
     """
     if not isinstance(node, ast.FunctionDef) or node.decorator_list:
         return ""
@@ -138,7 +138,7 @@ def _wrong_arguments(node: ast.AST) -> str:
 
 
 def _other_test(loop: ast.AST, test: ast.AST, defined: Mapping[str, ast.AST]) -> str:
-    """Say why `test` cannot be what scores a loop's model; empty: it can, as far as is seen."""
+    """Return why `test` cannot score a loop's model; empty if it can, as far as is visible."""
     if not _may_yield(loop, defined):
         return "the loop yields no scores, so it returns its score and no model"
     if isinstance(test, ast.ClassDef | ast.AsyncFunctionDef | ast.Constant):
@@ -153,7 +153,7 @@ def _other_test(loop: ast.AST, test: ast.AST, defined: Mapping[str, ast.AST]) ->
 
 
 def _may_yield(loop: ast.AST, defined: Mapping[str, ast.AST]) -> bool:
-    """Whether a loop is a generator, returns one of the file's, or cannot be seen into."""
+    """Whether a loop is a generator, returns one of the file's, or cannot be analysed."""
     if not isinstance(loop, ast.FunctionDef):
         return True
     for node in _own_nodes(loop):
@@ -167,7 +167,7 @@ def _may_yield(loop: ast.AST, defined: Mapping[str, ast.AST]) -> bool:
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Yield what a function does itself: not what functions within it do."""
+    """Yield the statements of a function, without those of functions within it."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
@@ -177,7 +177,7 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """Yield the names that a module defines at its top, with what they are."""
+    """Yield the names that a module defines at its top level, with their values."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node
@@ -191,7 +191,7 @@ def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _named(target: ast.AST, value: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Yield the names of an assignment: of `a, b = 1, 2` each has its own value."""
+    """Yield the names of an assignment with their values, one by one for `a, b = 1, 2`."""
     if isinstance(target, ast.Name):
         yield target.id, value
     elif isinstance(target, ast.Tuple | ast.List):
@@ -203,7 +203,7 @@ def _named(target: ast.AST, value: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _literal(path: Path, name: str, node: ast.AST) -> object:
-    """Return a value that is written out; `dict(a=1)` is one as well."""
+    """Return a value that is a literal; `dict(a=1)` counts as one too."""
     try:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict" and not node.args:
             return {str(one.arg): ast.literal_eval(one.value) for one in node.keywords if one.arg}

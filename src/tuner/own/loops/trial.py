@@ -1,4 +1,4 @@
-"""The trial that a loop sees: a real Optuna trial, whose questions are answered elsewhere."""
+"""The trial that a loop gets: a real Optuna trial, whose questions are answered elsewhere."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from tuner.own.loops.events import Question, Told
 
     class Channel(Protocol):
-        """The way to the process that answers."""
+        """The connection to the process that answers."""
 
         def tell(self, told: Told) -> None:
-            """Say something."""
+            """Send a report."""
 
         def ask(self, question: Question) -> Any:
-            """Ask something; return the answer."""
+            """Send a question and return the answer."""
 
 
-CONSTRAINT = "constraints:"  # before the key of a constraint among a trial's system attributes
+CONSTRAINT = "constraints:"  # prefix of a constraint's key among a trial's system attributes
 
 
 class LoopTrial(optuna.Trial):
@@ -51,16 +51,16 @@ class LoopTrial(optuna.Trial):
         return self._number
 
     def set_system_attr(self, key: str, value: Any) -> NoReturn:
-        """Refuse: Optuna keeps these for itself, and has removed the method."""
+        """Refuse: Optuna reserves these for itself, and has removed the method."""
         del value
         raise RuntimeError(f"trial.set_system_attr({key!r}) is Optuna's own; use set_user_attr")
 
 
 class LoneStudy(optuna.Study):
-    """The study of a loop's trial: it answers questions of the trial, and none about others."""
+    """The study of a loop's trial: it answers questions about the trial, and none about others."""
 
     def __getattribute__(self, name: str) -> Any:
-        """Refuse by name what would need the other trials."""
+        """Refuse attributes that would need other trials, and name them."""
         if name in REFUSED:
             raise RuntimeError(
                 f"trial.study.{name} cannot work: the loop runs in a process of its own, which "
@@ -80,7 +80,7 @@ REFUSED = frozenset(
 
 
 class _Telling(InMemoryStorage):
-    """Keeps the trial's own state, and tells what is new of it."""
+    """Stores the trial's own state, and reports changes of it."""
 
     def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class _Telling(InMemoryStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """Keep a hyperparameter; Optuna does not ask for one that has a single value."""
+        """Store a hyperparameter; Optuna does not ask the sampler for one with a single value."""
         if param_name not in self.given:
             _asked(self._channel, self.given, param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
@@ -102,42 +102,42 @@ class _Telling(InMemoryStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        """Keep a score, and tell it."""
+        """Store a score and report it."""
         self._channel.tell(Reported(step, intermediate_value, dict(self.further)))
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep an attribute, and tell it."""
+        """Store an attribute and report it."""
         self._channel.tell(Noted(str(key), as_plain(value)))
         super().set_trial_user_attr(trial_id, key, value)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep what Optuna notes; tell it if it is a constraint."""
+        """Store a system attribute; report it if it is a constraint."""
         if key.startswith(CONSTRAINT):
             self._channel.tell(Noted(key.removeprefix(CONSTRAINT), value, is_constraint=True))
         super().set_trial_system_attr(trial_id, key, value)
 
 
 class OneByOneSampler(BaseSampler):
-    """A sampler that draws every hyperparameter by itself, when it is asked for."""
+    """A sampler that draws every hyperparameter separately, when it is asked for."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Nothing is drawn together."""
+        """Return nothing: no hyperparameters are drawn together."""
         del study, trial
         return {}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Nothing is drawn together."""
+        """Return nothing: no hyperparameters are drawn together."""
         del study, trial, search_space
         return {}
 
 
 class _Asking(OneByOneSampler):
-    """Has every value drawn elsewhere."""
+    """A sampler that asks another process for every value."""
 
     def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
         self._channel, self._given = channel, given
@@ -149,7 +149,7 @@ class _Asking(OneByOneSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Ask for it."""
+        """Ask for the value."""
         del study, trial
         return _asked(self._channel, self._given, param_name, param_distribution)
 
@@ -157,7 +157,7 @@ class _Asking(OneByOneSampler):
 def _asked(
     channel: Channel, given: dict[str, Any], name: str, distribution: BaseDistribution
 ) -> Any:
-    """Ask for a hyperparameter, and keep the plain answer; return the loop's own choice."""
+    """Ask for a hyperparameter, and store the plain answer; return the loop's own choice."""
     plain = with_plain_choices(distribution)
     given[name] = channel.ask(Suggest(name, plain))
     if not isinstance(distribution, CategoricalDistribution):
@@ -176,14 +176,14 @@ class _AskingPruner(BasePruner):
 
 
 def make_trial(channel: Channel, number: int, direction: Direction) -> tuple[LoopTrial, _Telling]:
-    """Make the trial that a loop is called with.
+    """Make the trial with which a loop is called.
 
     Args:
         number: of the trial in the study.
 
     Returns:
-        The trial, and its storage: its `further` goes with the next report, and `given` holds the
-        hyperparameters that were asked for, as plain values.
+        The trial, and its storage: its `further` is sent with the next report, and `given` holds
+            the hyperparameters that were asked for, as plain values.
     """
     given: dict[str, Any] = {}
     storage = _Telling(channel, given)

@@ -1,4 +1,4 @@
-"""A table in a file to a data set: its columns, its target, and its test rows, by stated rules."""
+"""Turns a table in a file into a data set: its columns, target and test rows, by fixed rules."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from tuner.own.table.given import Given
 
 FEWEST = 20  # rows with a target
-FEW_ROWS, MANY_ROWS = 10_000, 50_000  # to develop on: 5 folds, 3 folds, or one part held out
+FEW_ROWS, MANY_ROWS = 10_000, 50_000  # development rows: 5 folds, 3 folds, or one part held out
 
 
 def load(given: Given, folders: Folders) -> Dataset:
-    """Read the table, decide what its columns are, and hold test rows back.
+    """Read the table, decide the kinds of its columns, and hold test rows back.
 
     Raises:
-        DataError: the file is not a table that can be learnt from; one line says why.
-        UsageError: a column that was named is not there.
+        DataError: the file is not a table to learn from; the message gives the reason in one line.
+        UsageError: a named column does not exist.
     """
     path = path_of(given, folders)
     with read_whole(path):
@@ -133,7 +133,8 @@ def _split(given: Given, sheet: Cells, target: Target) -> Rows:
 def _numbered(cells: Any) -> NDArray[np.int64]:
     """Return the number of each row's group (N,); a row without one is a group of its own.
 
-    A mark such as NA is no group, in text too: rows of which nothing is known would be taken for
+    A mark such as NA is not a group, even in text: rows with an unknown group would otherwise form
+    one large group.
     one large group.
     """
     found = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False)
@@ -171,13 +172,13 @@ def _moments(name: str, sheet: Cells) -> NDArray[np.float64]:
 
 
 def _is_skewed(target: Target, rows: Rows) -> bool:
-    """Whether the target is a number with a long tail: a skewness beyond 1."""
+    """Whether the target is a number with a long tail: a skewness above 1."""
     if target.classes:
         return False
     own = target.values[rows.development]
     if len(np.unique(own)) < 2:
         return False
-    # By a power of two, which changes no digit: third powers of 1e120 are no numbers any more.
+    # Scaling by a power of two changes no digit; third powers of 1e120 would overflow.
     near_one = np.ldexp(own, -np.frexp(np.abs(own).max())[1])
     return abs(float(skew(near_one))) > 1
 

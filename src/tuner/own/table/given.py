@@ -1,4 +1,4 @@
-"""The options of the door of tables."""
+"""The options of the door for tables."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What the door is given.
+    """The options of the door for tables.
 
     Attributes:
         data: a CSV or Parquet file.
         target: name of the column to predict.
-        task: None: decided by the target.
-        group: a column whose values keep their rows together.
-        time: a column by which rows follow each other.
+        task: None to decide it by the target.
+        group: a column; rows with the same value stay together.
+        time: a column that gives the order of rows in time.
     """
 
     data: Path = option("the table: a CSV or Parquet file", metavar="FILE")
@@ -44,7 +44,7 @@ class Given:
     )
 
     def with_names(self) -> Self:
-        """Return it with columns as a table names them, however their umlauts were typed."""
+        """Return the options with columns named as in a table, however their umlauts were typed."""
         return replace(
             self,
             target=name_of(self.target),
@@ -54,7 +54,7 @@ class Given:
 
 
 def path_of(given: Given, folders: Folders) -> Path:
-    """Return where the table is: where it was named, else in the folder of --data-dir."""
+    """Return the path of the table: as given, else in the folder of --data-dir."""
     if folders.given is not None and not given.data.exists():
         return folders.given / given.data.name
     return given.data

@@ -1,4 +1,4 @@
-"""Which rows of a table are held back for the test: 20 %, by rule, and the same ones each time."""
+"""Chooses the test rows of a table: 20 %, by a fixed rule, and the same rows each time."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     Draw = tuple[NDArray[np.int64], NDArray[np.int64]]  # development and test rows
 
 SHARE = 0.2
-FEWEST_GROUPS = 7  # one at least to test, and one for each of five folds
-ABOUT = (SHARE / 2, 1.5 * SHARE)  # of the rows, where groups are of different sizes
-DRAWS = 100  # of groups
+FEWEST_GROUPS = 7  # at least one for the test, and one for each of five folds
+ABOUT = (SHARE / 2, 1.5 * SHARE)  # of the rows, if groups have different sizes
+DRAWS = 100  # random choices of groups to try
 SEED = derive(0, Stream.TABLE_TEST) % 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Numbers of rows.
+    """The numbers of rows for development and for the test.
 
     Attributes:
-        development: in the order of the file; or of time.
+        development: in the order of the file, or of time.
         test: the rows that are held back.
-        groups: of the development rows: of each its group, or its moment; None: all may be parted.
-        test_groups: of the test rows, where rows of a group stay together.
+        groups: the group, or moment, of each development row; None if all rows may be separated.
+        test_groups: of the test rows, if rows of a group stay together.
         how: they were chosen, in words.
     """
 
@@ -58,11 +58,11 @@ def split_rows(
 
     Args:
         labels: class of each row (N,); None for numbers.
-        groups: group of each row, where rows of a group stay together.
-        moments: of each row, where the latest are the test.
+        groups: group of each row, if rows of a group stay together.
+        moments: of each row, if the latest rows are the test.
 
     Raises:
-        DataError: there are too few rows, groups or moments to do so.
+        DataError: there are too few rows, groups or moments.
     """
     if moments is not None:
         return _latest(moments)
@@ -88,13 +88,13 @@ def split_rows(
 
 
 def check_classes(rows: Rows, labels: NDArray[np.float64], classes: Sequence[str]) -> None:
-    """Check that each class has rows to be trained on, which moments and groups may not leave.
+    """Check that each class has training rows, which a split by moments or groups may prevent.
 
     Args:
-        labels: class of each row (N,), its place among the names of the classes.
+        labels: class of each row (N,), its index among the names of the classes.
 
     Raises:
-        DataError: one has none.
+        DataError: a class has none.
     """
     unknown = np.setdiff1d(labels, labels[rows.development]).astype(np.int64)
     if len(unknown):
@@ -127,7 +127,7 @@ def _by_group(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> 
             f"--group has {different} different values; it needs {FEWEST_GROUPS} or more to train, "
             "validate and test on"
         )
-    # A fifth of the groups is another share of the rows where one is much larger than the others.
+    # If one group is much larger than others, a fifth of the groups is another share of the rows.
     sound = (draw for draw in _draws(labels, groups) if _unfit(labels, draw) == (0, 0.0))
     development, test = next(sound, None) or min(
         _draws(labels, groups), key=lambda draw: _unfit(labels, draw)
@@ -164,10 +164,10 @@ def _draws(labels: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> Ite
 
 
 def _unfit(labels: NDArray[np.float64] | None, draw: Draw) -> tuple[int, float]:
-    """Return what keeps a draw from being used, the less the better; zeros: nothing.
+    """Return how unsuitable a draw is, lower is better; zeros mean that it is suitable.
 
-    First how many classes would have no rows to be trained on, then how far the test is from a
-    fifth of the rows, unless it is about one.
+    First the number of classes without training rows, then the distance of the test from a fifth of
+    the rows, unless it is close enough.
     """
     development, test = draw
     share = len(test) / (len(development) + len(test))

@@ -1,4 +1,4 @@
-"""The target of a table: classes or numbers, decided by its values and said."""
+"""The target of a table: classes or numbers, decided by its values, with remarks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tuner.own.table.given import Given
 
-FEW_NUMBERS = 10  # different whole numbers are taken as classes
+FEW_NUMBERS = 10  # up to this many different integers are taken as classes
 MOST_CLASSES = 1000
 
 
@@ -33,11 +33,11 @@ class Target:
     """The target of the rows that have one.
 
     Attributes:
-        column: what it is.
+        column: its kind.
         rows: numbers of the rows of the file that have a target.
-        values: of these rows: numbers, or places among `classes`.
+        values: of these rows: numbers, or indices of `classes`.
         classes: names; empty for a regression.
-        notes: what was done to it, a sentence each.
+        notes: what was changed in it, a sentence each.
     """
 
     column: Column
@@ -53,15 +53,15 @@ class Target:
 
 
 def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
-    """Read the target, and leave out the rows without one.
+    """Read the target, leaving out the rows without one.
 
     Args:
-        cells: of the target, without spaces around.
+        cells: of the target, without surrounding spaces.
         commas: whether the file has decimal commas.
 
     Raises:
-        DataError: it cannot be learnt: another type than was asked for, an id, one class, a class
-            with one row, infinite numbers, or numbers too large or too small to compute with.
+        DataError: it cannot be learnt: another type than was asked for, an id, a single class, a
+            class with one row, infinite numbers, or numbers too large or too small to compute with.
     """
     name = given.target
     infinite = pc.is_in(pc.utf8_lower(cells), _array(INFINITE)).to_numpy(zero_copy_only=False)
@@ -87,7 +87,7 @@ def read_target(given: Given, cells: Any, *, commas: bool) -> Target:
 
 
 def _is_number(given: Given, column: Column, cells: Any) -> bool:
-    """Whether the target is taken as a number."""
+    """Whether the target is used as a number."""
     if given.task is not None:
         return given.task == "regression"
     if column.numbers_rows:
@@ -105,7 +105,7 @@ def _is_number(given: Given, column: Column, cells: Any) -> bool:
     try:
         values = as_numbers(column, cells)
     except ValueError:
-        return True  # 1e999, which is refused as a number
+        return True  # 1e999 is refused later, as a number
     known = np.unique(values[~np.isnan(values)])
     return len(known) > FEW_NUMBERS or bool((known != known.round()).any())
 
@@ -203,10 +203,10 @@ def _classes(given: Given, column: Column, cells: Any) -> Target:
 
 
 def _spelled_alike(column: Column, texts: Any) -> Any:
-    """Return the target with one spelling a class: of 1 and 1.0, of Yes and yes the more frequent.
+    """Return the target with one spelling per class: of 1 and 1.0, or Yes and yes, the commoner.
 
     Raises:
-        DataError: classes that are words differ in case or spaces alone.
+        DataError: classes that are words differ only in case or spaces.
     """
     counts = {one["values"]: one["counts"] for one in pc.value_counts(texts).to_pylist()}
     if column.kind not in {"number", "yes or no"}:
@@ -218,7 +218,7 @@ def _spelled_alike(column: Column, texts: Any) -> Any:
 
 
 def _marked(name: str, texts: Any) -> list[str]:
-    """Say which class may be no class."""
+    """Return a remark on a class that may stand for a missing value."""
     marks = pc.unique(pc.filter(texts, has_no_value(texts))).to_pylist()
     return [
         said(
@@ -232,7 +232,7 @@ def _marked(name: str, texts: Any) -> list[str]:
 
 
 def _in_order(column: Column, labels: list[str]) -> list[str]:
-    """Return classes by the numbers that they are, as the column has them; else by their text.
+    """Return classes in the order of their numbers, if they are numbers; else of their text.
 
     No comes before yes, however they are written: scores of one class are those of the last.
     """

@@ -1,12 +1,12 @@
-"""Pictures, drawn without a screen and without asking the environment."""
+"""Pictures, drawn without a screen and independently of the environment."""
 
 from __future__ import annotations
 
 import logging
 import os
 
-# matplotlib reads MPLBACKEND when it is imported and raises where it cannot use the value. The
-# pictures are written as SVG whatever it says, so it is imported without it.
+# matplotlib reads MPLBACKEND on import, and raises an error if the value is unusable. The pictures
+# are written as SVG in any case, so it is imported without that variable.
 _asked = os.environ.pop("MPLBACKEND", None)
 # Where the home folder may only be read it says so in 500 letters, and that it uses another one.
 _log = logging.getLogger("matplotlib")

@@ -1,4 +1,4 @@
-"""The learning curves of baseline, recipe and best, side by side on one scale."""
+"""Draws the learning curves of baseline, recipe and best side by side, on one scale."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS: dict[str, str] = {said("baseline"): ORANGE, said("recipe"): GREEN, said
 
 
 def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
-    """Draw a panel a trial; None when no arm has a curve.
+    """Draw one panel per trial; return None if no arm has a curve.
 
     The trainings differ in length, so each panel has its own epochs; the scores share one scale.
     """
@@ -74,7 +74,7 @@ def draw_curves(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure 
 def _curve(
     metric: Metric, trial: FrozenTrial
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """Return (epoch, loss) of every point, on validation and on training rows."""
+    """Return (epoch, loss) of every point, for validation and for training rows."""
     found: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
     for _, epoch, _, training, validation in trial.user_attrs[CURVE]:
         for points, score in zip(found, (validation, training), strict=True):
@@ -96,7 +96,7 @@ def _panel(
         (training, GREY, 1.3, said("training, while it ran")),
         (validation, colour, 2.2, said("validation")),
     ):
-        # A first wild value may leave the plot at its top; a loss of zero stays on a log scale.
+        # An extreme first value may leave the plot at its top; a loss of zero stays on a log scale.
         x, y = [epoch for epoch, _ in points], [max(value, axis.low) for _, value in points]
         marker = "o" if len(points) == 1 else ""
         axes.plot(x, y, color=shade, linewidth=width, label=label, marker=marker)
@@ -132,7 +132,7 @@ def _caption(
 
 
 def _legend(row: Sequence[Axes]) -> tuple[list[Any], list[str]]:
-    """One entry a label; the colour of validation is that of the arm, so here it has none."""
+    """Return one entry per label; validation has the colour of its arm, so here it has none."""
     entries: dict[str, Any] = {"validation": Line2D([], [], color=INK, linewidth=2.2)}
     for axes in row:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):

@@ -1,4 +1,4 @@
-"""What the best still gets wrong: confusion matrix, most confident mistakes, residuals."""
+"""Draws the errors of the best: confusion matrix, most confident mistakes, residuals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COLUMNS = 6
-MOST_NAMED = 30  # classes; more have numbers at every tenth row, and none on the cells
+MOST_NAMED = 30  # classes; with more, every tenth row has a number, and cells have none
 CELL, CELL_OF_MANY = 0.55, 0.07  # inches
-MOST_FRAMED = 900  # cells: a frame for each empty one takes time
+MOST_FRAMED = 900  # cells: framing each empty one takes time
 
 
 def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
@@ -40,7 +40,7 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
         figure = Figure(figsize=(size + 1.2, size), layout="constrained")
         axes = figure.subplots()
         axes.grid(visible=False)
-        # One colour, more or less opaque, so that a dark page shows through where nothing is.
+        # One colour with varying opacity, so that a dark page shows through where nothing is.
         for row, column in np.ndindex(counts.shape):
             if counts[row, column] or counts.size <= MOST_FRAMED:
                 colour = to_rgba(BLUE, float(shares[row, column]))
@@ -56,7 +56,7 @@ def draw_confusion(facts: Mapping[str, Any]) -> Figure | None:
                     color=PAPER if shares[row, column] > 0.5 else INK,
                 )
         places = np.arange(len(counts)) + 0.5
-        if many:  # numbers of classes, in the order of report.json
+        if many:  # classes by number, in the order of report.json
             axes.set_xticks(places[::10], [str(n + 1) for n in range(0, len(counts), 10)])
             axes.set_yticks(places[::10], [str(n + 1) for n in range(0, len(counts), 10)])
         else:
@@ -81,7 +81,7 @@ def draw_mistakes(facts: Mapping[str, Any]) -> Figure | None:
         return None
     rows = -(-len(shown) // COLUMNS)
     told = [one[which] for one in shown for which in ("true", "predicted")]
-    known = list(dict.fromkeys([*found["classes"], *told]))  # of several labels, lists of them
+    known = list(dict.fromkeys([*found["classes"], *told]))  # sets, if there are several labels
     names = dict(zip(known, drawable(known), strict=True))
     with our_look(*names.values()):
         figure = Figure(figsize=(8.4, 2.1 * rows), layout="constrained")

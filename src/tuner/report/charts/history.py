@@ -1,4 +1,4 @@
-"""The optimisation history: every trial, the best so far, and the level of the baseline."""
+"""Draws the optimisation history: every trial, the best so far, and the baseline's level."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-LABEL_GAP = 0.07  # of the axis' height: a line of text
+LABEL_GAP = 0.07  # share of the axis' height for a line of text
 WORSE = {
     "complete": said("complete, worse than shown ({count})", count="{count}"),
     "guess": said("guess, worse than shown ({count})", count="{count}"),
@@ -43,7 +43,7 @@ WORSE = {
 
 
 def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure | None:
-    """Draw the search trial by trial; None when no trial has a score."""
+    """Draw the search trial by trial; return None if no trial has a score."""
     metric = metric_in(facts)
     complete = _scores(metric, trials, TrialState.COMPLETE)
     pruned = _scores(metric, trials, TrialState.PRUNED)
@@ -59,7 +59,7 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
         last = max([n for n, _ in complete + pruned] + failed)
         axes.set_xlim(-0.6 - last / 60, last + 0.6 + last / 60)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        axes.set_title(" ", fontsize=8)  # room for the marks on the upper edge
+        axes.set_title(" ", fontsize=8)  # space for the marks on the upper edge
         axes.set_xlabel(said("trial"))
         axes.set_ylabel(axis.label)
         size = min(max(1500 / (last + 1), 14), 34)
@@ -76,7 +76,7 @@ def draw_history(facts: dict[str, Any], trials: Sequence[FrozenTrial]) -> Figure
 def _trained(
     axes: Axes, axis: LossAxis, complete: list[tuple[int, float]], guessed: set[int], size: float
 ) -> None:
-    """Draw the complete trials, guesses with a mark of their own."""
+    """Draw the complete trials, with a separate mark for guesses."""
     others = [(number, level) for number, level in complete if number not in guessed]
     guesses = [(number, level) for number, level in complete if number in guessed]
     label = said("complete ({count})", count=len(others))
@@ -88,7 +88,7 @@ def _trained(
 def _pruned_and_failed(
     axes: Axes, axis: LossAxis, pruned: list[tuple[int, float]], failed: list[int], size: float
 ) -> None:
-    """Draw pruned trials at their last score, and above all, in a strip, those that failed."""
+    """Draw pruned trials at their last score, and failed ones in a strip above everything."""
     label = said("pruned ({count}), last score", count=len(pruned))
     _scatter(axes, axis, pruned, label, size, filled=False)
     if failed:
@@ -107,7 +107,7 @@ def _pruned_and_failed(
 def _scores(
     metric: Metric, trials: Sequence[FrozenTrial], state: TrialState
 ) -> list[tuple[int, float]]:
-    """Return (trial, loss) of the trials in a state: its value, or the last score on its way."""
+    """Return (trial, loss) of the trials in a state: its value, or its last reported score."""
     found = []
     for trial in trials:
         if trial.state == state:
@@ -164,7 +164,7 @@ def _levels(
     complete: list[tuple[int, float]],
     last: int,
 ) -> None:
-    """Draw the best so far and the baseline's level, with their names and values at the right."""
+    """Draw the best so far and the baseline's level, with names and values at the right."""
     labels = []
     arms, metric = facts["arms"], metric_in(facts)
     if "baseline" in arms and arms["baseline"]["validation"]["mean"] is not None:
@@ -184,7 +184,7 @@ def _levels(
             zorder=2,
             label=said("best score so far"),
         )
-        # The best is what won on fresh folds; its own score need not be the lowest here.
+        # The best is the winner on fresh folds; its own score need not be the lowest here.
         best = arms.get("best", {}).get("trial")
         if (own := dict(complete).get(best)) is not None:
             axes.scatter(

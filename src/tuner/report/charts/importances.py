@@ -1,4 +1,4 @@
-"""The picture of the importances: a bar a hyperparameter, in the colour of what is known of it."""
+"""Draws the importances: one bar per hyperparameter, coloured by the evidence for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROW = 0.34  # inches
 
 
 def draw_importance(facts: Mapping[str, Any]) -> Figure | None:
-    """Draw the importances as bars with their ranges, and the level that pure noise reaches."""
+    """Draw the importances as bars with their intervals, and the level of pure noise."""
     found = facts["importance"]
     if not found or not found["final"]:
         return None

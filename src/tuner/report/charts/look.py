@@ -1,4 +1,4 @@
-"""What the plots share: one look, one kind of axis, and the same bytes for the same figures."""
+"""The common style of all plots: one look, one kind of axis, and reproducible bytes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from tuner.case.metric import Metric
 
-# Colours of Okabe and Ito, which colour-blind people can tell apart.
+# Colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#C77C00", "#009E73", "#D55E00"
 INK, GREY, PALE, PAPER = "#222222", "#767676", "#DDDDDD", "#FFFFFF"
-# What a dark page shows in place of these; colours that mean something stay, a little lighter.
+# Their replacements on a dark page; colours with a meaning only become a little lighter.
 DARK = {
     INK: "#E4E7EB",
     GREY: "#9AA3AD",
@@ -42,7 +42,7 @@ DARK = {
 }
 LOOK = {
     "font.family": BASE,
-    "text.parse_math": False,  # a name may have a dollar sign
+    "text.parse_math": False,  # a name may contain a dollar sign
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -63,22 +63,22 @@ LOOK = {
     "legend.frameon": False,
     "figure.facecolor": PAPER,
     "axes.facecolor": PAPER,
-    "svg.hashsalt": "tuner",  # else ids are drawn at random
-    "svg.fonttype": "path",  # looks the same where the font is missing
+    "svg.hashsalt": "tuner",  # otherwise ids are random
+    "svg.fonttype": "path",  # looks the same without the font
 }
 RATIO_FOR_LOG = 6.0
-# What losses are called, where it is not the name of a metric.
+# Names of losses, if it is not the name of a metric.
 LOSSES = (said("error"), said("rows with a wrong label"))
-# matplotlib's own style comes first in its SVG; ours follows it.
+# matplotlib's own style comes first in its SVG, so ours overrides it.
 STYLE_ENDS = "</style>"
 
 
 @contextmanager
 def our_look(*names: str) -> Iterator[None]:
-    """Draw as a fresh matplotlib with our settings would, whatever this process or user has set.
+    """Draw with matplotlib's defaults and our settings, whatever this process or user has set.
 
     Args:
-        names: that the picture shows; a font that has their letters is used where there is one.
+        names: that the picture shows; a font with their letters is used if there is one.
     """
     families = families_for(frozenset("".join(names))) or (BASE,)
     with matplotlib.style.context(["default", {**LOOK, "font.family": list(families)}]):
@@ -86,14 +86,14 @@ def our_look(*names: str) -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as SVG, whole, without the time at which it was made.
+    """Write the figure as a complete SVG, without the time of its making.
 
-    On a dark page it is dark: a style in the file says so, and a browser follows it, also where
-    the picture is embedded in a page.
+    On a dark page it is dark: a style in the file does that, and browsers apply it, even to a
+    picture that is embedded in a page.
     """
     drawn = StringIO()
     with our_look():
-        # Not `print_figure`, which draws once more before, to the same end.
+        # Not `print_figure`, which draws once more for the same result.
         canvas = FigureCanvasSVG(figure)
         canvas.print_svg(  # type: ignore[no-untyped-call]
             drawn, metadata={"Date": None, "Creator": "tuner"}
@@ -113,10 +113,10 @@ def _dark_style() -> str:
 
 @dataclass(frozen=True, slots=True)
 class LossAxis:
-    """A vertical axis of a loss (less is better) on which a few wild values ruin nothing.
+    """A vertical axis of a loss (lower is better) that a few extreme values do not distort.
 
     Attributes:
-        low, high: its ends; values beyond are drawn at its edge.
+        low, high: its ends; values beyond them are drawn at the edge.
         log: whether it is logarithmic.
     """
 
@@ -133,12 +133,12 @@ class LossAxis:
         rest: Sequence[float] = (),
         below: Sequence[float] = (),
     ) -> LossAxis:
-        """Choose an axis on which the better four fifths of `shown` are seen, and half of `rest`.
+        """Choose an axis that shows the better four fifths of `shown`, and half of `rest`.
 
         Args:
             shown: losses that matter; not empty.
             rest: losses that may lie beyond the upper edge.
-            below: losses that may lie beyond the lower edge, where zero is too far to show.
+            below: losses that may lie beyond the lower edge, if zero is too far away to show.
         """
         ranked, others = sorted(shown), sorted(rest)
         best = min([ranked[0], *others[:1]])
@@ -155,7 +155,7 @@ class LossAxis:
         return cls(metric, max(best - margin, -0.03 * worst), worst + 2 * margin, log)
 
     def place(self, value: float) -> float:
-        """Return where a value is drawn: at the edge, when it is beyond."""
+        """Return where a value is drawn: at the edge, if it is beyond."""
         return min(max(value, self.low), self.high)
 
     def is_beyond(self, value: float) -> bool:
@@ -169,7 +169,7 @@ class LossAxis:
         return (scale(self.place(value)) - low) / (high - low)
 
     def apply(self, axes: Axes) -> None:
-        """Give the axis to a plot, with round numbers at its ticks."""
+        """Apply the axis to a plot, with round numbers at its ticks."""
         if self.log:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(FixedLocator(_round_numbers(self.low, self.high)))
@@ -180,7 +180,7 @@ class LossAxis:
 
     @property
     def label(self) -> str:
-        """What it shows."""
+        """Name of the loss."""
         return said("validation {loss}", loss=self.metric.loss_title)
 
     def write(self, value: float) -> str:
@@ -189,7 +189,7 @@ class LossAxis:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Return three to eight round numbers between two positive ones, evenly spread in ratio."""
+    """Return three to eight round numbers between two positive ones, in even ratios."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     choices: list[list[float]] = []
     for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
@@ -199,7 +199,7 @@ def _round_numbers(low: float, high: float) -> list[float]:
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Move labels at these heights apart until each has `gap` to the next, order kept."""
+    """Move labels at these heights apart, in order, until each has `gap` to the next."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     moved = list(heights)
     for below, above in pairwise(order):

@@ -1,4 +1,4 @@
-"""Names as a picture can draw them: as they are, in a font with their letters, or as numbers."""
+"""Names for a picture: unchanged in a font with their letters, or as numbers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from matplotlib.font_manager import fontManager, get_font
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BASE = "DejaVu Sans"  # comes with matplotlib
-LAST_RESORT = "Last Resort"  # comes with matplotlib too; it draws boxes for all letters
+BASE = "DejaVu Sans"  # included in matplotlib
+LAST_RESORT = "Last Resort"  # included too; it draws boxes for all letters
 CONTROL = range(0x20)  # characters that no font draws
 
 
 def drawable(names: Sequence[str]) -> list[str]:
-    """Return the names in one line each; their numbers, from 1, where no font has all the letters.
+    """Return the names in one line each, or their numbers from 1 if no font has all the letters.
 
-    The report has a table with these numbers.
+    The report explains these numbers in a table.
     """
     lines = [" ".join(name.split()) for name in names]
     letters = frozenset("".join(lines))
@@ -28,14 +28,14 @@ def drawable(names: Sequence[str]) -> list[str]:
 
 
 def families_for(letters: frozenset[str]) -> tuple[str, ...] | None:
-    """Return the font families that have these letters together; None where one is in no font."""
+    """Return font families that together have these letters; None if some letter is in no font."""
     missing = letters - _letters_of(_path_of(BASE)) - {" "}
     return (BASE,) if not missing else _fallback(frozenset(missing))
 
 
 @lru_cache(maxsize=64)
 def _fallback(missing: frozenset[str]) -> tuple[str, ...] | None:
-    """Return the base and the first other family, by name, that has all the missing letters."""
+    """Return the base and the first other family, by name, with all missing letters."""
     plain = [
         font
         for font in fontManager.ttflist
@@ -53,7 +53,7 @@ def _fallback(missing: frozenset[str]) -> tuple[str, ...] | None:
 def _letters_of(path: str) -> frozenset[str]:
     try:
         return frozenset(map(chr, get_font(path).get_charmap()))
-    except (OSError, RuntimeError):  # a font file that is gone or damaged
+    except (OSError, RuntimeError):  # a missing or damaged font file
         return frozenset()
 
 

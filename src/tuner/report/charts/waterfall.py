@@ -1,4 +1,4 @@
-"""The picture of an ablation: a bar a change, each from where the one before it ended."""
+"""Draws an ablation: one bar per change, each from where the one before it ended."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BAR, ROW = 0.62, 0.42  # height of a bar in rows, and of a row in inches
 
 
 def draw_waterfall(facts: Mapping[str, Any]) -> Figure | None:
-    """Draw what each change did, from the baseline's mean loss on the fresh folds to the best's.
+    """Draw the effect of each change, from the baseline's mean loss on fresh folds to the best's.
 
-    None: there is no ablation, or nothing on its path yet.
+    None if there is no ablation, or nothing on its path yet.
     """
     found, metric = facts["ablation"], metric_in(facts)
     steps = [step for step in found["path"] if step["total"] is not None] if found else []

@@ -1,4 +1,4 @@
-"""What a report says, as plain values: gathered from the store alone."""
+"""The facts of a report as plain values, read from the store only."""
 
 from tuner.report.facts.gathering import gather
 

@@ -1,4 +1,4 @@
-"""Baseline, recipe and best: their trials, what confirmed them, and how they compare."""
+"""The arms: the trials of baseline, recipe and best, their confirmation and comparison."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ AS_STORED = ("seeds", "candidates", "winner", "fewest", "most", "validation", "f
 def confirmation_of(
     stored: Mapping[str, Any] | None, arms: Mapping[str, Trained]
 ) -> dict[str, Any] | None:
-    """Return the confirmation, with the scores of those arms that are still what was confirmed.
+    """Return the confirmation, with the scores of those arms that are still the confirmed trials.
 
-    A search that is continued after its confirmation can find another best; the scores kept are
-    then of a trial that is best no more, and it is named in `outdated`.
+    If a search continues after its confirmation, it can find another best. The stored scores then
+    belong to a trial that is no longer the best, and `outdated` names that arm.
     """
     if not stored:
         return None
@@ -35,7 +35,7 @@ def confirmation_of(
     current = [name for name in arms if confirmed.get(name) == arms[name].number]
     return {
         **{name: stored[name] for name in AS_STORED},
-        "trained_on": stored.get("trained_on"),  # None: all rows, as it was before
+        "trained_on": stored.get("trained_on"),  # None means all rows, as in older studies
         "rows": stored.get("rows"),
         "price": stored.get("price"),
         "plan": stored.get("plan"),
@@ -56,7 +56,7 @@ def confirmation_of(
 
 
 def _diverged(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many trainings of each trial diverged, under one of the names that it has."""
+    """Return how many trainings of each trial diverged, under one of its names."""
     by_trial = {arm["trial"]: (name, arm.get("diverged", 0)) for name, arm in arms.items()}
     return dict(by_trial.values())
 
@@ -64,16 +64,16 @@ def _diverged(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 def race_facts(
     confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], made: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the confirmation's entry in report.json: what each that was in the race came to.
+    """Return the race's entry in report.json: the results of all that took part.
 
-    `arm` tells what was in it besides the best of the search; `behind` is by how much it was worse
-    than the winner, on the rounds that both were in. `with_search` tells whether candidates were
-    ranked by their folds of the search, too; `ranked_by` names what they were ranked by in place of
-    their scores, and `rank` is its mean over the rounds. A trial that was deleted since is left
-    out.
+    `arm` is the name of a participant other than the candidates of the search. `behind` is how much
+    worse it was than the winner, on the rounds of both. `with_search` tells whether candidates were
+    ranked by their folds of the search, too. `ranked_by` names the score that they were ranked by,
+    if not their own, and `rank` is its mean over the rounds. Trials that were deleted since are
+    left out.
 
     Args:
-        made: what the study was made with.
+        made: the settings that the study was made with.
     """
     direction: Direction = made["direction"]
     known = {trial.number: trial for trial in trials}
@@ -119,10 +119,10 @@ def _mean_of_all(ranks: Sequence[float | None]) -> float | None:
 
 
 def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:
-    """Summarise a complete trial's score in the search over folds.
+    """Return the summary of a complete trial's score in the search, over folds.
 
-    `standard_error` is the luck of the rows that were held out, `rows` of them; None where the
-    metric does not tell it.
+    `standard_error` is the uncertainty from the choice of the held-out rows, whose number is
+    `rows`; None if the metric does not define it.
     """
     folds: list[float] = trial.user_attrs.get(FOLD_SCORES) or [trial.values[0]]
     metric, rows = metric_of(made), rows_validated(made, len(folds))
@@ -137,7 +137,7 @@ def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fresh(confirmation: Mapping[str, Any] | None, trial: int) -> dict[str, Any] | None:
-    """Summarise a trial's scores on fresh folds; None where there are none, or one diverged."""
+    """Return the summary of a trial's scores on fresh folds; None if missing or diverged."""
     rounds: list[float | None] = (confirmation or {"validation": {}})["validation"].get(
         str(trial), []
     )
@@ -151,14 +151,14 @@ def facts_of_arm(
     confirmation: Mapping[str, Any] | None,
     made: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return an arm's entry in report.json; `test` is empty where nothing was confirmed.
+    """Return an arm's entry in report.json; `test` is empty if nothing was confirmed.
 
-    `fresh` are the scores on the folds of the confirmation, and `optimism` by how much the score
-    of the search is better than their mean. `ensemble` is what the models that met the test come to
-    as one; None where that is not known.
+    `fresh` are the scores on the folds of the confirmation, and `optimism` is how much better the
+    score of the search is than their mean. `ensemble` is the score of the tested models as one;
+    None if unknown.
 
     Args:
-        made: what the study was made with.
+        made: the settings that the study was made with.
     """
     facts = trial.user_attrs
     fresh = _fresh(confirmation, trial.number)
@@ -182,10 +182,10 @@ def facts_of_arm(
 def rival_facts(
     confirmation: Mapping[str, Any] | None, compared: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the entry of the rivals in report.json, by name; empty where there are none.
+    """Return the rivals' entry in report.json, by name; empty if there are none.
 
     Args:
-        compared: what there is to say of each against the best, by name.
+        compared: the comparison of each with the best, by name.
     """
     return {
         name: {
@@ -204,7 +204,7 @@ def rival_facts(
 
 
 def _summary(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and sample standard deviation; one value has none, and infinities have neither."""
+    """Return mean and sample standard deviation; one value has none, infinite ones neither."""
     finite = all(map(math.isfinite, values))
     return {
         "mean": fmean(values) if finite else None,

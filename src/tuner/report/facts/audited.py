@@ -1,4 +1,4 @@
-"""What pruning cost, by the pruned trials that were trained to their end."""
+"""The cost of pruning, from the pruned trials that were trained to their end."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def audit_facts(
     candidates: Sequence[FrozenTrial],
     sign: Literal[1, -1],
 ) -> dict[str, Any] | None:
-    """Return the audit's entry in report.json; None where no pruned trial was trained to its end.
+    """Return the audit's entry in report.json; None if no pruned trial was trained to its end.
 
     Args:
         trials: all of the study, by number.
-        candidates: of the search, the best first: what a pruned trial is compared with.
-        sign: 1 where more of the score is better, -1 where less is.
+        candidates: of the search, the best first; pruned trials are compared with them.
+        sign: 1 if a higher score is better, -1 if a lower one is.
 
     Returns:
-        `audited` of `pruned` trials were drawn by lot. `best` and `candidates` have those that
+        `audited` of `pruned` trials were randomly chosen. `best` and `candidates` list those that
         would have beaten the best of the search, and the last of its candidates, the best first;
-        each has a 95 % interval for how many of all pruned trials would have.
+        each has a 95 % interval for their number among all pruned trials.
     """
     if not stored or not stored["trials"] or not candidates:
         return None

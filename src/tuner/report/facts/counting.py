@@ -1,4 +1,4 @@
-"""How many trials there were, how they ended, and what they computed."""
+"""Counts the trials, how they ended, and their work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
-    """How the trials ended, and why those failed that did."""
+    """Return how the trials ended, and why the failed ones failed."""
     all_trials = list(trials)
     trials = [trial for trial in all_trials if not was_passed_over(trial)]
     states = [trial.state for trial in trials]
@@ -46,7 +46,7 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
 
 
 def tries_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
-    """Return the trials that a person asked for with --try, and what they came to."""
+    """Return the trials that a person asked for with --try, and their results."""
     return [
         {
             "trial": trial.number,
@@ -60,7 +60,7 @@ def tries_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
 
 
 def guesses_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
-    """Return the trials that were not drawn by the search but guessed, and what they came to."""
+    """Return the trials that were guesses, and their results."""
     return [
         {
             "trial": trial.number,
@@ -73,10 +73,10 @@ def guesses_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
 
 
 def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
-    """Floating-point operations of the search, and what they would have been without pruning.
+    """Return the operations of the search, and how many it would have been without pruning.
 
-    Without pruning a pruned trial would have gone on to its last epoch. Some would have stopped
-    early by themselves, so the second figure is an upper bound.
+    Without pruning, a pruned trial would have continued to its last epoch. Some would have stopped
+    early anyway, so the second figure is an upper bound.
     """
     done, whole = 0.0, 0.0
     for trial in trials:

@@ -1,4 +1,4 @@
-"""From the store to the facts of a report: the dictionary that becomes report.json."""
+"""Gathers the facts of a report from the store: the dictionary that becomes report.json."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ if TYPE_CHECKING:
 
 
 def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -> dict[str, Any]:
-    """Read everything a report says from the study: plain JSON values, all of them finite.
+    """Read all facts of a report from the study: plain JSON values, all of them finite.
 
     Args:
-        further: whether arms are compared by the further metric of the task, which takes seconds.
+        further: whether to compare arms by the task's further metric, which takes seconds.
 
     Raises:
         StoreError: the study was not made by tuner.
-        DepotError: what the storage folder remembers of the place of bundles cannot be used.
+        DepotError: the storage folder's record of the place of bundles cannot be used.
     """
     made = facts_of(study)
     attributes = study.user_attrs
@@ -102,7 +102,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
 
 
 def _place(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
-    """Return what the study is called, and where it is kept."""
+    """Return the study's name and place."""
     return {
         "study": study.study_name,
         "storage": shown(workplace.url),
@@ -116,7 +116,7 @@ def _place(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
 def _made_of(
     made: Mapping[str, Any], attributes: Mapping[str, Any], arms: Mapping[str, FrozenTrial]
 ) -> dict[str, Any]:
-    """Return what the study is made of: its case, data, metric, limits and search."""
+    """Return the study's settings: its case, data, metric, limits and search."""
     return {
         "case": made["case"],
         "reference": made.get("reference", made["case"]),
@@ -139,7 +139,7 @@ def _made_of(
 
 
 def _search(attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """Return how the search went."""
+    """Return the facts about the search."""
     return {
         "trials": counts(trials),
         "parent": attributes.get(PARENT),
@@ -160,7 +160,7 @@ def _evidence(
     *,
     further: bool,
 ) -> dict[str, Any]:
-    """Return what the arms came to, and what has been measured of them since."""
+    """Return the results of the arms, and everything measured about them since."""
     confirmation = confirmation_of(attributes.get(CONFIRMATION), arms)
     metric, kept = metric_of(made), Kept.of(study) if confirmation else None
     return {
@@ -193,7 +193,7 @@ def _evidence(
 
 
 def _plain(value: Any) -> Any:
-    """Make the value fit for JSON and for other eyes: no NaN or infinity, no secret in a URL."""
+    """Make a value safe for JSON and for other readers: no NaN or infinity, no secret in a URL."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

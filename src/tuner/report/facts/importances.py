@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered, and which of them more than noise does."""
+"""Which hyperparameters mattered, and which of them more than noise."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def importance_facts(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the importances with `evidence`: whether a hyperparameter has beaten pure noise.
 
-    It has where it was above the noise of the same resample in 95 % of the resamples, and its
-    importance is above what noise reaches in 97.5 % of them. Picture and table both show this.
+    It has if it was above the noise of the same resample in 95 % of the resamples, and its
+    importance is above the level of noise in 97.5 % of them. Picture and table both show this.
     """
     if not stored:
         return None

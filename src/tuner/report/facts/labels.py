@@ -1,4 +1,4 @@
-"""What is wrong with each arm: the diagnoses."""
+"""The diagnoses: what is wrong with each arm."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def diagnoses(arms: Mapping[str, FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
-    """Diagnose each arm, with the best validation score of the study for a reference.
+    """Diagnose each arm, with the study's best validation score as a reference.
 
     Args:
-        made: what the study was made with.
+        made: the settings that the study was made with.
     """
     reference = arms["best"].value if "best" in arms else None
     found = {}

@@ -1,4 +1,4 @@
-"""What a model could cost at most, and what those of the arms cost."""
+"""The limits on the cost of models, and the costs of the arms' models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def limits_facts(
     attributes: Mapping[str, Any], arms: Mapping[str, FrozenTrial]
 ) -> dict[str, Any] | None:
-    """Return the limits' entry in report.json; None where there are none.
+    """Return the limits' entry in report.json; None if there are none.
 
     Args:
         attributes: of the study.

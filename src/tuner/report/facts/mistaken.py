@@ -1,4 +1,4 @@
-"""What the best still gets wrong on the test split."""
+"""The errors of the best on the test split."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def mistakes_facts(
     stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial]
 ) -> dict[str, Any] | None:
-    """Return the entry in report.json; None where it is not about the current best.
+    """Return the entry in report.json; None if it is not about the current best.
 
-    `recall` is the share of a class's rows that are found; None for a class without rows. Studies
-    made before kept suspects that the models were less sure of, too; these are left out.
+    `recall` is the share of a class's rows that are found; None for a class without rows. Older
+    studies also stored suspects of which the models were less sure; these are left out.
     """
     if not stored or "best" not in arms or arms["best"].number != stored["trial"]:
         return None

@@ -1,4 +1,4 @@
-"""What the results depend on besides the case, the data and the seed, and how to name its place."""
+"""The versions and code that results depend on, and options to name the study's place."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# What a session's machine entry holds besides versions.
+# The parts of a session's machine entry that are not versions.
 MACHINE = ("platform", "processor", "cores", "memory_gib")
 
 
 def where(workplace: Workplace) -> str:
-    """Return the options that name the workplace on a command line."""
+    """Return the command line options that name the workplace."""
     if workplace.is_default:
         return ""
     words = ["--storage", shown(workplace.url)]
@@ -35,7 +35,7 @@ def dashboard_of(workplace: Workplace) -> str:
 
 
 def manifest(made: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say what the results depend on besides the case, the data and the seed."""
+    """Return what the results depend on besides the case, the data and the seed."""
     last: Mapping[str, Any] = sessions[-1] if sessions else {}
     machine = last.get("machine", {})
     return {

@@ -1,4 +1,4 @@
-"""Whether more trials would help, judged by what the last ones have brought."""
+"""Whether more trials would help, judged by the gain of the latest ones."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def outlook(
     """Judge whether more trials of this search would help.
 
     Args:
-        stopped: why the search has ended by itself; None: it has not.
+        stopped: why the search has ended by itself; None if it has not.
 
     Returns:
-        `more_trials` is "limited" where nothing that the search draws keeps the limits that a
-        person has set; "no" where every configuration of the search space has been tried, and
-        `configurations` then says how many there are; "unknown" where there are too few trials to
-        tell; "hardly" where the last half of them gained no more than the best score is uncertain
-        by, so that as many more will probably not gain more, either; else "perhaps". `last` trials
-        gained `gain`, and the best score has the standard error `noise`, both in units of the
-        metric; `since_best` trials came after the best one.
+        `more_trials` is "limited" if the search draws nothing within the limits that a person has
+        set; "no" if every configuration of the search space has been tried, with their number in
+        `configurations`; "unknown" if there are too few trials to tell; "hardly" if the last half
+        of them gained no more than the uncertainty of the best score, so that as many more will
+        probably not gain more either; else "perhaps". The `last` trials gained `gain`, and the best
+        score has the standard error `noise`, both in units of the metric; `since_best` trials came
+        after the best one.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     half = recent(finished, made)
@@ -58,7 +58,7 @@ def outlook(
 
 
 def _since_best(finished: Sequence[FrozenTrial], direction: Direction) -> int | None:
-    """Return how many trials came after the first one with the best score; None without any."""
+    """Return how many trials came after the first one with the best score; None without scores."""
     sign = sign_of(direction)
     scores = [
         (sign * trial.values[0], -place)

@@ -1,4 +1,4 @@
-"""The runs of a search: how long they took, with how many workers, and whether they made one."""
+"""The runs of a search: their duration and workers, and whether together they made one search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def wall_seconds(
     sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
 ) -> dict[str, Any]:
-    """Seconds on the clock; a session that was killed has left none of the part that it was in."""
+    """Return wall-clock seconds; a killed session has left none for the part it was in."""
     search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
     confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
     audit = [session["audit_seconds"] for session in sessions if "audit_seconds" in session]
@@ -39,13 +39,13 @@ def wall_seconds(
 def workers_of_search(
     sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
 ) -> list[int]:
-    """Return with how many workers the search ran, each number once, in the order of its runs.
+    """Return the numbers of workers in the search, without repetitions, in order of its runs.
 
-    A run in which no trial ended has searched nothing: it only confirmed, or was stopped at once.
+    A run without an ended trial has searched nothing: it only confirmed, or was stopped at once.
     """
     ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
     before = [session[TRIALS_BEFORE] for session in sessions if TRIALS_BEFORE in session]
-    if len(before) < len(sessions):  # of an earlier version: the clock tells, if never set back
+    if len(before) < len(sessions):  # from an earlier version: compare clock times
         begun = [datetime.fromisoformat(one["started"]) for one in sessions]
         searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
     else:
@@ -55,19 +55,20 @@ def workers_of_search(
 
 
 def was_continued_after_its_end(trials: Iterable[FrozenTrial], workers: int) -> bool:
-    """Whether trials were added to a search that had come to its end, on several workers.
+    """Whether trials were added to a completed search with several workers.
 
-    Towards the end of a search fewer and fewer trials run beside the last ones. Those that a larger
-    total adds begin when all before them have ended. In a search that had that total from the start
-    they begin earlier, and are drawn and pruned knowing less. One that was interrupted is no such
-    search: what it had under way runs again as it did. Trials of earlier versions, which kept
+    Towards the end of a search, fewer and fewer trials run beside the last ones. Trials that a
+    larger total adds begin when all before them have ended. In a search with that total from the
+    start they begin earlier, and are drawn and pruned with less knowledge. An interrupted search
+    does not count: its running trials are repeated as they were. Trials of earlier versions did not
+    store which others were running, so for them the answer is unknown.
     nothing of those beside them, do not tell.
     """
     known = [one for one in trials if one.state.is_finished() and TAKEN not in one.user_attrs]
     if not any(ALONGSIDE in one.user_attrs for one in known):
         return False
     last = [
-        one  # of its search: a worker had nothing to do when it ended
+        one  # that a worker was idle when it ended
         for one in known
         if one.user_attrs.get(SECONDS) and len(_beside(one)) < workers - 1
     ]
@@ -84,6 +85,6 @@ def _began_after(later: FrozenTrial, one: FrozenTrial) -> bool:
 
 
 def _beside(trial: FrozenTrial) -> Mapping[str, int]:
-    """Return which trials were running when one ended, with the stages that they had reached."""
+    """Return the trials that were running when one ended, with the stages they had reached."""
     beside: Mapping[str, int] = trial.user_attrs.get(ALONGSIDE, {})
     return beside

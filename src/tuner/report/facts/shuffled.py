@@ -1,4 +1,4 @@
-"""What the same search finds on shuffled targets, beside what it claims to have found."""
+"""What the same search finds on shuffled targets, compared with its result on the real ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def placebo_facts(
     stored: Mapping[str, Any] | None, arms: Mapping[str, FrozenTrial], sign: Literal[1, -1]
 ) -> dict[str, Any] | None:
-    """Return the placebo's entry in report.json; None where there was none.
+    """Return the placebo's entry in report.json; None if there was none.
 
     Args:
-        sign: 1 where more of the score is better, -1 where less is.
+        sign: 1 if a higher score is better, -1 if a lower one is.
 
     Returns:
         All in units of the metric. `score`: of the best in the search on shuffled targets; `fresh`:
-        its mean on `n` fresh folds; `optimism`: how much better the first is than the second.
-        `chance`: of the same answer for every row. `gain`: of the best over the baseline in the
-        search on the study's own targets; None in the placebo itself.
+            its mean on `n` fresh folds; `optimism`: how much better the first is than the second.
+            `chance`: the score of a constant prediction. `gain`: of the best over the baseline in
+            the search on the real targets; None in the placebo itself.
     """
     if not stored:
         return None

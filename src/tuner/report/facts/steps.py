@@ -1,4 +1,4 @@
-"""What each change between the baseline and the best has brought: the measured ablation."""
+"""The measured ablation: the gain of each change between the baseline and the best."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def ablation_facts(
     metric: Metric,
     sizes: Mapping[str, int],
 ) -> dict[str, Any] | None:
-    """Return the ablation's entry in report.json; None where none was made of these arms.
+    """Return the ablation's entry in report.json; None if there is none for these arms.
 
-    Gains are in units of the metric, above zero an improvement, on the validation rows of fresh
-    folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
-    `without` is what the best loses when the change is left out, and `worth` the mean of the two:
-    what a change adds on the path depends on the changes before it, what is lost without it on all
-    others, and their mean favours neither; `left` is what all changes gain over those up to there.
-    Intervals cover new trainings and new folds of the development rows, which share most of the
-    rows that they train on; no new test rows.
+    Gains are in units of the metric, positive for an improvement, on the validation rows of fresh
+    folds. `gain` of a change on the path is over the changes before it, `total` over the baseline.
+    `without` is the loss of the best when the change is left out. `worth` is the mean of the two:
+    the gain on the path depends on the changes before it, and the loss on all others, so the mean
+    favours neither. `left` is the gain of all changes over those up to there. Intervals cover new
+    trainings and new folds of the development rows, which share most of their training rows; they
+    do not cover new test rows.
 
     Args:
         sizes: rows of a fold: `training` and `validation`.
@@ -58,7 +58,7 @@ def ablation_facts(
         }
         for name, before, after in zip(stored["path"], scores, scores[1:], strict=False)
     ]
-    rest = stored.get("rest") or []  # of an ablation made before: none, its path went to the end
+    rest = stored.get("rest") or []  # an older ablation has none: its path went to the end
     smallest = stored["smallest"] and {
         "changes": stored["smallest"],
         **_gain(first, stored["smallest_scores"], direction, held_out),
@@ -78,15 +78,15 @@ def ablation_facts(
 
 
 def can_be_told(found: Mapping[str, Any]) -> bool:
-    """Whether the folds can tell the gain of all changes together from nothing.
+    """Whether the folds can distinguish the gain of all changes together from zero.
 
-    Where they cannot, they say of no single change what it brings: some change looks best, and is
-    said to bring most of the gain, in half of the studies in which no change does anything.
+    If they cannot, they show the gain of no single change: in half of the studies in which no
+    change has any effect, some change would look best and seem to bring most of the gain.
 
     Args:
-        found: by `ablation_facts`.
+        found: from `ablation_facts`.
     """
-    interval = found["whole"].get("interval")  # None: one fold, or the same on all of them
+    interval = found["whole"].get("interval")  # None with one fold, or equal gains
     return interval is None or interval[0] > 0
 
 
@@ -108,6 +108,6 @@ def _gain(
 
 
 def _loss(scores: Sequence[float | None], metric: Metric) -> float | None:
-    """Return the mean score so that less is better: of an accuracy, the error."""
+    """Return the mean score, converted so that lower is better: the error for an accuracy."""
     known = [score for score in scores if score is not None]
     return metric.loss(fmean(known)) if known else None

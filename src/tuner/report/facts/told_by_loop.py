@@ -1,4 +1,4 @@
-"""What a loop has told of itself, besides its scores: constraints, and files that calls share."""
+"""What a loop has reported besides its scores: constraints, and files that calls share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def broken_by(arms: Mapping[str, FrozenTrial]) -> dict[str, dict[str, float]]:
-    """Return the constraints that arms break, with what they were told to be; others are left out.
+    """Return the constraints that arms break, with their reported values, by arm.
 
     Args:
         arms: trials, by their names.
@@ -24,6 +24,6 @@ def broken_by(arms: Mapping[str, FrozenTrial]) -> dict[str, dict[str, float]]:
 
 
 def files_of_several(trials: Iterable[FrozenTrial]) -> list[str]:
-    """Return the files that several trials have used, where each of them would look for its own."""
+    """Return the files that several trials have used at the same path."""
     used = Counter(name for trial in trials for name in trial.user_attrs.get(SHARED_FILES, ()))
     return [name for name, count in used.items() if count > 1]

@@ -1,1 +1,1 @@
-"""Sentences and tables: a question of the reader and its answer in each module."""
+"""The sections of a report: each module answers one question in sentences and tables."""

@@ -1,4 +1,4 @@
-"""Is it really better? Every pair of arms, compared on the test split."""
+"""Section "Is it really better?": all pairs of arms, compared on the test split."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEADING = said("## Is it really better?")
 
 
 def better_section(facts: Facts) -> str:
-    """Return the section: a row a pair, then what each column says."""
+    """Return the section: one row per pair, then an explanation of each column."""
     metric = metric_in(facts)
     pairs = {
         phrase("{arm} against {other}", arm=arm_word(arm), other=arm_word(other)): pair
@@ -77,7 +77,7 @@ def better_section(facts: Facts) -> str:
 
 
 def _notes(facts: Facts, pair: Facts) -> list[str]:
-    """Say what each column says."""
+    """Return the explanations of the columns."""
     by_row = bool(pair.get("rows"))
     proven = (
         phrase("the interval excludes zero")
@@ -129,7 +129,7 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
 
 
 def _least_p(pair: Facts) -> list[str]:
-    """Say how small a p can be, where that decides what is shown."""
+    """Return the lowest possible p-value, if that affects what is shown."""
     least = pair.get("least_p_value", 0.0)
     if least < SMALLEST_P:
         return []
@@ -138,7 +138,7 @@ def _least_p(pair: Facts) -> list[str]:
 
 
 def _on_looks(facts: Facts, pair: Facts) -> list[str]:
-    """Say why the intervals are wider, where the test rows are looked at more than once."""
+    """Return why the intervals are wider, if the test rows are looked at more than once."""
     if pair["confidence"] <= CONFIDENCE:
         return []
     planned = _plan(facts)
@@ -160,7 +160,7 @@ def _on_looks(facts: Facts, pair: Facts) -> list[str]:
 
 
 def _on_seeds_alone(facts: Facts) -> str:
-    """Say what an interval covers where there are no scores of single rows."""
+    """Return what an interval covers without scores of single rows."""
     if is_of_loop(facts) and _plan(facts):
         return phrase(
             "- The interval covers the luck of training alone. The loop gave no scores of single "
@@ -179,7 +179,7 @@ def _on_seeds_alone(facts: Facts) -> str:
 
 
 def _plan(facts: Facts) -> Facts | None:
-    """Return the looks at the test that were planned; None where none were."""
+    """Return the planned looks at the test; None if none were planned."""
     plan: Facts | None = (facts["confirmation"] or {}).get("plan")
     return plan
 

@@ -1,4 +1,4 @@
-"""Which change made it so? The measured ablation, and which changes can be dropped."""
+"""Which change made the difference? The measured ablation, and which changes can be dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which trials were guesses: configurations from what textbooks know, tried before the search."""
+"""Which trials were guesses: configurations from textbooks, tried before the search."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def is_guess(facts: Facts, trial: int) -> bool:
-    """Whether a trial of a study is a guess. A study made before there were any has none."""
+    """Whether a trial is a guess; a study from before there were guesses has none."""
     return any(one["trial"] == trial for one in facts.get("guesses") or ())
 
 
 def best_is_guess(facts: Facts) -> bool:
-    """Whether nothing that the search has drawn is better than a guess."""
+    """Whether a guess is at least as good as everything that the search has drawn."""
     best = facts["arms"].get("best")
     return best is not None and is_guess(facts, best["trial"])
 
 
 def guesses_in_words(facts: Facts) -> str:
-    """Say which trials were guesses, and whether one of them won; empty where there are none."""
+    """Return which trials were guesses, and whether one of them won; empty if there are none."""
     known = facts.get("guesses") or ()
     tried = [one["trial"] for one in known if one["state"] not in {"waiting", "running"}]
     if not tried:

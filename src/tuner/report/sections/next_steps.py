@@ -10,7 +10,7 @@ from tuner.report.facts.steps import can_be_told
 from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
-from tuner.report.sections.loop import where_the_space_is
+from tuner.report.sections.loop import is_of_loop, where_the_space_is
 from tuner.report.sections.part import confirmed_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.verdict import is_unconfirmed
@@ -85,7 +85,13 @@ def _drop(facts: Facts) -> list[str]:
     over = part and part["over_baseline"]
     if part is None and not can_be_told(found):
         return []
-    if part is None:
+    if is_of_loop(facts):
+        what = phrase(
+            "Simplify: keep only {kept}, and drop the other changes. This command calls the loop "
+            "with these, and keeps what it writes.",
+            kept=kept,
+        )
+    elif part is None:
         what = phrase(
             "Simplify: keep only {kept}, and drop the other changes. This command compares that "
             "with the baseline on the test rows, and saves the model.",

@@ -1,4 +1,4 @@
-"""What did pruning cost? A few pruned trials, drawn by lot, were trained to their end."""
+"""What did pruning cost? A few pruned trials, drawn at random, were trained to their end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What should I use? The arms with all their scores, their settings, and how the best was found."""
+"""Section "What should I use?": the arms' scores and settings, and how they were found."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def use_section(facts: Facts) -> str:
 
 
 def _settings(facts: Facts) -> str:
-    """Show what the arms set differently, and what they have in common."""
+    """Return the settings of the arms: the different ones, and the common ones."""
     arms = {name: arm["hyperparameters"] for name, arm in arms_in_columns(facts).items()}
     names = list(dict.fromkeys(name for values in arms.values() for name in values))
     values = {name: [setting(arm.get(name, BLANK)) for arm in arms.values()] for name in names}

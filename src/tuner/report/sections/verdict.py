@@ -1,4 +1,4 @@
-"""What a study has shown, in sentences: the best against the baseline, then the recipe."""
+"""What a study has shown, in sentences: first the best against the baseline, then the recipe."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_NAMED = 4  # changes in a sentence
 
 
 def verdict(facts: Facts) -> str:
-    """Say in one sentence whether tuning has paid."""
+    """Return, in one sentence, whether tuning has paid."""
     arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
     if facts.get("shuffled"):
         return phrase(
@@ -74,7 +74,7 @@ def verdict(facts: Facts) -> str:
 
 
 def recipe_verdict(facts: Facts) -> str:
-    """Say in one sentence what the textbook recipe has done; empty where nothing is known."""
+    """Return, in one sentence, what the textbook recipe has achieved; empty if unknown."""
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
     if arms and "recipe" not in arms:
         if not facts.get("has_recipe", True):
@@ -82,7 +82,7 @@ def recipe_verdict(facts: Facts) -> str:
         return phrase("The textbook recipe has no complete trial, so it is not compared.")
     if (
         pair is None
-        or facts["comparison"]["best_vs_baseline"] is None  # the best has a validation score only
+        or facts["comparison"]["best_vs_baseline"] is None  # the best has only a validation score
         or arms["best"]["trial"] == arms["recipe"]["trial"]
     ):
         return ""
@@ -106,7 +106,7 @@ def recipe_verdict(facts: Facts) -> str:
 
 
 def most_of_it(facts: Facts) -> str:
-    """Say which few changes bring a proven gain by themselves; empty where that is not known.
+    """Return which few changes bring a proven gain by themselves; empty if unknown.
 
     They were trained together, with nothing else changed. That is a measurement; it does not divide
     a gain among changes that need each other.
@@ -146,7 +146,7 @@ def most_of_it(facts: Facts) -> str:
 
 
 def of_the_gain(share: float) -> str:
-    """Write a share of the gain; more than all of it is all of it."""
+    """Return a share of the gain in words; more than all of it counts as all of it."""
     if share >= 1:
         return phrase("all of the gain")
     return phrase("{share} of the gain", share=per_cent(share))
@@ -162,7 +162,7 @@ def is_unconfirmed(facts: Facts) -> bool:
 
 def _unconfirmed(facts: Facts) -> str:
     confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
-    going_on = True  # a clause is still to be explained
+    going_on = True  # until a clause was explained
     if confirmation is None:
         begin = phrase("Not confirmed yet")
     elif "best" in confirmation["outdated"]:

@@ -1,4 +1,4 @@
-"""What is wrong with the baseline? The diagnosis of each arm, and what to try first."""
+"""Section on what is wrong with the baseline: diagnoses of the arms, and what to try first."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LEGEND = (
 
 
 def wrong_section(facts: Facts) -> str:
-    """Return the section: the answer, a row an arm, and what each column says."""
+    """Return the section: the answer, one row per arm, and an explanation of each column."""
     found = facts["diagnosis"]
     if not found:
         return ""

@@ -1,6 +1,6 @@
-"""What is done to the storage folder, and to the studies in it.
+"""Manages the storage folder and the studies in it.
 
-`inventory` lists studies, and `belongings` are the files of one. There is `renaming` and `deletion`
-of a study, `cleaning` of what serves nothing any more, `moving` to another database, `backup` into
-an `archive`, and `restore` from it.
+`inventory` lists studies, and `belongings` finds the files of one. `renaming` and `deletion` act on
+a study, `cleaning` removes what is no longer needed, `moving` changes the place of files, `backup`
+writes an `archive`, and `restore` reads one.
 """

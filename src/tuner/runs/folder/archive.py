@@ -1,6 +1,6 @@
-"""The file of a backup: a ZIP archive without compression, and a manifest of what is in it.
+"""The file of a backup: a ZIP archive without compression, with a manifest of its content.
 
-Nothing in it is compressed, so an archive is never larger on disk than it looks, whoever made it.
+Nothing in it is compressed, so an archive from a stranger never unpacks to more than its size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MANIFEST = "tuner-backup.json"
 FORMAT = 1
 DATABASE = "studies.db"
 PARTS = ("artifacts", "bundles", "confirmation", "jobs", "reports", "uploads")
-GROWING = "jobs/"  # what jobs of the service print: whatever is added meanwhile is left out
+GROWING = "jobs/"  # output of the service's jobs: additions during the copy are left out
 CHUNK = 2**20
 TRIES = 5
 ENCRYPTED = 0x1  # a flag of an entry
@@ -57,10 +57,10 @@ def is_archive(path: Path) -> bool:
 
 
 def add(archive: zipfile.ZipFile, name: str, source: Path) -> Entry | None:
-    """Write a file into an archive; None where it has been removed meanwhile.
+    """Write a file into an archive; None if it has been removed meanwhile.
 
     Raises:
-        OSError: it cannot be read, or it changes all the time.
+        OSError: it cannot be read, or keeps changing.
     """
     with tempfile.TemporaryFile() as copy:
         if not _copy_at_rest(source, copy, grows=name.startswith(GROWING)):
@@ -76,10 +76,10 @@ def add(archive: zipfile.ZipFile, name: str, source: Path) -> Entry | None:
 
 
 def _copy_at_rest(source: Path, copy: IO[bytes], *, grows: bool) -> bool:
-    """Copy a file as it is between two writes to it; whether it is there.
+    """Copy a file in a state between two writes; return whether it exists.
 
     Args:
-        grows: whether it is only ever added to: its beginning is then as good.
+        grows: whether it only gets longer: then a copy of its beginning is enough.
     """
     for _ in range(TRIES):
         try:
@@ -105,21 +105,21 @@ def _copy_at_rest(source: Path, copy: IO[bytes], *, grows: bool) -> bool:
 
 
 def close(archive: zipfile.ZipFile, entries: Iterable[Entry], facts: dict[str, Any]) -> None:
-    """Write the manifest, which makes an archive complete."""
+    """Write the manifest, which completes an archive."""
     listed = {one.name: {"bytes": one.size, "sha256": one.sha256} for one in entries}
     manifest = {"format": FORMAT, **facts, "files": listed}
     archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest, indent=1, ensure_ascii=False))
 
 
 def entries_of(archive: zipfile.ZipFile, size: int) -> list[Entry]:
-    """Return what is in an archive, which may be a stranger's.
+    """Return the entries of an archive, which may come from a stranger.
 
     Args:
         size: of the archive's file, in bytes.
 
     Raises:
-        UsageError: it is not a backup, is not one that this version can read, or could write
-            elsewhere than into the folder that it is unpacked in.
+        UsageError: it is not a backup, this version cannot read it, or it could write outside of
+            the folder in which it is unpacked.
     """
     members = archive.infolist()
     names = [one.filename for one in members]
@@ -179,7 +179,7 @@ def _listed(text: bytes) -> list[Entry]:
 
 
 def refuse_clashes(names: Sequence[str]) -> None:
-    """Refuse names that a file system without upper and lower case cannot tell apart.
+    """Refuse names that a case-insensitive file system cannot distinguish.
 
     Raises:
         UsageError: two are the same there.
@@ -201,7 +201,7 @@ def extract(archive: zipfile.ZipFile, entry: Entry, folder: Path) -> None:
     """Unpack a file into a folder where it does not exist.
 
     Raises:
-        UsageError: its bytes are not those that were backed up.
+        UsageError: its bytes differ from those that were backed up.
         OSError: it cannot be written.
     """
     path = folder / entry.name

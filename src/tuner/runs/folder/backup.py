@@ -1,4 +1,4 @@
-"""One run of the backup command: a copy of a storage folder that may be in use."""
+"""One run of the backup command: copies a storage folder, even while it is in use."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds.
+    """The content of a backup.
 
     Attributes:
         path: of its file.
-        trials: of each study, how many.
-        files: how many, besides the database.
-        left_out: what is not in it: links, what is not a file, names that cannot be restored, and
-            damaged bundles in S3.
+        trials: number of trials of each study.
+        files: number of files, besides the database.
+        left_out: files not in it: links, special files, names that cannot be restored, and damaged
+            bundles in S3.
     """
 
     path: Path
@@ -48,17 +48,18 @@ class Backup:
 
 
 def back_up(workplace: Workplace, path: Path) -> Backup:
-    """Copy the database, and the artifacts, bundles, reports and confirmation models with it.
+    """Copy the database, with its artifacts, bundles, reports and confirmation models.
 
-    Others may write meanwhile: the database is copied as it is at one moment, before the files, so
-    that every file it names is there. Data and caches are not copied; they are made again. Bundles
-    and artifacts are copied from wherever they are kept; restored, they are in the storage folder.
+    Others may write meanwhile: the database is copied in its state at one moment, before the files,
+    so that every file that it names exists. Data and caches are not copied, because they can be
+    made again. Bundles and artifacts are copied from wherever they are kept; restored, they are in
+    the storage folder.
 
     Raises:
         StoreError: there is no database, or it is a server's.
-        UsageError: the file exists and is not a backup, or lies where it would be a part of itself.
+        UsageError: the file exists and is not a backup, or its place is in what it would copy.
         DepotError: the place of bundles and artifacts cannot be reached.
-        OSError: it cannot be written; an earlier backup of that name is then as it was.
+        OSError: it cannot be written; an earlier backup of that name is then unchanged.
     """
     database = _database(workplace)
     _refuse_place(workplace, path)
@@ -117,7 +118,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def _files(workplace: Workplace, database: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield what is backed up by its name in the archive; what is half-written is hidden."""
+    """Yield the files to back up with their names in the archive; unfinished files are hidden."""
     yield archive.DATABASE, database
     elsewhere = _of_depot(workplace.depot, left_out) if workplace.keeps_elsewhere else ()
     seen = set()
@@ -125,7 +126,7 @@ def _files(workplace: Workplace, database: Path, left_out: list[str]) -> Iterato
         seen.add(name)
         yield name, path
     for name, path in _below(workplace.root, archive.PARTS):
-        if name not in seen:  # what waits in the folder to be sent may be there by now
+        if name not in seen:  # a bundle that waits to be sent may also be in the depot by now
             yield name, path
 
 
@@ -140,9 +141,9 @@ def _below(top: Path, parts: Iterable[str]) -> Iterator[tuple[str, Path]]:
 
 
 def _of_depot(depot: Depot, left_out: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a depot; those in S3 are there until the next is asked for."""
+    """Yield the files of a depot; those in S3 exist until the next one is asked for."""
     if depot.folder is not None:
-        depot.bundles()  # is its disk there?
+        depot.bundles()  # fails if its disk is not mounted
         yield from _below(depot.folder, (BUNDLES, ARTIFACTS))
         return
     for bundle in depot.bundles():

@@ -1,4 +1,4 @@
-"""What belongs to a study besides its trials: folders, files of the dashboard, its lock."""
+"""Finds what belongs to a study besides its trials: folders, dashboard files, its lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A file or a folder that belongs to a study, or what a depot keeps of it.
+    """A file, a folder or an item of a depot that belongs to a study.
 
     Attributes:
         where: its path or its URL.
@@ -36,12 +36,12 @@ class Belonging:
 
 
 def folders_of(workplace: Workplace, name: str) -> list[Path]:
-    """Return where the report and the weights of a study are, or would be."""
+    """Return the folders of the report and the weights of a study, which may not exist."""
     return [workplace.report(name), workplace.confirmation(name)]
 
 
 def bundles_of(workplace: Workplace, name: str) -> list[Belonging]:
-    """Return what there is of the bundles of a study.
+    """Return the existing bundles of a study.
 
     Raises:
         DepotError: their place cannot be reached.
@@ -55,14 +55,14 @@ def bundles_of(workplace: Workplace, name: str) -> list[Belonging]:
 
 
 def placebo_of(catalogue: Catalogue, name: str) -> str | None:
-    """Return the study that repeats a study's search on shuffled targets, if there is one."""
+    """Return the placebo of a study, which repeats its search on shuffled targets, if any."""
     placebo = placebo_name(name)
     facts = catalogue.studies.get(placebo, {}).get(FACTS, {})
     return placebo if facts.get("shuffled") else None
 
 
 def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list[Belonging]:
-    """Return what there is that belongs to a study and to nothing else.
+    """Return everything that belongs to a study and to nothing else.
 
     Raises:
         DepotError: the place of bundles and artifacts cannot be reached.
@@ -84,7 +84,7 @@ def belongings_of(workplace: Workplace, catalogue: Catalogue, name: str) -> list
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; what has gone meanwhile has none."""
+    """Return the bytes of a file, or of all files in a folder; a missing file has none."""
     inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,)
     sizes = 0
     for one in inside:
@@ -95,7 +95,7 @@ def size_of(path: Path) -> int:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; what is gone already is no error.
+    """Remove a file, or a folder with its content; a missing one is not an error.
 
     Raises:
         OSError: it may not be removed.

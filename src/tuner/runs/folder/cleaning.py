@@ -1,4 +1,4 @@
-"""Files and records in a workplace that nothing needs any more: found, and removed."""
+"""Finds and removes files and records in a workplace that are no longer needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Kind = Literal[
 ]
 SECONDS_OF_A_DAY = 86_400
 SQLITE_HEADER = b"SQLite format 3\0"  # sqlite.org/fileformat2.html, 1.3
-SECONDS_AT_WORK = 3600  # what was changed within this time may still be in the making
+SECONDS_AT_WORK = 3600  # a file changed within this time may still be in use
 MEANINGS: Mapping[Kind, Message] = {
     "weights": said("weights of a confirmation that has been scored"),
     "cache": said("cached data that no study uses"),
@@ -52,13 +52,13 @@ MEANINGS: Mapping[Kind, Message] = {
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """A file, folder or record that nothing needs any more.
+    """A file, folder or record that is no longer needed.
 
     Attributes:
-        what: the path, or the name on record.
-        path: None: it is only a record in the database, or kept in a depot.
-        study: whose writer must not be at work meanwhile; None: nobody's.
-        kept: what is kept in a depot, and that depot.
+        what: the path, or the name of the record.
+        path: None for a record in the database only, or for an item of a depot.
+        study: the study whose writer must not run meanwhile; None if there is none.
+        kept: the item of a depot, and the depot.
     """
 
     kind: Kind
@@ -70,21 +70,21 @@ class Waste:
 
     @property
     def changed(self) -> float | None:
-        """When it was changed, in s since 1970; None: a record without a file has no age."""
+        """When it was changed, in seconds since 1970; None for a record, which has no age."""
         if self.kept:
             return self.kept[1].changed
         return None if self.path is None else _changed(self.path)
 
 
 def find_waste(workplace: Workplace) -> list[Waste]:
-    """Return what nothing needs any more; nothing is changed.
+    """Return everything that is no longer needed, without changing anything.
 
     In a folder that several databases share, nothing counts as an orphan: another may need it.
 
     Raises:
         StoreError: the database cannot be opened.
-        DepotError: the place of bundles and artifacts cannot be reached; what cannot be seen is not
-            taken for gone.
+        DepotError: the place of bundles and artifacts cannot be reached; items that cannot be seen
+            are not taken for gone.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
     found = [*_weights(workplace, catalogue), *_leftovers(workplace), *_evidence(catalogue)]
@@ -97,7 +97,7 @@ def find_waste(workplace: Workplace) -> list[Waste]:
 
 
 def older_than(found: Iterable[Waste], days: float) -> list[Waste]:
-    """Return what was not changed for so many days; a record without a file has no age."""
+    """Return the items unchanged for this many days; a record has no age and is included."""
     before = time.time() - days * SECONDS_OF_A_DAY
     return [one for one in found if one.changed is None or one.changed <= before]
 
@@ -110,13 +110,13 @@ def is_shared(workplace: Workplace) -> bool:
 
 
 def _has_another_database(workplace: Workplace) -> bool:
-    """Whether an SQLite file, however it is called, lies beside the workplace's own."""
+    """Whether another SQLite file, of any name, lies beside the workplace's own."""
     for path in workplace.root.iterdir() if workplace.root.is_dir() else ():
         in_the_making = path.name.startswith(".") or path.suffix == ".new"
         if path.is_file() and not in_the_making and not workplace.url.endswith(f"/{path.name}"):
             if path.suffix == ".db":
                 return True
-            with suppress(OSError), path.open("rb") as file:  # it is gone, or not ours to read
+            with suppress(OSError), path.open("rb") as file:  # it is gone, or may not be read
                 if file.read(len(SQLITE_HEADER)) == SQLITE_HEADER:
                     return True
     return False
@@ -129,7 +129,7 @@ def is_depot_shared(workplace: Workplace) -> bool:
 
 
 def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
-    """Remove what was found; return what was kept, because its study is being worked on.
+    """Remove items; return those that were kept because a process works on their study.
 
     Raises:
         OSError: a file may not be removed.
@@ -150,7 +150,7 @@ def take_away(workplace: Workplace, waste: Iterable[Waste]) -> list[Waste]:
 
 def _take(catalogue: Catalogue, one: Waste) -> None:
     if one.kind == "lock" and one.path is not None:
-        with FileLock(one.path, timeout=0):  # or whoever holds it would not be alone any more
+        with FileLock(one.path, timeout=0):  # otherwise another process could take a second lock
             remove(one.path)
     elif one.kept is not None:
         depot, kept = one.kept
@@ -159,7 +159,7 @@ def _take(catalogue: Catalogue, one: Waste) -> None:
         remove(one.path)
     elif one.kind == "evidence":
         catalogue.delete(one.what)
-    elif on_record := catalogue.artifacts().get(one.what):  # nobody else has taken it meanwhile
+    elif on_record := catalogue.artifacts().get(one.what):  # still recorded
         owner, of_trial = on_record
         forget(catalogue.storage, owner, one.what, of_trial=of_trial)
 
@@ -173,7 +173,7 @@ def _waste(kind: Kind, path: Path, study: str | None = None) -> Waste:
 
 
 def _weights(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
-    """Yield weights of studies whose confirmation is done; they are needed until then."""
+    """Yield the weights of studies whose confirmation is done; until then they are needed."""
     for name, attributes in catalogue.studies.items():
         folder = workplace.confirmation(name)
         confirmed = attributes.get(CONFIRMATION)
@@ -212,7 +212,7 @@ def _artifacts(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
     named = catalogue.artifacts()
     for depot in workplace.depots:
         for one in depot.artifacts():
-            if one.name not in named and not _is_new(one):  # written first, then put on record
+            if one.name not in named and not _is_new(one):  # files are written first, then recorded
                 yield _of_depot("artifact", depot, one)
 
 
@@ -225,7 +225,8 @@ def _missing(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 def _evidence(catalogue: Catalogue) -> Iterator[Waste]:
     for name in catalogue.evidence:
-        # What counts the looks at a test set is kept: they are not undone by deleting a study.
+        # The evidence that counts the looks at a test set is kept: deleting a study does not undo
+        # them.
         if name not in catalogue.studies and not catalogue.counts_looks(name):
             yield Waste("evidence", name, 0, study=name)
 
@@ -238,7 +239,7 @@ def _locks(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
 
 
 def _logs(workplace: Workplace, catalogue: Catalogue) -> Iterator[Waste]:
-    """Yield what jobs printed that the database does not know, or whose study is gone."""
+    """Yield output of jobs that the database does not know, or whose study is gone."""
     with catalogue.storage.engine.connect() as connection:
         needed = {
             str(number)
@@ -275,7 +276,7 @@ def _leftovers(workplace: Workplace) -> Iterator[Waste]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Return what is in a folder, without what a write in progress has not finished."""
+    """Return the content of a folder, without unfinished writes."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -286,7 +287,7 @@ def _is_new(one: Kept) -> bool:
 
 
 def _is_recent(path: Path) -> bool:
-    """Whether a file may still be in the making; one that is gone was moved into its place."""
+    """Whether a file may still be in use; a missing one was moved into its place."""
     with suppress(FileNotFoundError):
         return time.time() - path.lstat().st_mtime < SECONDS_AT_WORK
     return True

@@ -1,4 +1,4 @@
-"""A study deleted, with all that belongs to it and to nothing else."""
+"""Deletes a study, with everything that belongs to it and to nothing else."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What goes with a study.
+    """Everything that is deleted with a study.
 
     Attributes:
-        trials: of the search that were asked for.
-        trainings: after the search, on fresh seeds.
-        paths: of files and folders; what is in S3 is named by its URL.
-        bytes: of these.
+        trials: number of trials of the search that were asked for.
+        trainings: number of trainings after the search, on fresh seeds.
+        paths: of files and folders; items in S3 are named by URLs.
+        bytes: size of these.
     """
 
     study: str
@@ -62,7 +62,7 @@ def plan_deletion(workplace: Workplace, name: str) -> Deletion:
 def delete_study(workplace: Workplace, name: str) -> None:
     """Delete a study, its placebo, evidence, reports, bundles, weights and artifacts.
 
-    The files go first: where it is interrupted, the same command deletes the rest.
+    The files are deleted first: if the deletion is interrupted, the same command deletes the rest.
 
     Raises:
         UsageError: there is no study of that name.
@@ -80,6 +80,6 @@ def delete_study(workplace: Workplace, name: str) -> None:
 
 
 def _with_placebo(catalogue: Catalogue, name: str) -> list[str]:
-    """Return the study, and the one that repeats its search on shuffled targets, if there is."""
+    """Return the study and its placebo, if there is one."""
     placebo = placebo_of(catalogue, name)
     return [name] if placebo is None else [name, placebo]

@@ -1,4 +1,4 @@
-"""The studies of a store and the result of each, in plain values."""
+"""Lists the studies of a store with their results, as plain values."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Entry:
     """A study in a list.
 
     Attributes:
-        trials: finished ones.
-        state: how far it has come.
-        best: score of its best on the `split`; None: there is none yet. So is `baseline`.
-        split: "test" once that was confirmed, else "validation", which is optimistic.
+        trials: number of finished trials.
+        state: its progress.
+        best: score of its best on the `split`; None if there is none yet. `baseline` likewise.
+        split: "test" once it was confirmed, else "validation", which is optimistic.
         verdict: of the best against the baseline, in two words.
-        when: its last run began, as ISO 8601; None: not known.
+        when: time at which its last run began, as ISO 8601; None if unknown.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Entry:
 
 
 def studies_of(workplace: Workplace) -> list[Entry]:
-    """Return all studies of tuner's in a store, by name.
+    """Return all of tuner's studies in a store, by name.
 
     Raises:
         StoreError: the database cannot be opened.
@@ -71,7 +71,7 @@ def studies_of(workplace: Workplace) -> list[Entry]:
 
 
 def entries_of(catalogue: Catalogue) -> list[Entry]:
-    """Return all studies of tuner's in a catalogue, by name."""
+    """Return all of tuner's studies in a catalogue, by name."""
     looks = Looks(catalogue.attributes)
     return [_entry(catalogue, name, one, looks) for name, one in catalogue.overview().items()]
 
@@ -103,7 +103,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
     best, baseline = arms["best"], arms.get("baseline")
     now = best["hyperparameters"]
     was = baseline["hyperparameters"] if baseline else None
-    with speaking(ENGLISH):  # it is kept, and read by programs
+    with speaking(ENGLISH):  # it is stored, and read by programs
         sentence = verdict(dict(facts))
     return {
         "study": facts["study"],
@@ -124,7 +124,7 @@ def best_in(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def short_verdict(facts: Mapping[str, Any]) -> str:
-    """Say in two words how the best compares with the baseline."""
+    """Return how the best compares with the baseline, in two words."""
     return _in_two_words(facts["comparison"]["best_vs_baseline"])
 
 
@@ -135,7 +135,7 @@ def _in_two_words(pair: Mapping[str, Any] | None) -> str:
 
 
 def _entry(catalogue: Catalogue, name: str, trials: Overview, looks: Looks) -> Entry:
-    """Return a row of the list. No report point is read, and no report made, so it is fast."""
+    """Return a row of the list; fast, because it reads no report points and makes no report."""
     attributes = catalogue.studies[name]
     made = attributes[FACTS]
     metric = metric_of(made)
@@ -168,7 +168,7 @@ def _finite(score: float | None) -> float | None:
 
 
 def _split(made: Mapping[str, Any], attributes: Mapping[str, Any], *, scores: bool) -> str:
-    """Say on which rows the best score is; a loop may have no test rows."""
+    """Return on which rows the best score was measured; a loop may have no test rows."""
     if scores and made.get("task") == LOOP and not attributes.get(OPENINGS):
         return "final"
     return "test" if scores else "validation"
@@ -182,7 +182,7 @@ def _best_and_baseline(
     confirmation: Mapping[str, Any] | None,
     looks: Looks,
 ) -> dict[str, Any] | None:
-    """Compare the best with the baseline on the test rows; None where they have not met them."""
+    """Compare the best with the baseline on the test rows; None if they were not tested."""
     if confirmation is None:
         return None
     every = catalogue.attributes
@@ -205,6 +205,7 @@ def _state(catalogue: Catalogue, name: str, trials: Overview, *, confirmed: bool
     begun = trials.states[TrialState.RUNNING]
     if begun and is_held(catalogue.storage, name):
         return "running"
-    if begun or trials.states[TrialState.WAITING]:  # begun by a process that was killed
+    waits = trials.states[TrialState.WAITING] or not trials.finished
+    if begun or waits:  # begun by a process that was killed
         return "interrupted"
     return "confirmed" if confirmed else "searched"

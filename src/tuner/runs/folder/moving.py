@@ -1,9 +1,10 @@
-"""One run of the files command: bundles and files of the dashboard move to another place.
+"""One run of the files command: moves bundles and files of the dashboard to another place.
 
-The place is told whose files it has, then all is copied, then the storage folder is told of the
-place, and only then is the old place emptied. So there is no moment without a whole copy, and
-where it is interrupted, the same command does the rest. What was written meanwhile stays: of two
-files of one name the newer one is kept. A place that another storage folder uses is not emptied.
+First the new place records whose files it has, then everything is copied, then the storage folder
+records the new place, and only then is the old place emptied. So there is always a complete copy,
+and if the command is interrupted, running it again completes the move. Files that were written
+meanwhile are kept: of two files with one name, the newer one. A place that another storage folder
+uses is not emptied.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """How much a place holds."""
+    """The content of a place, in numbers."""
 
     bundles: int
     artifacts: int
@@ -35,7 +36,7 @@ class Contents:
 
 
 def contents_of(depot: Depot) -> Contents:
-    """Return how much a place holds.
+    """Return how much a place contains.
 
     Raises:
         DepotError: it cannot be reached.
@@ -50,18 +51,18 @@ def move(
     tell: Callable[[str], object] = lambda _text: None,
     share: bool = False,
 ) -> None:
-    """Keep bundles and files of the dashboard in another place, and move those there are.
+    """Move bundles and files of the dashboard to another place, and keep them there from now on.
 
     Args:
         place: a folder, s3://BUCKET/PREFIX, or the storage folder.
-        tell: is told what has been moved, a line each.
+        tell: is called with a line for everything that has been moved.
         share: whether another storage folder may have files there.
 
     Raises:
-        UsageError: it cannot be a place, or has the files of another storage folder; or a study,
-            a training or the dashboard is at work with the files.
-        DepotError: the old or the new place cannot be reached; what was moved is in one of them.
-        OSError: a disk refuses.
+        UsageError: there can be no depot at the place, or it has the files of another storage
+            folder; or a study, a training or the dashboard is using the files.
+        DepotError: the old or the new place cannot be reached; all files are in one of them.
+        OSError: a disk failed.
     """
     wanted = named(place, workplace.root)
     with files_to_move(workplace.root):
@@ -69,7 +70,7 @@ def move(
 
 
 def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: bool) -> None:
-    """Move all files, or what an interrupted move has left."""
+    """Move all files, or the rest after an interrupted move."""
     record = Record.of(root)
     if record.leaving is not None and wanted != record.place:
         raise UsageError(
@@ -78,13 +79,13 @@ def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: 
         )
     target = depot_at(wanted, root)
     if wanted is not None:
-        record.keep(root)  # before the place knows it
+        record.keep(root)  # before the place records it
         _claim(target, record.id, share)
     if wanted != record.place:
         _copy(depot_at(record.place, root), target, tell)
         record = replace(record, place=wanted, leaving=record.place or "")
         record.keep(root)
-    # The storage folder may have what an upload that failed has left there.
+    # The storage folder may have files that a failed upload has left there.
     for other in sorted({record.leaving or "", ""}):
         old = depot_at(other, root)
         if old != target:
@@ -93,7 +94,7 @@ def _move(root: Path, wanted: str | None, tell: Callable[[str], object], share: 
 
 
 def _empty(old: Depot, target: Depot, own: str, tell: Callable[[str], object]) -> None:
-    """Take all of a storage folder's files out of a place that it leaves."""
+    """Remove all of a storage folder's files from a place that it leaves."""
     copied, owners = _copy(old, target, tell), owners_of(old)
     if others := [one for one in owners if one != own]:
         if copied:
@@ -109,10 +110,10 @@ def _empty(old: Depot, target: Depot, own: str, tell: Callable[[str], object]) -
 
 
 def _claim(depot: Depot, own: str, share: bool) -> None:
-    """Note in a place that it has files of this storage folder: it can be written and read.
+    """Record in a place that it has files of this storage folder, after testing reads and writes.
 
     Raises:
-        UsageError: it has those of another one.
+        UsageError: it has files of another one.
     """
     owners = owners_of(depot)
     if own in owners:
@@ -128,12 +129,12 @@ def _claim(depot: Depot, own: str, share: bool) -> None:
 
 
 def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
-    """Copy what the new place does not have yet, or not as new; return what is in both then."""
+    """Copy items that are missing or older in the new place; return those that are in both then."""
     copied = []
     bundles = {one.key: one for one in new.bundles()}
     for bundle in old.bundles():
         there = bundles.get(bundle.key)
-        # A manifest has the checksums of all else.
+        # A manifest has the checksums of all other files.
         if there is None or (
             there.changed <= bundle.changed and new.manifest(there) != old.manifest(bundle)
         ):
@@ -157,7 +158,7 @@ def _copy(old: Depot, new: Depot, tell: Callable[[str], object]) -> list[Kept]:
 
 @contextmanager
 def _at_hand(depot: Depot, bundle: Kept) -> Iterator[Path]:
-    """Lend the files of a bundle: where they are, if that is a folder. /tmp may be small.
+    """Yield the files of a bundle: in their place if that is a folder, because /tmp may be small.
 
     Raises:
         BundleError: it is damaged.
@@ -172,7 +173,7 @@ def _at_hand(depot: Depot, bundle: Kept) -> Iterator[Path]:
 
 
 def _is_current(there: Kept, artifact: Kept) -> bool:
-    """Whether a file of the dashboard needs no copy: it is written anew, not changed."""
+    """Whether a dashboard file needs no copy: such files are written anew, never changed."""
     return there.changed > artifact.changed or (there.changed, there.bytes) == (
         artifact.changed,
         artifact.bytes,

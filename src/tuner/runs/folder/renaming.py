@@ -1,4 +1,4 @@
-"""A study renamed, with all that belongs to it."""
+"""Renames a study, with everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from tuner.depot.contract import Depot
     from tuner.workplace import Workplace
 
-MOST_MANIFEST = 2**22  # bytes; what is larger is not looked into
+MOST_MANIFEST = 2**22  # bytes; larger files are not searched
 
 
 def rename_study(workplace: Workplace, name: str, new: str) -> None:
-    """Give a study another name: in the database, of its folders, in its report and its bundles.
+    """Rename a study in the database, its folders, its report and its bundles.
 
-    Its placebo comes first, then its files, the database and the report: where it is interrupted,
+    Its placebo is renamed first, then its files, the database and the report: if it is interrupted,
     the same command does the rest.
 
     Raises:
-        UsageError: there is no study of that name, or the new one cannot be taken.
-        StudyError: another process works on it, or files lie where its own would go.
+        UsageError: there is no study of that name, or the new name is invalid or taken.
+        StudyError: another process works on it, or other files are in the way.
         DepotError: the place of its bundles cannot be reached.
     """
     catalogue = Catalogue(open_storage(workplace.url, create=False))
@@ -75,7 +75,7 @@ def rename_study(workplace: Workplace, name: str, new: str) -> None:
 
 
 def _lacks_its_report(workplace: Workplace, catalogue: Catalogue, name: str, new: str) -> bool:
-    """Whether all but the report has the new name already: it was interrupted there."""
+    """Whether everything but the report has the new name: the renaming was interrupted there."""
     if name in catalogue.studies or new not in catalogue.studies:
         return False
     try:
@@ -90,14 +90,14 @@ def _taken(depot: Depot, name: str, new: str) -> list[str]:
     studies = {one.study: one.where for one in depot.studies()}
     if not {name, new} <= set(studies):
         return []
-    if depot.folder is None:  # there they are sent one by one: some may have been, before
+    if depot.folder is None:  # in S3, an interrupted renaming may have sent some already
         ours = {one.name for one in depot.bundles(name)}
         return [one.where for one in depot.bundles(new) if one.name not in ours]
     return [studies[new]]
 
 
 def _retell_artifacts(depot: Depot, catalogue: Catalogue, name: str, new: str) -> None:
-    """Have the dashboard's copies of manifests name the study anew."""
+    """Write the new name of the study into the dashboard's copies of manifests."""
     ids = catalogue.artifacts(name)
     for one in depot.artifacts():
         if one.name not in ids or one.bytes > MOST_MANIFEST:
@@ -117,7 +117,7 @@ def _retell_artifacts(depot: Depot, catalogue: Catalogue, name: str, new: str) -
 def _is_manifest(content: bytes) -> bool:
     try:
         return "manifest_sha256" in json.loads(content)
-    except (ValueError, TypeError):  # a picture, weights, a page
+    except (ValueError, TypeError):  # pictures, weights and pages are not JSON
         return False
 
 

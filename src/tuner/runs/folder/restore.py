@@ -1,4 +1,4 @@
-"""One run of the restore command: what was backed up is put where nothing is."""
+"""One run of the restore command: unpacks a backup where nothing is in the way."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tuner.workplace import database_file
 if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
-# The list of what is in a ZIP file is at its end.
+# A ZIP file has its list of entries at its end.
 NO_ARCHIVE = "it is not a backup made by tuner, or its end is missing; use another copy"
 
 
 def restore(workplace: Workplace, path: Path) -> dict[str, int]:
-    """Put a backup into a storage folder; return how many trials each study has.
+    """Unpack a backup into a storage folder; return how many trials each study has.
 
-    All of it is unpacked and checked beside its place first, and the database is put in last.
+    Everything is first unpacked and checked beside its place, and the database is moved in last.
 
     Raises:
         StoreError: the storage is a server's.
-        UsageError: the file is not a backup, is damaged or dangerous, or something is there that it
-            would overwrite; nothing has changed then.
+        UsageError: the file is not a backup, or is damaged or dangerous, or it would overwrite
+            something; nothing has changed then.
         OSError: it cannot be read, or its contents cannot be written.
     """
     database = database_file(workplace.url)
@@ -99,7 +99,7 @@ def _restore(
 
 
 def _folds_case(folder: Path) -> bool:
-    """Whether upper and lower case are the same in the names of files there."""
+    """Whether file names are case-insensitive there."""
     probe = folder / "Case"
     probe.touch()
     folds = probe.with_name("cASE").exists()
@@ -108,12 +108,12 @@ def _folds_case(folder: Path) -> bool:
 
 
 def _move_in(work: Path, workplace: Workplace, database: Path) -> None:
-    """Move all to its place; what is in the way by now ends it, and all goes back."""
+    """Move everything to its place; if something is in the way by now, move everything back."""
     moved: list[tuple[Path, Path]] = []
     try:
         for part in archive.PARTS:
             if (work / part).exists():
-                (work / part).replace(workplace.root / part)  # an empty folder is no obstacle
+                (work / part).replace(workplace.root / part)  # an empty folder is not in the way
                 moved.append((workplace.root / part, work / part))
         _put(work / archive.DATABASE, database)
     except BaseException as error:
@@ -126,7 +126,7 @@ def _move_in(work: Path, workplace: Workplace, database: Path) -> None:
 
 
 def _put(file: Path, place: Path) -> None:
-    """Move a file to where none is."""
+    """Move a file to a path where none is."""
     copy = place.with_name(f".{place.name}.restored")
     shutil.copyfile(file, copy)  # the database may be on another file system than its folder
     try:

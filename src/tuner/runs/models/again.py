@@ -1,4 +1,4 @@
-"""The models of a bundle. With the seeds of the test they are those that met it, bit for bit."""
+"""Trains the models of a bundle; with the seeds of the test, these are the tested models."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def numbers_by_seed(config: StudyConfig, tested: ModelsOfTest) -> dict[int, int]:
-    """Return the seeds of the test and those after them, each with its number in their stream.
+    """Return the seeds of the test and the next ones, each with its number in their stream.
 
-    A number in between belongs to a training that diverged.
+    A missing number belongs to a training that diverged.
     """
-    most = MOST_MODELS + 2 * len(tested.seeds)  # each may have one that diverged before it
+    most = MOST_MODELS + 2 * len(tested.seeds)  # one that diverged may come before each
     numbers = {seed_of(config.seed, n, tested.stream): n for n in range(most)}
     last = max(numbers[seed] for seed in tested.seeds)
     return {seed: n for seed, n in numbers.items() if seed in tested.seeds or n > last}
@@ -43,7 +43,7 @@ def train_again(
     files: Mapping[int, Path],
     tested: ModelsOfTest,
 ) -> None:
-    """Train as a confirmation does with these seeds, or on all development data with a new one.
+    """Train as in a confirmation with these seeds, or on all development data with a new one.
 
     Args:
         files: for the weights of each model, by its seed.
@@ -66,7 +66,7 @@ def train_again(
         made = InProcessEngine() if alone else ThisMachine().engine(config.plan, at_most=len(jobs))
         with closing(made) as engine:
             run_all(engine, dict(enumerate(jobs)), on_end)
-        # One of six has diverged: those that are wanted are trained by themselves, as for the test.
+        # One of the six has diverged, so the wanted ones are trained separately, as for the test.
         runs = [(job, run) for job in diverged for run in job.replicas if run.weights is not None]
         jobs = [replace(job, replicas=(run,)) for job, run in runs]
         diverged.clear()
@@ -78,9 +78,9 @@ def _jobs(
     files: Mapping[int, Path],
     tested: ModelsOfTest,
 ) -> list[Job]:
-    """Return what trains these models.
+    """Return the jobs that train these models.
 
-    One with a seed of the test is trained with those that it met the test with: so it is the same,
+    A model with a seed of the test is trained in the same job as for the test, so it is the same,
     bit for bit.
     """
     known = numbers_by_seed(config, tested)
@@ -98,11 +98,11 @@ def _jobs(
 
 
 def as_one(config: StudyConfig, configuration: Configuration, files: Sequence[Path]) -> Path:
-    """Return the file of the only model, or write one of an ensemble of all beside them."""
+    """Return the file of the only model, or write an ensemble of all models beside them."""
     if len(files) == 1:
         return files[0]
     fitted = [load_fitted(config, configuration, file) for file in files]
     ensemble = Ensemble((one.model for one in fitted), config.case.task)
     weights = files[0].with_name("ensemble")
-    replace(fitted[0], model=ensemble).save(weights)  # the scalers of all are the same
+    replace(fitted[0], model=ensemble).save(weights)  # all have the same scalers
     return weights

@@ -1,4 +1,4 @@
-"""Where a model goes that is being made: a folder that was named, or the place of all bundles."""
+"""Chooses where a new model goes: a named folder, or the place of all bundles."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def making(out: Path | None, depot: Depot, study: str, bundle: str) -> Iterator[Path]:
-    """Lend the folder to write a bundle to; at the end it is kept where it belongs.
+    """Yield a folder for writing a bundle; at the end the bundle is moved to its place.
 
     Args:
-        out: the folder that was asked for; None: the study's own, in the depot.
+        out: the requested folder; None for the study's own, in the depot.
 
     Raises:
-        UsageError: what was asked for is not a folder.
-        DepotError: the depot cannot be reached; where that is found out at the end, the bundle is
-            in the folder.
+        UsageError: the requested path is not a folder.
+        DepotError: the depot cannot be reached; if that happens at the end, the bundle is in the
+            folder.
     """
     if out is None:
         with depot.making(study, bundle) as folder:
@@ -39,7 +39,7 @@ def making(out: Path | None, depot: Depot, study: str, bundle: str) -> Iterator[
 
 
 def place_of(out: Path | None, depot: Depot, study: str, bundle: str) -> Path | str:
-    """Return where a bundle is then: its folder, or its URL."""
+    """Return the place of a bundle afterwards: its folder, or its URL."""
     if out is not None:
         return out
     where = depot.where(study, bundle)

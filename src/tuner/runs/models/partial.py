@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.engines.inprocess import InProcessEngine
 from tuner.errors import StudyError, UsageError, unknown_name
-from tuner.evidence.ablation.changes import Change, Mixture
+from tuner.evidence.ablation.changes import Change, LoopMixture, Mixture
 from tuner.evidence.ablation.confirming_parts import confirm_part, name_of_part, why_not_confirmable
 from tuner.evidence.ablation.parts import judge_part
 from tuner.evidence.jobs import configuration_of
@@ -37,10 +37,10 @@ class Partial:
     """The baseline with some changes of the best.
 
     Attributes:
-        configuration: to be trained; what depends on a change is changed with it.
+        configuration: to train; values that depend on a change are changed with it.
         changes: by name.
-        is_best: whether nothing of the best is left out.
-        measured: on how many fresh folds an ablation has trained exactly this; 0: on none.
+        is_best: whether it has all changes of the best.
+        measured: number of fresh folds on which an ablation has trained exactly this; 0 for none.
     """
 
     configuration: Configuration
@@ -54,18 +54,24 @@ class Partial:
         return f"only-{'-'.join(self.changes)}"
 
     def manifest(self, confirmed: Confirmed) -> dict[str, Any]:
-        """Return what a bundle's manifest says of it, in place of what it says of a trial."""
+        """Return what a bundle's manifest says about it, instead of about a trial."""
         return {
-            "trial": None,
+            **self.facts(),
             "epochs": self.configuration.epochs,
             "hyperparameters": self.configuration.hyperparameters,
+            "confirmed": confirmed.facts is not None,
+            "comparison": confirmed.facts,
+            "evidence": " ".join((self._evidence(), confirmed.words)),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is: no trial, but some changes."""
+        return {
+            "trial": None,
             "only": {
                 name: {"was": one.was, "now": one.now, "with_it": dict(one.follows)}
                 for name, one in self.changes.items()
             },
-            "confirmed": confirmed.facts is not None,
-            "comparison": confirmed.facts,
-            "evidence": " ".join((self._evidence(), confirmed.words)),
         }
 
     def _evidence(self) -> str:
@@ -79,12 +85,12 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What is known of a part of the changes on the test rows.
+    """The results of some of the changes on the test rows.
 
     Attributes:
-        facts: its comparisons, as `judge_part` has them; None: it has not met the test.
-        words: the same in sentences, or why there is nothing to say.
-        seeds: of the models that met the test.
+        facts: its comparisons, from `judge_part`; None if it was not tested.
+        words: the same in sentences, or why there are none.
+        seeds: of the tested models.
         scores: of these models, all metrics.
     """
 
@@ -101,7 +107,7 @@ def confirm_partial(
     settings: RetrainingSettings,
     tell: Callable[[str], None],
 ) -> Confirmed:
-    """Compare it with the baseline on the test rows, unless that is known, or cannot be.
+    """Compare it with the baseline on the test rows, unless that is known, or impossible.
 
     Raises:
         StudyError: a training failed.
@@ -132,8 +138,8 @@ def confirm_partial(
             folder,
             tell,
         )
-        shutil.rmtree(folder, ignore_errors=True)  # scored, and the scores are stored
-        with suppress(OSError):  # it is not there, or has other weights
+        shutil.rmtree(folder, ignore_errors=True)  # their scores are stored
+        with suppress(OSError):  # it does not exist, or has other weights
             whole.rmdir()
         write_and_publish(study, workplace, workplace.report(name), tell)
     facts = judge_part(study, name_of_part(partial.configuration), found)
@@ -142,8 +148,11 @@ def confirm_partial(
     return Confirmed(facts, words, found["seeds"], found["scores"])
 
 
-def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial:
+def partial_of(study: optuna.Study, case: Case | None, names: Sequence[str]) -> Partial:
     """Return the baseline with only these changes of the best.
+
+    Args:
+        case: of the study; None: it is of a loop.
 
     Raises:
         StudyError: there is no baseline, or the best changes nothing.
@@ -155,8 +164,12 @@ def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial
             f"study {study.study_name!r} has no changes to choose from: {why}; continue the search "
             "(a larger --trials)"
         )
-    best = configuration_of(arms["best"])
-    mixture = Mixture(case, configuration_of(arms["baseline"]), best)
+    baseline, best = (configuration_of(arms[name]) for name in ("baseline", "best"))
+    mixture = (
+        Mixture(case, baseline, best)
+        if case
+        else LoopMixture(baseline, best, study.get_trials(deepcopy=False))
+    )
     for name in names:
         _check(mixture, name)
     taken = frozenset(names)
@@ -168,7 +181,7 @@ def partial_of(study: optuna.Study, case: Case, names: Sequence[str]) -> Partial
     )
 
 
-def _check(mixture: Mixture, name: str) -> None:
+def _check(mixture: Mixture | LoopMixture, name: str) -> None:
     if name in mixture.changes:
         return
     leaders = [other for other, one in mixture.changes.items() if name in one.follows]

@@ -1,4 +1,4 @@
-"""Train one configuration of a study once more, to keep the model, or several as an ensemble."""
+"""Trains one configuration of a study once more, to keep the model, or several as an ensemble."""
 
 from __future__ import annotations
 
@@ -53,21 +53,21 @@ def retrain(
 ) -> Path | str:
     """Train an arm or a trial again, and write a bundle; return its folder, or its URL in S3.
 
-    The same arm and seed on the same machine give the same weights, bit for bit; with a seed of the
+    The same arm and seed on the same machine give the same weights, bit for bit. With a seed of the
     confirmation they are the weights that were confirmed, and then the manifest has their test
-    scores. So it has those of an ensemble of all models that were confirmed.
+    scores. For an ensemble of all confirmed models, it has the scores of that ensemble.
 
     Args:
-        tell: is told, in a line each, how `only` compares with the baseline, and where the study
-            could not be made to show the bundle.
+        tell: is called with a line on how `only` compares with the baseline, and one if the bundle
+            could not be shown in the dashboard.
 
     Raises:
-        UsageError: no such study or trial, `out` exists and is not a bundle, a number of models
-            that cannot be, or several of a loop.
+        UsageError: there is no such study or trial, `out` exists and is not a bundle, the number of
+            models is impossible, or several models of a loop are asked for.
         DataError: the data is gone, or is not the data of the study.
         StudyError: the arm has no complete trial, or the training failed.
         EngineError: the study was begun on a GPU, and this machine has none.
-        DepotError: the place of bundles cannot be reached; it is asked before the training.
+        DepotError: the place of bundles cannot be reached; this is checked before the training.
     """
     if wrong := _wrong_number(settings):
         raise UsageError(wrong)
@@ -76,7 +76,7 @@ def retrain(
 
 
 def _wrong_number(settings: RetrainingSettings) -> str | None:
-    """Say what is wrong with the number of models that is asked for; None: nothing is."""
+    """Return what is wrong with the requested number of models; None if nothing is."""
     if not 1 <= settings.models <= MOST_MODELS:
         return f"got {settings.models} models; an ensemble takes 1 to {MOST_MODELS}"
     if settings.models > 1 and settings.seed is not None:
@@ -85,7 +85,7 @@ def _wrong_number(settings: RetrainingSettings) -> str | None:
 
 
 def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path | str:
-    """Choose what is trained, and train it as its study does: a case, or a loop."""
+    """Choose the configuration, and train it as its study does: a case, or a loop."""
     stored = settings.stored
     workplace = stored.workplace
     study = load_study(workplace.url, stored.study)
@@ -99,7 +99,7 @@ def _retrain(settings: RetrainingSettings, tell: Callable[[str], None]) -> Path 
             "a loop of your own decides which files it keeps, so several models cannot be "
             "combined; leave --models out"
         )
-    return retrain_loop(study, chosen, settings, depot, label)
+    return retrain_loop(study, chosen, settings, depot, label, tell)
 
 
 def _retrain_case(
@@ -110,10 +110,10 @@ def _retrain_case(
     label: str,
     tell: Callable[[str], None],
 ) -> Path | str:
-    """Train models of a case, and write their bundle where bundles are kept.
+    """Train models of a case, and write their bundle to the place of bundles.
 
     Args:
-        label: begins the name of the bundle, where it is not of some changes alone.
+        label: beginning of the bundle's name, unless it has only some changes.
     """
     stored = settings.stored
     workplace, name = stored.workplace, folder_name(stored.study, FOR_FOLDER)
@@ -151,7 +151,7 @@ def _retrain_case(
 def _show_in_dashboard(
     study: optuna.Study, bundle: Path, workplace: Workplace, tell: Callable[[str], object]
 ) -> None:
-    """Make the bundle an artifact of the study; the model is there without it, too."""
+    """Make the bundle an artifact of the study; the model is complete even if this fails."""
     try:
         if is_read_only(workplace.url):
             raise StoreError("its database may only be read")
@@ -189,7 +189,7 @@ def _arm(study: optuna.Study, name: str) -> FrozenTrial:
 
 
 def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettings) -> list[int]:
-    """Return the seeds of the models: the one that is asked for, or the first of the test."""
+    """Return the seeds of the models: the requested one, or the first of the test."""
     if settings.seed is not None:
         return [settings.seed]
     return list(numbers_by_seed(config, tested))[: settings.models]
@@ -198,7 +198,7 @@ def _seeds(config: StudyConfig, tested: ModelsOfTest, settings: RetrainingSettin
 def _manifest(
     study: optuna.Study, config: StudyConfig, trial: FrozenTrial, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    """Return all but the metrics, which hold for the weights alone."""
+    """Return everything but the metrics, which belong to specific weights."""
     facts, data = facts_of(study), config.dataset
     configuration = configuration_of(trial)
     return {
@@ -238,7 +238,7 @@ def _shape(data: Dataset) -> dict[str, Any]:
 
 
 def _reading(facts: dict[str, Any], config: StudyConfig) -> str:
-    """Say how input files are read; older studies have not kept it."""
+    """Return how input files are read; older studies do not store it."""
     if config.case.read is not None:
         return BY_CASE
     return str(facts["data"].get("reading") or (BY_COLUMNS if config.dataset.columns else UNKNOWN))

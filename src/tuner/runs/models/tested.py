@@ -1,4 +1,4 @@
-"""Which models of a configuration have met the test, and their scores."""
+"""The tested models of a configuration, and their scores."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelsOfTest:
-    """The models of a configuration that have met the test, or may.
+    """The models of a configuration that were tested, or may be.
 
     Attributes:
-        seeds: of those that have; the first that may, where none has.
+        seeds: of the tested models; if there are none, the first that may be tested.
         stream: of the seeds.
-        scores: a seed each; empty where none has met the test.
-        digests: of their weights, where the study says.
-        ensemble: scores of all of them as one; None: they have not met the test so.
+        scores: one per seed; empty if none was tested.
+        digests: of their weights, if the study stores them.
+        ensemble: scores of all of them as one; None if they were not tested as one.
     """
 
     seeds: Sequence[int]
@@ -45,8 +45,8 @@ class ModelsOfTest:
         """Return the test scores of exactly this model or ensemble, or why there are none.
 
         Args:
-            digests: of the weights of each model by its seed, which have to be those that met the
-                test.
+            digests: of the weights of each model by its seed; they must equal those of the tested
+                models.
         """
         if not self.scores or not set(digests) <= set(self.seeds):
             return None, "no model of this configuration with this seed has met the test"
@@ -68,7 +68,7 @@ class ModelsOfTest:
 def tested_models(
     study: optuna.Study, config: StudyConfig, trial: FrozenTrial, partial: Partial | None
 ) -> ModelsOfTest:
-    """Return which models have met the test: of a trial, or of a part of the changes."""
+    """Return the tested models of a trial, or of a part of the changes."""
     digests = study.user_attrs.get(TESTED_WEIGHTS, {})
     name = name_of_part(partial.configuration) if partial else trial.number
     stream = stream_of(name)
@@ -91,11 +91,11 @@ def tested_models(
         return ModelsOfTest(seeds, stream, arm["scores"], own, _of_ensemble(arm))
     if confirmation.get("plan"):
         return fresh
-    stream = confirmation.get("stream", Stream.RACE)  # as it was when arms shared their seeds
+    stream = confirmation.get("stream", Stream.RACE)  # in older studies, arms share seeds
     return ModelsOfTest(confirmation["seeds"], stream, arm["scores"] if arm else (), own)
 
 
 def _of_ensemble(kept: Mapping[str, Any]) -> Mapping[str, float] | None:
-    """Return the scores of all models of an arm or a part as one, if they have met the test so."""
+    """Return the scores of an arm's or part's models as one, if they were tested as one."""
     ensemble = kept.get("ensemble")
     return None if ensemble is None else ensemble["scores"]

@@ -1,7 +1,7 @@
-"""What people do to studies and models, by a page or by the API: checked, done, and noted.
+"""People's actions on studies and models, from a page or the API: checked, done, and recorded.
 
-`studies` are submitted and steered, `models` trained again and promoted, and `tidying` puts both
-away. `noting` writes down who did it.
+`studies` submits and steers studies, `models` retrains and promotes models, and `tidying` archives
+and deletes. `noting` records who did it.
 """
 
 from tuner.serve.actions.models import promote as promote

@@ -1,4 +1,4 @@
-"""Models trained again, promoted and rolled back."""
+"""Retrains, promotes and rolls back models."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def retrain(service: Service, who: str, name: str, arm: object, models: object =
     """Queue the retraining of an arm, which makes a bundle.
 
     Args:
-        models: that are to be kept as one, an ensemble.
+        models: number of models to keep as one, an ensemble.
 
     Raises:
-        UsageError: there is no such study or arm, so many models cannot be one, or another job has
+        UsageError: there is no such study or arm, too many models are asked for, or another job has
             that study.
     """
     facts = facts_of(service, name)
@@ -32,7 +32,7 @@ def retrain(service: Service, who: str, name: str, arm: object, models: object =
 def promote(
     service: Service, who: str, study: str, bundle: str, alias: object, reason: object
 ) -> Promotion:
-    """Have an alias mean a model.
+    """Make an alias name a model.
 
     Raises:
         TunerError: as the ledger raises it.
@@ -43,7 +43,7 @@ def promote(
 
 
 def roll_back(service: Service, who: str, case: str, reason: object) -> Promotion:
-    """Have the model be current again that was so before.
+    """Make the previous current model of a case current again.
 
     Raises:
         TunerError: as the ledger raises it.

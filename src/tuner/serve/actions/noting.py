@@ -1,4 +1,4 @@
-"""The study that is meant, and a note of what a person did to it."""
+"""Finds the study of an action, and records the action."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def job_of(service: Service, name: str) -> Job:
 
 
 def facts_of(service: Service, name: str) -> Mapping[str, Any]:
-    """Return what a study was made with.
+    """Return the settings that a study was made with.
 
     Raises:
         UsageError: there is no such study.
@@ -51,14 +51,14 @@ def facts_of(service: Service, name: str) -> Mapping[str, Any]:
 
 
 def noted(service: Service, who: str, what: str, job: Job) -> Job:
-    """Note what was done to a study with a job; return the job."""
+    """Record an action on a study that changed a job; return the job."""
     if job.kind == "study" and job.state in AT_WORK:
-        service.tidying.bring_back(job.study)  # what is at work is in the list
+        service.tidying.bring_back(job.study)  # a study at work must be in the list
     note(service, who, what, job.study)
     return job
 
 
 def note(service: Service, who: str, what: str, study: str) -> None:
-    """Note what was done to a study."""
+    """Record an action on a study."""
     service.acts.note(who, what, study)
     service.browser.forget()

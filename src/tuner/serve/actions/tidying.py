@@ -1,4 +1,4 @@
-"""Studies put in order, put away and deleted; and files that serve nothing any more."""
+"""Tags, archives and deletes studies; and removes files that are no longer needed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def tag(service: Service, who: str, name: str, given: Sequence[str]) -> list[str]:
-    """Give a study tags, in place of those it has; return them.
+    """Replace the tags of a study; return the new ones.
 
     Raises:
-        UsageError: there is no such study, or one of the tags cannot be used.
+        UsageError: there is no such study, or a tag is invalid.
     """
     service.browser.study(name)
     tags = service.tidying.tag(name, given)
@@ -31,10 +31,10 @@ def tag(service: Service, who: str, name: str, given: Sequence[str]) -> list[str
 
 
 def archive(service: Service, who: str, name: str, *, away: bool) -> None:
-    """Put a study out of the way, or bring it back.
+    """Archive a study, or unarchive it.
 
     Raises:
-        UsageError: there is no such study, or it is at work.
+        UsageError: there is no such study, or a job works on it.
     """
     job = service.browser.study(name)["job"]
     if away and job and job["state"] in AT_WORK:
@@ -53,7 +53,7 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
 
 
 def delete(service: Service, who: str, name: str) -> Job:
-    """Queue the deletion of a study with all that belongs to it.
+    """Queue the deletion of a study with everything that belongs to it.
 
     Raises:
         UsageError: there is no such study, or another job has it.
@@ -63,14 +63,14 @@ def delete(service: Service, who: str, name: str) -> Job:
 
 
 def clean(service: Service, who: str, age: int, names: Sequence[str] | None) -> Job:
-    """Queue a clean-up of what was found to serve nothing.
+    """Queue a clean-up of items that are no longer needed.
 
     Args:
-        age: days that it has not been changed.
-        names: of what is to go; None: all that was found.
+        age: minimum number of days without a change.
+        names: of the items to remove; None for all that were found.
 
     Raises:
-        UsageError: nothing of that is there, or a clean-up is at work.
+        UsageError: none of the items exists, or a clean-up is already running.
     """
     request = clean_request(service.workplace, age, names)
     job = service.queue.submit(request, who)

@@ -1,8 +1,8 @@
 """The HTTP API: JSON in and out, under `/api/v1`.
 
-Its routes are those of `studies`, `models`, `data`, `hooks` and the `machine`, and of `tidying` up.
-A request's body is read by `reading` into one of `bodies`; long lists come in parts by `paging`.
-`prometheus` counts for monitors, and `document` describes all of it.
+Its routes are in `studies`, `models`, `data`, `hooks`, `machine` and `tidying`. `reading` parses a
+request's body into one of `bodies`; `paging` divides long lists into parts. `prometheus` exports
+counts for monitors, and `document` describes the whole API.
 """
 
 from __future__ import annotations

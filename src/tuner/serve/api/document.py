@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the API, made of its routes, and a page that shows it."""
+"""The OpenAPI 3.1 document of the API, generated from its routes, and a page that shows it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ PROBLEM = "application/problem+json"
 GROUP = "Document"
 PAGE = "/tuner/api"
 CSP = "Content-Security-Policy"
-# RapiDoc writes style attributes. Scripts stay as everywhere: our own files, none in the page.
+# RapiDoc needs style attributes. Scripts are restricted as everywhere: our own files, none inline.
 STYLED = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 WORDS = (
     "Submit studies, watch them, read their reports, and take models from them. Send a token as "
     "`Authorization: Bearer TOKEN`; on a machine without tokens none is needed. Every error is a "
     "problem document (RFC 9457)."
 )
-COMMON = (400, 401, 403, 404, 409, 421, 429, 503)  # what may go wrong at each route
+COMMON = (400, 401, 403, 404, 409, 421, 429, 503)  # errors that are possible at each route
 WITH_A_BODY = (*COMMON, 408, 413, 415)
 
 
 def document(routes: Sequence[RoleRoute]) -> dict[str, Any]:
-    """Return the document of these routes."""
+    """Return the OpenAPI document of these routes."""
     operations = [(one, one.operation) for one in routes if one.operation is not None]
     kinds = {Problem}
     for _, operation in operations:

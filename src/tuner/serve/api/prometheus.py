@@ -1,4 +1,4 @@
-"""What the service counts, in Prometheus' text format (version 0.0.4)."""
+"""The service's counts, in Prometheus' text format (version 0.0.4)."""
 
 from __future__ import annotations
 

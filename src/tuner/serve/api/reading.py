@@ -1,4 +1,4 @@
-"""Reads the body of a request by its type, and says what is wrong in the command line's words."""
+"""Parses the body of a request by its type; errors are in the words of the command line."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tuner.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_SHOWN = 80  # letters of what was got
+LONGEST_SHOWN = 80  # of a received value
 
 
 @cache
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """Return what reads and documents a type; making it takes a moment."""
+    """Return the parser of a type, which also documents it; cached, because it is slow to make."""
     return TypeAdapter(kind)
 
 
 def read(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object as a type of `bodies` says.
+    """Return a JSON object as a type of `bodies`.
 
     Raises:
-        UsageError: a field is missing, is not known, or has a value that it does not take.
+        UsageError: a field is missing, unknown, or has an invalid value.
     """
     for name, value in given.items():
         for one in (name, *(value if isinstance(value, list) else [value])):
@@ -41,7 +41,7 @@ def read(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_text(value: str) -> bool:
-    """Whether a database can keep it: half a character or a zero byte can come as JSON."""
+    """Whether a database can store a text: JSON may contain half a character or a zero byte."""
     return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
@@ -61,13 +61,13 @@ def _wrong(kind: str, name: str, given: Mapping[str, Any], schema: Mapping[str, 
 
 
 def _choices(schema: Mapping[str, Any]) -> list[str]:
-    """Return the texts that a field can have; empty where it takes any."""
+    """Return the texts that a field accepts; empty if it accepts any."""
     found: list[str] = schema.get("enum", [])
     return found or [one for part in schema.get("anyOf", ()) for one in part.get("enum", ())]
 
 
 def takes(schema: Mapping[str, Any]) -> str:
-    """Say in words what a JSON schema of ours takes."""
+    """Return in words what a JSON schema of ours accepts."""
     if "anyOf" in schema:
         return " or ".join(takes(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:

@@ -1,1 +1,1 @@
-"""The disk of the service: the `room` that is left, and the `upkeep` that an admin has set."""
+"""The disk of the service: free `room`, and the `upkeep` that an admin has set."""

@@ -85,7 +85,7 @@ class Room:
         """Look whether so many bytes more fit into the storage folder.
 
         Raises:
-            UsageError: they do not, or so little is free that nothing is taken in.
+            UsageError: they do not, or so little is free that nothing can be added.
         """
         disk = self.look(self.workplace.root)
         if disk.is_full:

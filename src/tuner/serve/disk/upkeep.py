@@ -1,4 +1,4 @@
-"""What an admin has set for the disk: a clean-up on a schedule, and a budget a study."""
+"""An admin's settings for the disk: scheduled clean-ups, and a budget per study."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ NAME = "upkeep"
 MOST_BUDGET = 2**30  # MiB
 SECONDS_OF_A_DAY = 86_400
 MEBIBYTE = 2**20
-SCHEDULED = "\t"  # begins keys that nobody else can give: those of people are printable
+SCHEDULED = "\t"  # prefix of keys that no person can use: theirs are printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What is set.
+    """An admin's settings for the disk.
 
     Attributes:
-        every: days between clean-ups; 0: there is none on a schedule.
-        older_than: days that a file has to be unchanged to go.
-        budget: MiB that reports, models and weights of a study may use; 0: there is no limit.
+        every: days between scheduled clean-ups; 0 for none.
+        older_than: days for which a file must be unchanged to be removed.
+        budget: MiB for reports, models and weights of a study; 0 for no limit.
     """
 
     every: int = 0
@@ -35,20 +35,20 @@ class Upkeep:
 
     @classmethod
     def of(cls, engine: Engine) -> Self:
-        """Read it."""
+        """Read the settings."""
         with Session(engine) as session:
             found = session.get(Setting, NAME)
             return cls() if found is None else cls(**found.value)
 
     def keep(self, engine: Engine) -> None:
-        """Set it."""
+        """Store the settings."""
         with Session(engine) as session, session.begin():
             session.merge(Setting(name=NAME, value=asdict(self)))
 
     def key(self, now: float) -> str | None:
-        """Return the idempotency key of the clean-up that is due; None: none is scheduled.
+        """Return the idempotency key of the clean-up that is due; None if none is scheduled.
 
-        Several services, or one that is started again, have the same key in the same days: one
+        Several services, or a restarted one, compute the same key on the same days, so only one
         clean-up is made.
         """
         if not self.every:

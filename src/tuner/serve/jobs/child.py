@@ -1,11 +1,12 @@
-"""The process of a job: a command of tuner's that stops when the service does, or asks it to.
+"""The process of a job: a command of tuner's that stops with the service, or when asked to.
 
 Its standard input is a pipe from the service. The first line is the command as JSON, so that no
-password of a storage URL is in a list of processes. The end of the pipe means stop: the service
-has closed it, or has died. Either way the command ends as by Ctrl-C, and what is finished is kept.
+password in a storage URL appears in the list of processes. The end of the pipe means stop: the
+service has closed it, or has died. In either case the command ends as by Ctrl-C, and finished work
+is kept.
 
-A command that meets a full disk ends with a status of its own, and so does one whose database is
-away for a moment or whose study is held: unlike what else it refuses, the same can be done later.
+A command that fails because the disk is full has an exit status of its own, and so has one whose
+database is away for a moment or whose study is in use: these can be retried later.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NO_ROOM, LATER = 75, 69
 
 
 def main() -> None:
-    """Read the command, and run it to its end."""
+    """Read the command and run it."""
     pipe = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     with os.fdopen(pipe, "rb", closefd=False) as lines:

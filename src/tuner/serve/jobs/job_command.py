@@ -1,6 +1,6 @@
-"""A job of the service as the words of the command that does it.
+"""Converts a job of the service to the command line that does it.
 
-Each value stands behind an `=`, and each name of a study behind a `--`, so that none of them can be
+Each value follows an `=`, and each name of a study follows a `--`, so that none of them can be
 taken for an option.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Job
     from tuner.workplace import Workplace
 
-# Options of a study that a job may leave out, by their names in the job.
+# Optional options of a study, by their names in the job.
 OPTIONAL = {
     "seeds": "seeds",
     "timeout": "timeout",
@@ -26,17 +26,17 @@ OPTIONAL = {
     "max_latency_ms": "max-latency-ms",
     "max_cost": "max-cost",
 }
-FURTHER = {"parent": "from", "budget": "budget"}  # and these, where they are not empty
+FURTHER = {"parent": "from", "budget": "budget"}  # likewise, if they are not empty
 
 
 def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None) -> list[str]:
-    """Return the words of the command of a job. What it has done already it finds done.
+    """Return the command line of a job. The command itself skips work that is already done.
 
     Args:
-        workers: trainings that a study may run at once; None: as the command chooses.
+        workers: trainings that a study may run at once; None to let the command choose.
 
     Raises:
-        UsageError: its case is not on the shelf any more.
+        UsageError: its case is no longer on the shelf.
     """
     where = [f"--storage={workplace.url}", f"--home={workplace.root}"]
     if job.kind == "delete":
@@ -44,7 +44,7 @@ def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None
     if job.kind == "clean":
         what = [f"--what={name}" for name in job.options["what"] or ()]
         return ["clean", *where, "--yes", f"--older-than={job.options['age']}", *what]
-    if job.kind == "retrain":  # a study knows its door and its data itself
+    if job.kind == "retrain":  # a study stores its own door and data
         own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
         which = [f"--arm={job.options['arm']}", f"--models={job.options.get('models', 1)}"]
         return ["retrain", *where, *own, *which, "--", job.study]
@@ -52,7 +52,7 @@ def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None
 
 
 def _study(job: Job, shelf: Shelf) -> list[str]:
-    """Begin the command of a study: what is added to it later must not stand behind a `--`."""
+    """Return the beginning of a study's command: options follow, so it has no `--`."""
     return ["study", *as_words(shelf.reference(job.case))]
 
 

@@ -1,8 +1,8 @@
-"""Jobs claimed, held by a lease that their owner renews, and given back.
+"""Claims jobs, holds them by leases that the owner renews, and releases them.
 
-A lease that runs out means that its service has died: the job is queued again, and the study
-continues where it was. So does one that ends much later than any that is given now: the clock was
-set back since.
+If a lease expires, its service has died: the job is queued again, and the study continues where it
+was. The same happens if a lease ends much later than any lease given now, because then the clock
+was set back.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 LEASE = 15.0  # seconds
 SECONDS_BETWEEN_RENEWALS = 3.0
-SECONDS_OF_USE = 86_400.0  # whoever had workers in the last day waits for who had none
+SECONDS_OF_USE = 86_400.0  # people without workers in the last day come first
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 AFTER: dict[str, State] = {"pause": "paused", "cancel": "cancelled", "restart": "queued"}
 
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Jobs in the database, as services take them.
+    """The jobs in the database, as services claim them.
 
     Args:
         clock: seconds since 1970.
@@ -50,12 +50,12 @@ class Leases:
         skip: Collection[int] = (),
         chores_only: bool = False,
     ) -> Job | None:
-        """Take the next queued job; None: there is none for us, or another service was faster.
+        """Claim the next queued job; None if there is none for us, or another service was faster.
 
         Args:
-            slots: workers of this service, taken ones included; a job gets its share of them.
+            slots: all workers of this service, including busy ones; a job gets its share of them.
             skip: numbers of jobs that cannot start now.
-            chores_only: take no job that trains.
+            chores_only: whether to claim no job that trains.
         """
         with self._session() as session:
             waiting = self._in_turn(session)
@@ -73,7 +73,7 @@ class Leases:
             return None
 
     def ask_again(self, number: int, owner: str) -> None:
-        """Have a job of ours stop and wait again, unless a person has asked for something else."""
+        """Make a job of ours stop and wait again, unless a person has asked for something else."""
         with self._session() as session:
             session.execute(
                 update(Job)
@@ -89,7 +89,7 @@ class Leases:
             session.commit()
 
     def beat(self, number: int, owner: str) -> Wish | None:
-        """Renew a lease; return what a person has asked for; None: the job is no longer ours."""
+        """Renew a lease; return a person's request, if any; None if the job is no longer ours."""
         with self._session() as session:
             job = session.get(Job, number)
             if job is None or job.owner != owner or job.state != "running":
@@ -108,13 +108,14 @@ class Leases:
     def end(
         self, number: int, owner: str, state: State, last_words: str, *, died: bool = False
     ) -> None:
-        """Note how a job of ours has ended, or that it waits again.
+        """Record how a job of ours has ended, or that it waits again.
 
-        A job that is done waits again if a person has changed it meanwhile: its process may have
+        A finished job waits again if a person has changed it meanwhile: its process may no longer
+        have been able to take the change into account.
         been past the point at which it could do more.
 
         Args:
-            died: whether its process has; otherwise its starts are counted anew.
+            died: whether its process died; otherwise the count of its starts is reset.
         """
         changed = and_(Job.wish == "restart", literal(state == "done"))
         ended = self.clock() if state in ENDED else None
@@ -135,7 +136,7 @@ class Leases:
             session.commit()
 
     def put_back(self, number: int, owner: str) -> None:
-        """Have a job wait that was claimed and cannot be started now."""
+        """Release a claimed job that cannot start now."""
         with self._session() as session:
             session.execute(
                 update(Job)
@@ -145,7 +146,7 @@ class Leases:
             session.commit()
 
     def recover(self) -> list[int]:
-        """Queue jobs again whose service has died; return their numbers."""
+        """Queue the jobs of dead services again; return their numbers."""
         found = []
         with self._session() as session:
             dead = select(Job).where(Job.state == "running", not_(held_at(self.clock())))
@@ -189,15 +190,15 @@ class Leases:
 
 
 def held_at(now: float) -> ColumnElement[bool]:
-    """Return whether jobs that run are held at a time in seconds since 1970, for a query.
+    """Return a query condition: whether running jobs are held at a time, in seconds since 1970.
 
-    Services on one database may have clocks that differ, by a lease either way.
+    The clocks of services on one database may differ by up to a lease.
     """
     return Job.lease.between(now, now + 2 * LEASE)
 
 
 def _slots(job: Job, slots: int, free: int, waiting: Sequence[Job], ours: Sequence[Job]) -> int:
-    """Return how many workers a job that starts now gets."""
+    """Return how many workers a job gets if it starts now."""
     if job.kind in CHORES:
         return 0
     if job.kind != "study":

@@ -1,4 +1,4 @@
-"""What jobs print: a file each in the storage folder, read from its end."""
+"""The output of jobs: one file for each in the storage folder, read from its end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LINES, BYTES = 40, 32_768
 
 
 def log_of(workplace: Workplace, job: int) -> Path:
-    """Return the file of what a job prints."""
+    """Return the file with a job's output."""
     return workplace.root / "jobs" / f"{job}.log"
 
 
 def tail_of(path: Path) -> str:
-    """Return the last lines of a file; empty where it is not there."""
+    """Return the last lines of a file; empty if it does not exist."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""The process of a job: started in a session of its own, asked to stop by its pipe, or killed."""
+"""The process of a job: started in its own session, and stopped through its pipe or killed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SECONDS_BETWEEN_LOOKS = 0.1  # while its end is waited for
+SECONDS_BETWEEN_LOOKS = 0.1  # while waiting for its end
 SECONDS_TO_STOP = 60.0  # after which a process that was asked to stop is killed
 
 
 class Process:
-    """A job's process, in a session of its own, at the end of a pipe.
+    """A job's process, in its own session, connected by a pipe.
 
     Args:
-        output: file that what it prints is added to.
-        cards: names of the cards (GPUs) that it sees; None: those that this process sees.
+        output: file to which its output is appended.
+        cards: names of the GPUs that it sees; None for all that this process sees.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Process:
         self._asked: float | None = None
         self.pid = self._process.pid
         if self._process.stdin is not None:
-            with suppress(OSError):  # it has died already; its exit status tells
+            with suppress(OSError):  # it has died already, and its exit status shows that
                 self._process.stdin.write(json.dumps(list(words)).encode() + b"\n")
                 self._process.stdin.flush()
 
     def status(self) -> int | None:
-        """Return its exit status, negative for a signal; None: it runs."""
+        """Return its exit status, negative for a signal; None while it runs."""
         if self._asked is not None and time.monotonic() > self._asked + SECONDS_TO_STOP:
             self.kill()
         status = self._process.poll()
@@ -65,13 +65,13 @@ class Process:
             self.close()
 
     def close(self) -> None:
-        """Close the pipe to it, which asks it to stop, or is left of it."""
+        """Close the pipe, which asks a running process to stop."""
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
 
     def kill(self) -> None:
-        """End it and all that it has started."""
+        """Kill it and all processes that it has started."""
         with suppress(OSError):
             if os.name == "posix":
                 os.killpg(self.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ class Process:
                 self._process.kill()
 
     def wait(self) -> int:
-        """Wait for its end; return its exit status."""
+        """Wait for its end and return its exit status."""
         while (status := self.status()) is None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return status

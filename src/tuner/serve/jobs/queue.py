@@ -1,4 +1,4 @@
-"""The jobs of a service: submitted, listed, and what people ask of them."""
+"""The queue of a service: submits and lists jobs, and records people's requests for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Wish
 
 Options: TypeAlias = Mapping[str, Any]
-MOST_STARTS = 3  # of a process that dies each time
+MOST_STARTS = 3  # after which a job whose process dies each time is given up
 SHOWN_CHORES = 10
 
 
@@ -40,14 +40,14 @@ class Queue(Leases):
         *,
         instead_of: int | None = None,
     ) -> Job:
-        """Queue a job; the same key twice is the same job.
+        """Queue a job; two submissions with the same key are the same job.
 
         Args:
-            priority: jobs of a higher one start first.
-            instead_of: number of a job that is cancelled with that, unless it has ended.
+            priority: jobs with a higher one start first.
+            instead_of: number of a job to cancel at the same time, unless it has ended.
 
         Raises:
-            UsageError: another job is at work on that study, or the key belongs to another request.
+            UsageError: another job has that study, or the key belongs to another request.
         """
         with self._session() as session:
             alone(session)
@@ -86,13 +86,13 @@ class Queue(Leases):
         """Return a job.
 
         Raises:
-            UsageError: there is none of that number.
+            UsageError: there is no job with that number.
         """
         with self._session() as session:
             return job_in(session, number)
 
     def at_hand(self, name: str) -> Job | None:
-        """Return what is queued, running or paused for a study, else what `of_study` returns."""
+        """Return the queued, running or paused job of a study, else the result of `of_study`."""
         with self._session() as session:
             found = session.scalar(
                 select(Job).where(
@@ -102,9 +102,9 @@ class Queue(Leases):
         return found or self.of_study(name)
 
     def of_study(self, name: str) -> Job | None:
-        """Return the newest job that searches in a study; None: the service has never run it.
+        """Return the newest job that searches in a study; None if the service has never run it.
 
-        A job of a study of that name that was deleted is not one.
+        A job of a deleted study of that name does not count.
         """
         with self._session() as session:
             return session.scalar(
@@ -115,16 +115,16 @@ class Queue(Leases):
             )
 
     def studies_of(self, case: str) -> set[str]:
-        """Return the studies of a case, named as it was asked for: a door with its data."""
+        """Return the studies of a case, named as it was submitted: a door with its data."""
         with self._session() as session:
             wanted = select(Job.study).where(Job.case == case, Job.kind == "study", HAS_ITS_STUDY)
             return set(session.scalars(wanted))
 
     def newest(self, limit: int, before: int | None = None) -> Sequence[Job]:
-        """Return so many jobs, the newest first.
+        """Return up to `limit` jobs, the newest first.
 
         Args:
-            before: number of a job: only those with a lower one.
+            before: number of a job; only jobs with a lower one are returned.
         """
         query = select(Job).order_by(Job.id.desc()).limit(limit)
         with self._session() as session:
@@ -137,24 +137,24 @@ class Queue(Leases):
             return dict(found.all())
 
     def retrainings(self) -> Sequence[Job]:
-        """Return the retrainings that have not become a model, or not yet, the newest first."""
+        """Return retrainings without a model, failed or unfinished ones, the newest first."""
         query = select(Job).where(Job.kind == "retrain", Job.state.not_in(("done", "cancelled")))
         with self._session() as session:
             return session.scalars(query.order_by(Job.id.desc())).all()
 
     def pause(self, number: int) -> Job:
-        """Have a job stop after what it has finished, and stay until it is resumed."""
+        """Stop a job, keeping finished work, until it is resumed."""
         return self._wish(number, "pause", {"queued", "running"})
 
     def cancel(self, number: int) -> Job:
-        """Have a job stop for good; what it has finished is kept."""
+        """Stop a job for good, keeping finished work."""
         return self._wish(number, "cancel", {"queued", "running", "paused"})
 
     def resume(self, number: int) -> Job:
         """Queue a job again that was paused or has ended.
 
         Raises:
-            UsageError: it is queued or running already, or another job has its study.
+            UsageError: it is already queued or running, or another job has its study.
         """
         with self._session() as session:
             job = held_alone(session, number)
@@ -162,13 +162,13 @@ class Queue(Leases):
             return self._queued(session, job)
 
     def change(self, number: int, change: Callable[[Options], Options]) -> Job:
-        """Change how a job's command is called, and have it continue with that.
+        """Change the options of a job's command, and make it continue with them.
 
-        A running process is asked to stop and is started again; nothing that has finished is lost.
+        A running process is asked to stop and is started again; finished work is kept.
 
         Args:
-            change: is given the options, as they are while nobody else can change them, and returns
-                what is to be another.
+            change: is called with the current options, while nobody else can change them, and
+                returns the options to change.
 
         Raises:
             UsageError: another job has its study.
@@ -177,12 +177,12 @@ class Queue(Leases):
             job = held_alone(session, number)
             _change(job, change(job.options))
             if job.state == "running":
-                job.wish = job.wish or "restart"  # pause and cancel still hold
+                job.wish = job.wish or "restart"  # pause and cancel take precedence
                 return _saved(session, job)
             return self._queued(session, job) if job.state != "paused" else _saved(session, job)
 
     def prioritise(self, number: int, priority: int) -> Job:
-        """Have a job start before those of a lower priority.
+        """Set the priority of a job: it starts before jobs with a lower one.
 
         Raises:
             UsageError: it has ended.
@@ -199,7 +199,7 @@ class Queue(Leases):
             return session.scalar(select(Job.id).where(Job.key == key)) is not None
 
     def at_work(self) -> Sequence[Job]:
-        """Return the jobs that run now, by any service."""
+        """Return the jobs that are running now, in any service."""
         with self._session() as session:
             return session.scalars(select(Job).where(Job.state == "running").order_by(Job.id)).all()
 
@@ -222,7 +222,7 @@ class Queue(Leases):
             return _saved(session, job)
 
     def _ask(self, job: Job, wish: Wish) -> None:
-        """Have a job do what a person wishes: at once, or as soon as its process has stopped."""
+        """Apply a person's request to a job: at once, or as soon as its process has stopped."""
         if job.state == "running":
             job.wish = wish
         else:
@@ -235,7 +235,7 @@ class Queue(Leases):
 
 
 def _change(job: Job, changes: Options) -> None:
-    """Change options of a job; what was submitted of them, which a key stands for, is kept."""
+    """Change options of a job; the submitted ones, for which a key stands, are kept too."""
     submitted = job.options.get(SUBMITTED, {})
     if job.key is not None:
         submitted = {name: job.options[name] for name in changes} | submitted

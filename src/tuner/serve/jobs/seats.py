@@ -1,7 +1,7 @@
-"""The cards (GPUs) of this machine, shared by the studies that the service runs.
+"""Distributes the GPUs of this machine among the studies that the service runs.
 
-Nothing here uses CUDA: the web process computes nothing, and a context of its own would take
-memory of a card. A card is named as in `tuner.engines.cards`.
+Nothing here uses CUDA: the web process computes nothing, and a context of its own would take GPU
+memory. GPUs are named as in `tuner.engines.cards`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-DEVICES = Path("/dev")  # where Linux has its cards
+DEVICES = Path("/dev")  # where Linux lists its GPUs
 NAMED = ("GPU-", "MIG-")
 
 
 def cards_here(environment: Mapping[str, str] | None = None, devices: Path = DEVICES) -> list[str]:
-    """Return the names of the cards that the service may use; empty where there are none.
+    """Return the names of the GPUs that the service may use; empty if there are none.
 
     Args:
-        environment: whose CUDA_VISIBLE_DEVICES chooses among them; None: that of this process.
-            CUDA reads it up to the first name that cannot be one, and so does this.
-        devices: folder with a file a card.
+        environment: its CUDA_VISIBLE_DEVICES selects among them; None for that of this process.
+            CUDA reads it up to the first invalid name, and so does this function.
+        devices: folder with a file for each GPU.
     """
     there = len(list(devices.glob("nvidia[0-9]*")))
     listed = (os.environ if environment is None else environment).get(VISIBLE)
@@ -41,25 +41,25 @@ def cards_here(environment: Mapping[str, str] | None = None, devices: Path = DEV
 
 @dataclass(slots=True)
 class Seats:
-    """Workers on cards: as many on each as come out even, and each of them is one job's.
+    """The workers' places on GPUs, evenly distributed; each belongs to one job.
 
     Args:
-        cards: names of the cards.
+        cards: names of the GPUs.
         slots: workers of the service.
     """
 
     cards: Sequence[str]
     slots: int
-    _taken: dict[int, list[str]] = field(default_factory=dict)  # a card a worker, by job
+    _taken: dict[int, list[str]] = field(default_factory=dict)  # one GPU per worker, by job
 
     def take(self, job: int, workers: int) -> list[str] | None:
-        """Give a job that many workers' places; return the cards on which they are.
+        """Give a job this many workers' places; return the GPUs on which they are.
 
-        The emptiest card comes first, so that a card is shared only when there is none left. A job
-        without workers sees no card.
+        The emptiest GPU comes first, so that a GPU is shared only if none is free. A job without
+        workers sees no GPU.
 
         Returns:
-            None where the machine has no cards.
+            None if the machine has no GPUs.
         """
         if not self.cards:
             return None
@@ -76,10 +76,10 @@ class Seats:
         return [one for one in self.cards if one in mine]
 
     def leave(self, job: int) -> None:
-        """Have a job that has ended use no card any more."""
+        """Release the places of a job that has ended."""
         self._taken.pop(job, None)
 
     def _room(self, card: str) -> int:
-        """Return how many workers a card has place for."""
+        """Return how many more workers fit on a GPU."""
         each, more = divmod(self.slots, len(self.cards))
         return each + (list(self.cards).index(card) < more)

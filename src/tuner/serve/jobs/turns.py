@@ -1,4 +1,4 @@
-"""Whose job is next, and how many of the service's workers it gets."""
+"""Decides whose job is next, and how many of the service's workers it gets."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Job
 
 PRIORITIES = {"low": -1, "normal": 0, "high": 1}
-CHORES = frozenset({"delete", "clean"})  # kinds of jobs that train nothing: they take no worker
-SETTLED = 60.0  # seconds for which a job keeps the workers it was started with
+CHORES = frozenset({"delete", "clean"})  # kinds of jobs that train nothing and need no worker
+SETTLED = 60.0  # seconds for which a job keeps its initial number of workers
 
 
 def in_turn(waiting: Iterable[Job], running: Iterable[Job], used: Mapping[str, float]) -> list[Job]:
     """Return waiting jobs in the order in which they start.
 
-    A higher priority first; then whoever has the fewest workers now; then whoever has used the
-    least; then who came first. So a person with a hundred jobs holds up nobody who has one.
+    The order is: higher priority; then the person with the fewest workers now; then the person who
+    has used the least; then first come, first served. So a person with a hundred jobs does not
+    block a person with one.
 
     Args:
-        used: by person, seconds of workers in the last day.
+        used: seconds of workers in the last day, by person.
     """
     held: Counter[str] = Counter()
     for job in running:
@@ -48,19 +49,19 @@ def in_turn(waiting: Iterable[Job], running: Iterable[Job], used: Mapping[str, f
 
 
 def share(slots: int, jobs: int) -> int:
-    """Return how many of the service's workers each of so many jobs may have."""
+    """Return how many of the service's workers each of `jobs` jobs may have."""
     return max(1, -(-slots // max(jobs, 1)))
 
 
 def to_start_again(slots: int, running: Sequence[Job], waiting: int, now: float) -> Job | None:
-    """Return the running study that should start again with another number of workers, if any.
+    """Return the running study that should restart with another number of workers, if any.
 
-    The one with the most gives some up where somebody waits and none is free; where nobody waits,
-    one that could have twice as many gets them. It continues where it was, and its results do not
-    depend on how many it has. A job that has just been started is left alone.
+    If somebody waits and no worker is free, the study with the most gives some up. If nobody waits,
+    a study that could have twice as many gets them. It continues where it was, and its results do
+    not depend on the number of workers. A job that has just started is left alone.
 
     Args:
-        waiting: jobs that need a worker.
+        waiting: number of jobs that need a worker.
         now: seconds since 1970.
     """
     studies = [
@@ -84,5 +85,5 @@ def to_start_again(slots: int, running: Sequence[Job], waiting: int, now: float)
 
 
 def priority_word(priority: int) -> str:
-    """Return what a priority is called."""
+    """Return the name of a priority."""
     return next((name for name, one in PRIORITIES.items() if one == priority), str(priority))

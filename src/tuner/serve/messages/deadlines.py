@@ -1,4 +1,4 @@
-"""A deadline for a whole exchange over a socket: a socket's own timeout is for each step of it."""
+"""A deadline for a whole exchange over a socket; a socket's own timeout is only for each step."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SECONDS_BETWEEN_CUTS = 0.1
 
 @contextmanager
 def cut_off(seconds: float, opened: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Shut a connection down that is not done in time, however steadily a byte at a time comes.
+    """Shut down a connection that is not done in time, even if bytes keep coming slowly.
 
     Args:
-        opened: the socket as it is now; None: there is none yet, or none any more.
+        opened: returns the present socket; None if there is none yet, or no longer.
 
     Raises:
-        TimeoutError: it was not done in time.
+        TimeoutError: the exchange was not done in time.
     """
     over, late = threading.Event(), threading.Event()
 
@@ -29,11 +29,12 @@ def cut_off(seconds: float, opened: Callable[[], socket.socket | None]) -> Itera
         if over.wait(seconds):
             return
         late.set()
-        while True:  # the socket may change meanwhile: it connects, or goes over to TLS
+        while True:  # the socket may change: it connects, or switches to TLS
             found = opened()
             if found is not None:
-                with suppress(OSError):  # it is closed already
-                    # that of TLS would also take its state away, from under a thread that reads
+                with suppress(OSError):  # it is already closed
+                    # `shutdown` of a TLS socket would also remove its state while another thread
+                    # reads.
                     socket.socket.shutdown(found, socket.SHUT_RDWR)
             if over.wait(SECONDS_BETWEEN_CUTS):
                 return
@@ -47,7 +48,7 @@ def cut_off(seconds: float, opened: Callable[[], socket.socket | None]) -> Itera
         raise
     finally:
         over.set()
-    if late.is_set():  # what reads to the end takes the cut for the end
+    if late.is_set():  # a reader takes the shutdown for the end of the data
         raise _too_late(seconds)
 
 

@@ -1,6 +1,6 @@
-"""Sends the messages of hooks, in threads of its own: one looks for them, and one tells each hook.
+"""Sends messages to hooks: one thread finds due messages, and each hook has a thread of its own.
 
-So a hook that answers slowly keeps neither others from being told nor what ends from being found.
+So a slow hook delays neither other hooks nor the search for new messages.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Hook
 
 SECONDS_BETWEEN_LOOKS = 2.0
-MOST_AT_ONCE = 8  # hooks that are told
+MOST_AT_ONCE = 8  # hooks that are being sent to
 log = logging.getLogger("tuner.serve")
 
 
 class Messenger:
-    """Looks every other second for what has ended."""
+    """Looks every two seconds for what has ended, and sends messages about it."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
@@ -30,7 +30,7 @@ class Messenger:
 
     @property
     def is_well(self) -> bool:
-        """Whether it is at work, or was not begun."""
+        """Whether it is running normally, or was not started."""
         return self._looking.is_well
 
     def start(self) -> None:
@@ -38,11 +38,11 @@ class Messenger:
         self._looking.start()
 
     def close(self) -> None:
-        """Stop; a message that is being sent then is sent again at the next start."""
+        """Stop; a message that is just being sent is sent again after the next start."""
         self._looking.end()
 
     def look(self) -> None:
-        """Begin to tell the hooks whose messages are due, unless they are being told already."""
+        """Start sending to the hooks with due messages, except those that are being sent to."""
         for hook in self._hooks.due():
             if hook.id not in self._told and len(self._told) < MOST_AT_ONCE:
                 self._told.add(hook.id)
@@ -52,7 +52,7 @@ class Messenger:
     def _tell(self, hook: Hook) -> None:
         try:
             self._hooks.deliver(hook)
-        except Exception:  # the database is away for a moment; messages are due again later
+        except Exception:  # the database may be unreachable for a moment; messages stay due
             log.exception("messages of hook %d were not sent; they are tried again", hook.id)
         finally:
             self._told.discard(hook.id)

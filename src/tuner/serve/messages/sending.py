@@ -1,7 +1,7 @@
-"""How a message of a hook travels: posted to an address, signed, or sent as mail.
+"""Delivers a message to a hook: posted to an address with a signature, or sent as mail.
 
-Messages are signed as the Standard Webhooks specification has it (standardwebhooks.com): an HMAC
-over the message's id, the time and the body.
+Signatures follow the Standard Webhooks specification (standardwebhooks.com): an HMAC over the
+message's id, the time and the body.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ PREFIX = "whsec_"  # of a secret
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What sends messages.
+    """Sends messages.
 
     Attributes:
-        allowed: hosts that may lead into a private network.
-        mail: how mail is sent, and to whom; None: it is not.
+        allowed: hosts that may be in a private network.
+        mail: how to send mail, and to whom; None if mail is not set up.
     """
 
     allowed: frozenset[str]
     mail: Mail | None
 
     def check(self, url: str) -> None:
-        """Refuse an address that no message may be posted to.
+        """Refuse an address to which no message may be posted.
 
         Raises:
-            UsageError: it is not one on the public Internet that begins with https://.
+            UsageError: it does not begin with https://, or is not on the public Internet.
         """
         address_of(target_of(url), self.allowed)
 
     def send(self, hook: Hook, one: Delivery, now: float) -> tuple[bool, str]:
-        """Send a message once; return whether it was taken, and what the other side said.
+        """Send a message once; return whether it was accepted, and the response.
 
         Args:
             now: seconds since 1970, for the signature.
 
         Raises:
-            UsageError: the address cannot be used, or this service does not tell it.
-            OSError: the other side cannot be reached, or is too slow.
+            UsageError: the address cannot be used, or this service may not send to it.
+            OSError: the recipient cannot be reached, or is too slow.
         """
         return self._mail(hook, one) if is_mail(hook) else self._post(hook, one, now)
 
     def serves(self, hook: Hook) -> bool:
-        """Whether this service tells it: another one on the same database may know other people."""
+        """Whether this service sends to a hook; another service on the database may differ."""
         named = self.mail.recipients if self.mail else ()
         return not is_mail(hook) or hook.url.removeprefix(SCHEME) in named
 
@@ -64,7 +64,7 @@ class Sender:
         target = target_of(hook.url)
         status, said = post(
             target,
-            address_of(target, self.allowed),  # looked at again: the name may lead elsewhere
+            address_of(target, self.allowed),  # resolved again: the name may lead elsewhere by now
             one.body.encode(),
             _signed(hook.secret, f"msg_{one.id}", int(now), one.body),
         )
@@ -81,7 +81,7 @@ class Sender:
 
 
 def new_secret() -> str:
-    """Draw a secret that the messages to a hook are signed with."""
+    """Return a new random secret for signing the messages to a hook."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -99,12 +99,12 @@ def _signed(secret: str, number: str, seconds: int, body: str) -> dict[str, str]
 
 
 def is_mail(hook: Hook) -> bool:
-    """Whether a hook is told by mail."""
+    """Whether a hook gets mail."""
     return hook.url.startswith(SCHEME)
 
 
 def place_of(hook: Hook) -> str:
-    """Return where a hook leads, without its path: that may hold a secret."""
+    """Return the address of a hook without its path, which may contain a secret."""
     if is_mail(hook):
         return hook.url
     return f"https://{target_of(hook.url).host}/..."

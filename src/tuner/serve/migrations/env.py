@@ -1,4 +1,4 @@
-"""Runs migrations over the connection that `tuner.serve.schema` hands in."""
+"""Runs migrations over the connection from `tuner.serve.schema`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Models to take away: the `ledger` says which was promoted, by whom and for what `proof`.
+"""Models to download: the `ledger` records who promoted which one, and with what `proof`.
 
-`takeaway` packs one.
+`takeaway` packs a model for download.
 """

@@ -10,10 +10,8 @@ import optuna
 from tuner.case.metric import metric_of
 from tuner.errors import TunerError
 from tuner.evidence.final.odometer import looks_among, openings_in
-from tuner.evidence.rows.moments import losses, moments
-from tuner.evidence.rows.predictions import TARGETS, kept_scale
-from tuner.evidence.rows.rowwise import Kept
-from tuner.evidence.statistics.crossed import compare_rows, judge
+from tuner.evidence.rows.predictions import TARGETS
+from tuner.evidence.rows.rowwise import Kept, Rule, gain_between
 from tuner.evidence.statistics.looks import Share
 from tuner.language import reason_of, said
 from tuner.report.facts import gather
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
     from tuner.case.metric import Metric
-    from tuner.evidence.rows.predictions import Predictions
     from tuner.evidence.statistics.gain import Gain
     from tuner.workplace import Workplace
 
@@ -149,7 +146,8 @@ def paired(
         looks_among(openings_in(storage.engine, name, rows[0]), name, rows[0]) for name in names
     ]
     looks = pairs * max(1, *told_of)
-    gain = _gain(metric, each[0], each[1], kept[1][1], looks)
+    rule = Rule(Share(looks), exact=True)
+    gain = gain_between(kept[1][1], each[0], each[1], metric, rule)
     if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
         return Pair(None, why=said("they have different metrics"))
     matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)
@@ -178,20 +176,6 @@ def gain_over(
         if pair.is_measured
         else said("Its gain over the current model is not proven: {words}.", words=words),
     )
-
-
-def _gain(
-    metric: Metric, current: Predictions, candidate: Predictions, kept: Kept, looks: int
-) -> Gain | None:
-    """Compare by the metric; None where what it asks for was not kept."""
-    if metric.rows is not None:
-        a, b = (losses(metric, one, kept.targets) for one in (current, candidate))
-        if a is None or b is None:
-            return None
-        return compare_rows(a, b, Share(looks), groups=kept.groups)
-    scale = kept_scale(kept.attributes)
-    found = moments(metric, current, candidate, kept.targets, scale, kept.groups)
-    return None if found is None else judge(found, Share(looks))
 
 
 def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:

@@ -1,5 +1,5 @@
-"""What people ask of the service, checked: before anything is written, and in their words.
+"""Checks requests of people before anything is written; errors are in their words.
 
-`requests` are those of a study and of a model. `continuing` is that of one which is there.
-`chores` delete and clean. `refusals` say no, and why.
+`requests` checks those for a study or a model, `continuing` those for an existing study, and
+`chores` deletions and clean-ups. `refusals` are common reasons to refuse.
 """

@@ -1,7 +1,7 @@
-"""Whether what is asked for continues the study that has its name: told before it is queued.
+"""Checks, before it is queued, whether a request continues the existing study of its name.
 
-The process of the study finds out, too, but only once its job has replaced the earlier one: a
-study that was done would be shown as failed from then on.
+The process of the study checks this too, but only after its job has replaced the earlier one: a
+finished study would then be shown as failed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def refuse_another_study(storage: RDBStorage, shelf: Shelf, request: Request) -> None:
-    """Refuse a request with the name of a study that was begun as another one.
+    """Refuse a request with the name of a different existing study.
 
     Raises:
-        UsageError: it was; what differs is said.
+        UsageError: there is one; the message says what differs.
     """
     if not is_there(storage, request.study):
         return
@@ -51,7 +51,7 @@ def refuse_another_study(storage: RDBStorage, shelf: Shelf, request: Request) ->
 def _differences(
     stored: Mapping[str, Any], shelf: Shelf, request: Request
 ) -> Iterator[tuple[str, object, object]]:
-    """Yield what a study was begun with, and what is asked for; what is not known is left out."""
+    """Yield how a study and a request differ, as far as both are known."""
     if not stored:
         return
     options = request.options
@@ -75,7 +75,7 @@ def _in_words(fixed: Mapping[str, Any]) -> str:
 
 
 def _kind_of(reference: str) -> str:
-    """Return the door of a reference, or the name of its case: files may have moved."""
+    """Return the door of a reference, or the name of its case, without its path: files may move."""
     if door := door_of(reference):
         return door
     return (parts_of_loop(reference)[0] if is_loop(reference) else Path(reference)).stem

@@ -1,4 +1,4 @@
-"""What may be asked of the service: checked as the command line checks it, before it is queued."""
+"""Checks requests as the command line checks options, before they are queued."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
 MOST_PARAMETERS = 10**12
-LONGEST_LIST = 100  # of values that are fixed, or configurations that are tried
+LONGEST_LIST = 100  # of fixed values, or of configurations to try
 LONGEST_TEXT = 2000
 ARMS = ("best", "baseline", "recipe")
 ORDERS, PRECISIONS = ("work", "arrival"), ("float32", "bfloat16")
@@ -40,7 +40,7 @@ class Request:
     """A job to be queued.
 
     Attributes:
-        options: by name, as `job_command` reads them.
+        options: by name, as in `job_command`.
     """
 
     kind: Kind
@@ -50,10 +50,10 @@ class Request:
 
 
 def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
-    """Read what a person asks for: a case of the shelf, and how it is to be searched.
+    """Return a person's request for a study: a case of the shelf, and options of the search.
 
     Raises:
-        UsageError: a name, a value or an option that cannot be used.
+        UsageError: a name, a value or an option is invalid.
     """
     for name in asked:
         if name not in KNOWN:
@@ -71,7 +71,7 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
     if asked.get("seeds") not in (None, ""):
         options["seeds"] = whole("seeds", asked["seeds"], 0, MOST_SEEDS)
     options |= _rarer(asked)
-    if "metric" in options and not shelf.is_own(case):  # a file may have metrics of its own
+    if "metric" in options and not shelf.is_own(case):  # a user's file may have metrics of its own
         check_metric(options["metric"])
     space = shelf.space(case)
     if space is not None:
@@ -82,7 +82,7 @@ def study_request(asked: Mapping[str, Any], shelf: Shelf) -> Request:
 
 
 def name_of(case: str) -> str:
-    """Return the name of a study that was given none: that of its case, or of its data.
+    """Return the default name of a study: that of its case or of its data.
 
     >>> name_of("images --data uploads/roses.v2")
     'roses'
@@ -91,12 +91,12 @@ def name_of(case: str) -> str:
 
 
 def name_of_data(data: str) -> str:
-    """Return what data is called, without its place and its suffix."""
+    """Return the name of data, without its folder and its suffix."""
     return PurePosixPath(data).name.partition(".")[0]
 
 
 def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the options that most studies leave out; each only if it is given."""
+    """Return the less common options, each only if it is given."""
     given = {name: value for name, value in asked.items() if value is not None}
     found: dict[str, Any] = {}
     for name in ("timeout", "budget"):
@@ -121,15 +121,15 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
 def retrain_request(
     study: str, reference: str, arm: object, shelf: Shelf, models: object = 1
 ) -> Request:
-    """Read a wish for a model.
+    """Return a person's request for a model.
 
     Args:
-        reference: to the study's case, as the study keeps it.
-        models: that are to be kept as one, an ensemble.
+        reference: stored reference to the study's case.
+        models: number of models to keep as one, an ensemble.
 
     Raises:
-        UsageError: there is no such arm, the case is not on the shelf, or so many models cannot be
-            one.
+        UsageError: there is no such arm, the case is not on the shelf, or too many models are asked
+            for.
     """
     if arm not in ARMS:
         raise unknown_name("arm", "arms", str(arm), ARMS)
@@ -138,10 +138,10 @@ def retrain_request(
 
 
 def check_try(shelf: Shelf, case: str, typed: object) -> str:
-    """Refuse a configuration that the case's search space does not have, as far as it tells.
+    """Refuse a configuration outside the case's search space, as far as the space is known.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it is outside.
     """
     text = _text("try", typed)
     space = shelf.space(case)
@@ -151,10 +151,10 @@ def check_try(shelf: Shelf, case: str, typed: object) -> str:
 
 
 def whole(name: str, value: object, least: int, most: int) -> int:
-    """Read a whole number.
+    """Return a value as an integer.
 
     Raises:
-        UsageError: it is not one, or out of range.
+        UsageError: it is not an integer, or out of range.
     """
     try:
         number = int(value) if isinstance(value, str) else value

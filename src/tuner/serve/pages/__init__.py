@@ -1,7 +1,7 @@
-"""The pages: the same acts as the API, for a browser. Reading them needs no script.
+"""The pages: the same actions as the API, for a browser. They can be read without scripts.
 
-`login` is the way in. `new_study` has the form of one, `studies` and `models` show what there is,
-`machine` what is at work, and `hooks` who is told.
+`login` has the form to log in, `new_study` the form for a new study, `studies` and `models` show
+what exists, `machine` shows what is running, and `hooks` the notifications.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def routes() -> list[RoleRoute]:
     """Return the routes of the pages.
 
-    Those of the machine come first: `studies` takes any other act on a study.
+    Those of the machine come first, because `studies` has a route for any other action on a study.
     """
     rooms = (login, new_study, uploads, machine, studies, models, hooks)
     return [one for room in rooms for one in room.routes()]

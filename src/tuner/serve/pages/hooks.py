@@ -1,4 +1,4 @@
-"""The page of webhooks, for admins: add, test, remove, and what was sent."""
+"""The page of webhooks, for admins: add, test and remove them, and see their messages."""
 
 from __future__ import annotations
 

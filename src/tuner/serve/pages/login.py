@@ -1,4 +1,4 @@
-"""The pages of who comes: logging in with a token, and out; and what was done, for admins."""
+"""The pages for logging in with a token and out, and the audit log for admins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the machine: workers, the queue, the disk, and what may go from it."""
+"""The page of the machine: workers, the queue, the disk, and what can be removed from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute
 
 MACHINE = "/tuner/machine"
-SHOWN = 200  # jobs that wait
+SHOWN = 200  # waiting jobs
 
 
 def _machine(asked: Asked) -> Response:

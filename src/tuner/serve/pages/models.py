@@ -1,4 +1,4 @@
-"""The pages of models: what there is to take away, what was promoted, and by whom."""
+"""The pages of models: those to download, and who promoted which."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODELS = "/tuner/models"
 
 
 def models_there(asked: Asked, study: str | None = None) -> tuple[list[Model], str]:
-    """Return the models, and why their place cannot be reached, if so: the page has more to say."""
+    """Return the models, and an error if their place cannot be reached: the rest is still shown."""
     try:
         return asked.service.ledger.models(study), ""
     except DepotError as error:

@@ -1,4 +1,4 @@
-"""The page of a new study: through which door, on what data, over what space, and its price."""
+"""The page for a new study: its door, data and search space, and its expected duration."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Field:
     """A hyperparameter in the form.
 
     Attributes:
-        takes: what it can be, in words.
-        default: in the baseline; None: not known yet.
+        takes: values that it can have, in words.
+        default: in the baseline; None if not known yet.
     """
 
     name: str
@@ -56,8 +56,8 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
     """Show the form.
 
     Args:
-        query: the door, its data and options, and whether they are to be read.
-        typed: what was typed and could not be used.
+        query: the door, its data and options, and whether to read them.
+        typed: values that were typed, for a form that is shown again.
     """
     service = asked.service
     door = query.get("door", CASE)
@@ -101,7 +101,7 @@ def _form(asked: Asked, query: Mapping[str, str], typed: Mapping[str, str], wron
 
 
 def _case(door: str, query: Mapping[str, str], cases: list[str]) -> str:
-    """Return the case that is meant; empty while a door is not told enough."""
+    """Return the chosen case; empty while options of a door are missing."""
     if door == CASE:
         named = query.get("case", "housing")
         return named if named in cases else "housing"
@@ -140,7 +140,7 @@ def _name(door: str, case: str, query: Mapping[str, str]) -> str:
 
 
 def _free(service: Service, name: str) -> str:
-    """Return a name that no study has: with that of another, that one would continue."""
+    """Return a name that no study has: with an existing name, that study would be continued."""
     browser = service.browser
     taken = {row.name for away in (False, True) for row in browser.studies(Filter(archived=away))}
     return next(one for one in _numbered(name) if one not in taken)

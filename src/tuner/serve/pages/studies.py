@@ -1,4 +1,4 @@
-"""The pages of studies: the list, each one with what can be done to it, and several compared."""
+"""The pages of studies: the list, one study with its actions, and a comparison."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from tuner.serve.web.routing import Asked, RoleRoute
 
-ROWS = 50  # of a list, on one page
-SUGGESTED = 200  # names of studies that a field offers
+ROWS = 50  # of a list, per page
+SUGGESTED = 200  # names of studies that a field suggests
 FURTHER_STATES = ("confirmed", "searched", "interrupted")  # of studies without an open job
 
 

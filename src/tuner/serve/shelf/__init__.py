@@ -1,5 +1,5 @@
-"""What can be run: the `cases`, and the `data` that was uploaded.
+"""What can be run: the `cases`, and the uploaded `data`.
 
-Of an archive that was uploaded `unpacking` takes what a data set may have. A case's code runs in
-another process, also for the `outlining` of its search space.
+`unpacking` extracts from an uploaded archive only what a data set may contain. A case's code runs
+in another process, even for the `outlining` of its search space.
 """

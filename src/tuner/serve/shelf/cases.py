@@ -1,7 +1,7 @@
-"""The cases that the service offers: those that ship, and those of a folder of its owner's.
+"""The cases that the service offers: the shipped ones, and those in a folder of its owner.
 
-Nothing here imports a case: what its search space has is read from its file, and no code ever
-comes over HTTP.
+No case is imported here: its search space is read from its file, and code is never accepted over
+HTTP.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 EXAMPLE = "table --data uploads/houses.csv --target price"
-# What a door may be told over the network: no path but that of its data, and nothing to download.
+# The options of a door that may be set over the network: no path but its data, no downloads.
 OPEN = {
     "table": ("data", "target", "task", "group", "time"),
     "images": ("data", "size"),
@@ -39,21 +39,21 @@ class Shelf:
     """Cases by name.
 
     Attributes:
-        folder: of case files of the owner's; a file there has its own name, without .py. None:
+        folder: with the owner's case files, which are named by their files, without .py. None for
             only the shipped cases.
-        data: for the doors. `table --data uploads/houses.csv --target price` is a case as well:
-            the data is named as `DataShelf` has it.
+        data: for the doors. `table --data uploads/houses.csv --target price` is a case too, with
+            its data named as in `DataShelf`.
     """
 
     folder: Path | None = None
     data: DataShelf = field(default_factory=DataShelf)
 
     def names(self) -> list[str]:
-        """Return the names of all cases there are now."""
+        """Return the names of all present cases."""
         return sorted({*case_names(), *self._own()})
 
     def reference(self, name: str) -> str:
-        """Return a case as a command takes it.
+        """Return the reference to a case for a command.
 
         Raises:
             UsageError: there is no such case.
@@ -68,7 +68,7 @@ class Shelf:
         return str(own[name])
 
     def name_of(self, reference: str) -> str:
-        """Return by what name the case of a study is known here; a door as the study has it.
+        """Return the name of a study's case here; a door keeps the study's reference.
 
         Raises:
             UsageError: it is not on the shelf.
@@ -81,13 +81,13 @@ class Shelf:
         return own[reference]
 
     def space(self, name: str) -> Mapping[str, Drawn | None] | None:
-        """Return what each hyperparameter of a case can be; None: its file does not tell.
+        """Return what each hyperparameter of a case can be; None if its file does not show it.
 
         Raises:
             UsageError: there is no such case.
         """
         if door_of(name):
-            return None  # its data decides
+            return None  # depends on its data
         return outline_of(file_of(self.reference(name)))
 
     def is_own(self, name: str) -> bool:
@@ -95,18 +95,18 @@ class Shelf:
         return name not in case_names() and door_of(name) is None
 
     def data_of(self, name: str) -> Path:
-        """Return where the data of a door is.
+        """Return the path of the data of a door.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no data of that name.
         """
         return self.data.path(_given(name)[1].get("data", ""))
 
     def _through_door(self, name: str) -> str:
-        """Return the reference to a door with the data that is named, once both are known.
+        """Return the reference to a door with this data, after checking both.
 
         Raises:
-            UsageError: an option that is not for the network, or that the door does not take.
+            UsageError: an option is not allowed over the network, or the door does not have it.
         """
         door, words = _given(name)
         for option in words:
@@ -123,10 +123,10 @@ class Shelf:
 
 
 def _given(name: str) -> tuple[str, dict[str, str]]:
-    """Return a door and the options that it is given.
+    """Return a door and its options.
 
     Raises:
-        UsageError: they are not written as pairs.
+        UsageError: they are not pairs of names and values.
     """
     try:
         return str(door_of(name)), options_of(name)

@@ -1,7 +1,7 @@
-"""What a case or a door's data can be searched over, found in a process of its own.
+"""Finds the search space of a case or of a door's data, in a process of its own.
 
-That runs code of the case, which the web process never does: it reads the data, asks the case for
-its space and its baseline, and prints them as JSON.
+That process runs code of the case, which the web process never does: it reads the data, asks the
+case for its space and its baseline, and prints them as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tuner.serve.shelf.cases import Shelf
     from tuner.workplace import Workplace
 
-SECONDS = 180  # most of it goes into importing, and reading the data
+SECONDS = 180  # mostly for imports, and for reading the data
 BUSY = said("other data is being read; try again in a moment")
 MOST_KEPT = 200
 
@@ -36,9 +36,9 @@ class Outline:
 
     Attributes:
         space: what each hyperparameter can be.
-        logarithmic: those that are drawn on a logarithmic scale.
+        logarithmic: hyperparameters that are drawn on a logarithmic scale.
         baseline: the default of each.
-        said: what was found in the data, by subject.
+        said: findings in the data, by subject.
     """
 
     space: Mapping[str, Drawn]
@@ -49,7 +49,7 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Outliner:
-    """Reads cases, one after the other; what was read is kept while its file is as it was."""
+    """Reads cases, one after the other; a result is cached until the case's file changes."""
 
     shelf: Shelf
     workplace: Workplace
@@ -57,7 +57,7 @@ class Outliner:
     _bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(BUSY))
 
     def known(self, case: str) -> Outline | None:
-        """Return what was read before; None: nothing, or the file has changed since."""
+        """Return an earlier result; None if there is none, or the file has changed since."""
         mark, outline = self._kept.get(case, (None, None))
         return outline if mark == self._mark(case) else None
 
@@ -65,13 +65,13 @@ class Outliner:
         """Read a case of the shelf, or a door with its data.
 
         Raises:
-            UsageError: there is no such case, or too many ask at once.
-            DataError: it cannot be read; what is wrong is said.
+            UsageError: there is no such case, or too many people ask at once.
+            DataError: it cannot be read; the message says what is wrong.
         """
         if (found := self.known(case)) is not None:
             return found
         with self._bulkhead.entered():
-            if (found := self.known(case)) is not None:  # the one before has read it
+            if (found := self.known(case)) is not None:  # another thread has read it meanwhile
                 return found
             return self._read(case)
 
@@ -90,7 +90,7 @@ class Outliner:
         return outline
 
     def _mark(self, case: str) -> Any:
-        """Return what changes when the file of a case, or of data, does."""
+        """Return a value that changes with the file of a case or of data."""
         reference = self.shelf.reference(case)
         paths = [Path(reference)] if reference.endswith(".py") else []
         if door_of(reference):
@@ -128,7 +128,7 @@ def _tuple(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 def outline(reference: str, data: Path) -> dict[str, Any]:
-    """Return what `Outliner` reads, as plain values. It runs code of the case.
+    """Return the content of an `Outline` as plain values. It runs code of the case.
 
     Raises:
         TunerError: as the case and its data raise it.
@@ -139,7 +139,7 @@ def outline(reference: str, data: Path) -> dict[str, Any]:
 
     case = load_case(reference)
     told: list[list[str]] = []
-    if door_of(reference):  # data decides what is searched; elsewhere it need not be there yet
+    if door_of(reference):  # a door's data decides the space; a case's data may not exist yet
         dataset = case.dataset(Folders(own=data))
         case = case.settled(dataset)
         if dataset.table is not None:
@@ -157,10 +157,10 @@ def outline(reference: str, data: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read what is asked on standard input, and print it."""
+    """Read a request from standard input, and print the result."""
     asked = json.loads(sys.stdin.readline())
     printed = sys.stdout
-    sys.stdout = sys.stderr  # a case may print; that is none of ours
+    sys.stdout = sys.stderr  # a case may print something, which must not mix with the result
     try:
         found = outline(asked["reference"], Path(asked["data"]))
     except TunerError as error:

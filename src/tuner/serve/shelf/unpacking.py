@@ -1,8 +1,8 @@
-"""A stranger's archive of pictures, unpacked where it can do no harm.
+"""Unpacks a stranger's archive of pictures safely.
 
-Refused are names that lead out of the folder (absolute, `..`, a drive, a backslash), links and
-whatever is no plain file, two names that a file system may take for one, and more than was said to
-be in it. Only pictures are unpacked; what else is there is left out.
+It refuses names that lead out of the folder (absolute, `..`, a drive, a backslash), links and other
+special files, two names that a file system may confuse, and more content than was declared. Only
+pictures are unpacked; other files are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LARGEST_LIST = 64 * 2**20  # of all entries, with their names
 SIGNATURE = b"PK\x01\x02"  # of an entry in that list
 DEEPEST, LONGEST_PART = 8, 200
 CHUNK = 2**20
-ENCRYPTED = 0x1  # a flag of an entry
+ENCRYPTED = 0x1  # flag of an entry
 UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(EOFError, NotImplementedError, ValueError),
@@ -38,10 +38,10 @@ SYSTEM = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 class _Archive(io.FileIO):
-    """A ZIP file that is read with care.
+    """A ZIP file that is read with a check of its list of entries.
 
-    zipfile reads the list of all entries at one go, and makes an object of each, before it can be
-    asked how many there are. They are counted here by their signature.
+    zipfile reads the whole list at once, and makes an object for each entry, before one can ask how
+    many there are. So they are counted here first, by their signature.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -73,13 +73,13 @@ class _Archive(io.FileIO):
 def unpack(archive: Path, folder: Path, check_room: Callable[[int], None]) -> int:
     """Unpack the pictures of a ZIP file into an empty folder; return how many there are.
 
-    A folder that holds all that is in it is left out of the names.
+    A folder that contains everything is left out of the names.
 
     Args:
-        check_room: raises a UsageError where so many bytes more do not fit on the disk.
+        check_room: raises a UsageError if this many more bytes do not fit on the disk.
 
     Raises:
-        UsageError: it is not a ZIP file, is damaged, holds what is refused, or does not fit.
+        UsageError: it is not a ZIP file, is damaged, contains something refused, or does not fit.
         OSError: the folder cannot be written.
     """
     try:
@@ -101,7 +101,7 @@ def unpack(archive: Path, folder: Path, check_room: Callable[[int], None]) -> in
 
 
 def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Yield what is to be unpacked, once every entry has been looked at."""
+    """Yield the pictures to unpack, after checking every entry."""
     entries = opened.infolist()
     if sum(one.file_size for one in entries) > MOST_BYTES:
         raise UsageError(said("the ZIP file holds more than {most} GiB", most=MOST_BYTES // 2**30))
@@ -138,7 +138,7 @@ def _pictures(opened: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePo
 
 
 def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
-    """Return the name of an entry, once it is known to stay in its folder."""
+    """Return the name of an entry after checking that it stays in its folder."""
     name = entry.filename
     path = PurePosixPath(name)
     kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -177,7 +177,7 @@ def _is_ignored(path: PurePosixPath) -> bool:
 def _stripped(
     found: list[tuple[zipfile.ZipInfo, PurePosixPath]],
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Leave out a folder that holds all others."""
+    """Remove from the names a folder that contains all entries."""
     tops = {name.parts[0] for _, name in found}
     if len(tops) == 1 and all(len(name.parts) > 2 for _, name in found):
         return [(one, PurePosixPath(*name.parts[1:])) for one, name in found]
@@ -190,7 +190,7 @@ def _write(
     path: Path,
     check_room: Callable[[int], None],
 ) -> None:
-    """Write one file; it has no more bytes than its entry says."""
+    """Write one file; refuse more bytes than its entry declares."""
     path.parent.mkdir(parents=True, exist_ok=True)
     left = entry.file_size
     with opened.open(entry) as source, path.open("xb") as target:
@@ -203,12 +203,12 @@ def _write(
                         filename=entry.filename,
                     )
                 )
-            check_room(len(chunk))  # others write too
+            check_room(len(chunk))  # other processes write too
             target.write(chunk)
 
 
 def _read(source: IO[bytes]) -> bytes:
-    """Read on; damaged bzip2 is an OSError, as a full disk is where this is written."""
+    """Read a chunk; damaged bzip2 raises OSError here, like a full disk when writing."""
     try:
         return source.read(CHUNK)
     except OSError as error:

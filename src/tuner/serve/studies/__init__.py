@@ -1,7 +1,6 @@
-"""What there is to see of studies, read without a word to those that train.
+"""What people see of studies, read without any contact with the processes that train.
 
-`browsing` has them all: a `listing` by their `summaries` and `searches`, each read again when
-`changes` say so; `counting` is for monitors, and `events` for those who watch. `comparing` sets
-several side by side. `forecasting` says how long one takes. `tidying` is what people have labelled
-and put away.
+`browsing` has all studies: a `listing` from their `summaries` and `searches`, which are read again
+when `changes` reports one; `counting` is for monitors, and `events` for live pages. `comparing`
+compares several. `forecasting` predicts how long one takes. `tidying` has tags and the archive.
 """

@@ -1,4 +1,4 @@
-"""What pages and the API show of studies, read from the store, a moment old at most."""
+"""What pages and the API show of studies, read from the store, at most a moment old."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from tuner.serve.tables import Job
     from tuner.workplace import Workplace
 
-FRESH = 1.0  # seconds for which something read is shown again: many may watch one study
+FRESH = 1.0  # seconds for which a result is reused: many may watch one study
 LEADERS = 8
-MOST_WATCHED = 20  # studies whose trials are kept in memory
+MOST_WATCHED = 20  # studies with cached trials
 OPEN = {"queued", "running", "paused"}
 
 
@@ -72,23 +72,23 @@ class Browser:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        """Begin with no search read yet."""
+        """Start with no search read yet."""
         self._searches = Searches(self.queue)
 
     def studies(self, asked: Filter = ALL) -> list[Row]:
-        """Return studies and jobs that have none yet, the newest first."""
+        """Return studies, and jobs that have none yet, the newest first."""
         return self._listing().rows(asked)
 
     def part(self, limit: int, cursor: str | None, asked: Filter = ALL) -> Part:
-        """Return so many of `studies`, those after a cursor.
+        """Return up to `limit` of `studies`, those after a cursor.
 
         Raises:
-            UsageError: the cursor is not one.
+            UsageError: the cursor is invalid.
         """
         return self._listing().part(limit, cursor, asked)
 
     def study(self, name: str) -> dict[str, Any]:
-        """Return a study as it is now: progress, running trials, leaders, what is printed.
+        """Return a study's present state: progress, running trials, best trials, latest output.
 
         Raises:
             UsageError: there is neither a study nor a job of that name.
@@ -97,16 +97,16 @@ class Browser:
         return found
 
     def outcome(self, name: str) -> Entry | None:
-        """Return what the test rows have said of a study's best; None: it has not met them."""
+        """Return the result of a study's best on the test rows; None if it was not tested."""
         entry = self.summaries.entries().get(name)
         return entry if entry and entry.split != "validation" else None
 
     def earlier(self, case: str, trials: int, slots: int) -> tuple[str, float] | None:
-        """Return an earlier study of a case, and what another would take by it, in seconds.
+        """Return an earlier study of a case, and its prediction for a new one, in seconds.
 
-        None where there is none that tells.
+        None if there is no suitable one.
         """
-        asked_for = self.queue.studies_of(case)  # through a door, all have one case by their name
+        asked_for = self.queue.studies_of(case)  # all data of a door has one case name
         rows = (row for row in self.studies() if row.case == case or row.name in asked_for)
         name = next((row.name for row in rows if row.trials), None)
         study = name and self._loaded(name)
@@ -138,7 +138,7 @@ class Browser:
             return value
 
     def forget(self) -> None:
-        """Have the next look read again: something was changed."""
+        """Discard cached results, because something has changed."""
         with self._lock:
             self._kept.clear()
 
@@ -147,7 +147,7 @@ class Browser:
         return found
 
     def _list(self) -> Listing:
-        """Bring the list up to date; called by one thread at a time."""
+        """Bring the list up to date; only one thread at a time may call this."""
         entries, jobs = self.summaries.entries(), self._searches.by_study()
         self._listed.update(entries, jobs, self.tidying.tags(), self.tidying.archived())
         return self._listed
@@ -186,10 +186,10 @@ class Browser:
     def _trials_of(
         self, name: str, number: int, attributes: Mapping[str, Any]
     ) -> list[FrozenTrial]:
-        """Return the trials of a study; of one that is watched, only those that can have changed.
+        """Return the trials of a study; for a watched one, read only those that may have changed.
 
-        A study that is loaded keeps its finished trials. A database may give the number and the
-        name of a study that was deleted to another, but not the moment when that one began.
+        A loaded study keeps its finished trials. A database may give the number and the name of a
+        deleted study to another, but not the time at which that one began.
         """
         began = [one.get("started") for one in attributes.get(SESSIONS, ())[:1]]
         key = (number, name, *began)
@@ -266,12 +266,12 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _origin(trial: FrozenTrial) -> str | None:
-    """Say where a trial is from that the search has not drawn."""
+    """Return the origin of a trial that the search has not drawn."""
     return next((name for name in (GUESS, TRIED) if name in trial.user_attrs), None)
 
 
 def points_of(trial: FrozenTrial) -> list[list[float | None]]:
-    """Return the curve of a trial: a step and a score at each report point."""
+    """Return the curve of a trial: step and score of each report point."""
     return [
         [step, value if math.isfinite(value) else None]
         for step, value in sorted(trial.intermediate_values.items())
@@ -279,7 +279,7 @@ def points_of(trial: FrozenTrial) -> list[list[float | None]]:
 
 
 def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> float | None:
-    """Return the seconds that a search and its confirmation still take."""
+    """Return the remaining seconds of a search and its confirmation."""
     options = job.options
     seeds, slots = options.get("seeds"), job.slots or 1
     left = seconds_left(trials, facts, total=options["trials"], seeds=seeds, slots=slots)
@@ -288,7 +288,7 @@ def _left(trials: list[FrozenTrial], facts: Mapping[str, Any], job: Job) -> floa
 
 
 def _diagnosis(facts: Mapping[str, Any], baseline: FrozenTrial, best: float | None) -> str | None:
-    """Say what is wrong with the baseline; with the best score known, as the report says it."""
+    """Return what is wrong with the baseline; given the best score, the same as in the report."""
     if not baseline.state.is_finished():
         return None
     curve = curve_of(baseline, dict(facts))

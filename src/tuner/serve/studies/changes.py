@@ -1,7 +1,7 @@
-"""Which studies of a store have changed since the last look, by the numbers of their rows.
+"""Finds which studies of a store have changed since the last look, by the numbers of their rows.
 
-Optuna's tables have no time of change, but their rows are numbered: a trial that begins or ends
-leaves rows with higher numbers than there were. What is changed in place is not seen by it.
+Optuna's tables have no times of changes, but their rows are numbered: a trial that begins or ends
+adds rows with higher numbers. Changes within existing rows are not found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAST = text(
     "(SELECT max(trial_user_attribute_id) FROM trial_user_attributes), "
     "(SELECT max(study_user_attribute_id) FROM study_user_attributes)"
 )
-CHANGED = (  # without DISTINCT, for which SQLite would read a whole index
+CHANGED = (  # without DISTINCT, which would make SQLite read a whole index
     text("SELECT study_id FROM trials WHERE trial_id > :last"),
     text(
         "SELECT t.study_id FROM trial_user_attributes a "
@@ -44,7 +44,7 @@ class Changes:
     _last: tuple[int, ...] | None = None
 
     def look(self, connection: Connection) -> set[int]:
-        """Return the ids of studies that are new, have new rows or another name; at first all."""
+        """Return the ids of studies that are new, renamed or have new rows; at first all."""
         last = tuple(one or 0 for one in connection.execute(LAST).one())
         names: dict[int, str] = dict(connection.execute(NAMES).all())
         changed = set[int]()

@@ -1,4 +1,4 @@
-"""Trials of one or of several studies beside each other: what differs, and which is better."""
+"""Compares trials of one or several studies: what differs, and which is better."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 FEWEST, MOST = 2, 8  # sides of a comparison
-MARK = "#"  # between the name of a study and the number of one of its trials
+MARK = "#"  # between the name of a study and the number of a trial
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Scores of one configuration, a fold or a seed each.
+    """The scores of one configuration, one per fold or seed.
 
     Attributes:
-        interval: 95 % of their mean, by Student's t; None with one score. It covers what differs
-            between the scores: folds of the validation, or the luck of trainings on one test split.
+        interval: of their mean, at 95 %, by Student's t; None with one score. It covers what
+            differs between the scores: folds of the validation, or the luck of trainings on one
+            test split.
     """
 
     mean: float
@@ -50,10 +51,10 @@ class Score:
 
     @classmethod
     def of(cls, scores: Sequence[float], *, share: bool = False) -> Score | None:
-        """Summarise; None where there are none, or one is not a finite number.
+        """Return the summary; None if there are no scores, or one is not finite.
 
         Args:
-            share: whether they are shares, between 0 and 1; then so is the interval.
+            share: whether scores are shares between 0 and 1; then so is the interval.
         """
         if not scores or not all(map(math.isfinite, scores)):
             return None
@@ -68,12 +69,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the trials that are compared.
+    """One of the compared trials.
 
     Attributes:
-        label: what a person calls it: the study, or STUDY#NUMBER.
+        label: its name for people: the study, or STUDY#NUMBER.
         made: facts of its study.
-        test: by metric; empty where it has not met the test rows.
+        test: by metric; empty if it was not tested.
     """
 
     label: str
@@ -91,11 +92,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What several trials are against each other.
+    """The comparison of several trials.
 
     Attributes:
-        reasons: why scores cannot be compared; empty: they can.
-        pairs: of each side but the first, against the first.
+        reasons: why scores cannot be compared; empty if they can.
+        pairs: each side but the first, compared with the first.
     """
 
     sides: Sequence[Side]
@@ -106,24 +107,24 @@ class Comparison:
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that any of them was tested by."""
+        """The metrics by which any of them was tested."""
         return list(dict.fromkeys(name for side in self.sides for name in side.test))
 
     @property
     def curves(self) -> dict[str, Sequence[Sequence[float | None]]]:
-        """The curves that have one axis: those of the first one's metric."""
+        """The curves that can share an axis: those with the first one's metric."""
         metric = self.sides[0].metric.name
         return {side.label: side.curve for side in self.sides if side.metric.name == metric}
 
 
 def compare(storage: RDBStorage, labels: Sequence[str]) -> Comparison:
-    """Compare the bests of studies, or trials that are named.
+    """Compare the bests of studies, or named trials.
 
     Args:
-        labels: names of studies, each alone or with the number of a trial behind it: `digits#7`.
+        labels: names of studies, each alone or followed by the number of a trial: `digits#7`.
 
     Raises:
-        UsageError: there are too few or too many, one is named twice, or there is none of a name.
+        UsageError: there are too few or too many, one is named twice, or one does not exist.
         StudyError: one has no complete trial.
     """
     wanted = list(dict.fromkeys(labels))
@@ -148,10 +149,10 @@ def compare_studies(
     """Compare the bests of studies, as plain values.
 
     Returns:
-        What `contrast` returns, and as `pairs` the verdict of each study but the first against it.
+        The result of `contrast`, and as `pairs` the verdict of each other study against the first.
 
     Raises:
-        UsageError: as `compare` raises it, and where a study is named twice.
+        UsageError: as `compare` raises it, and if a study is named twice.
         StudyError: one has no complete trial.
     """
     _check_count(len(set(names)))
@@ -185,7 +186,7 @@ def _check_count(count: int) -> None:
 
 
 def _holding(storage: RDBStorage, labels: Sequence[str]) -> Catalogue:
-    """Read the studies that are named; a name may have the mark of a trial in it."""
+    """Read the named studies; a name may itself contain the mark of a trial."""
     names = {label for label in labels if is_there(storage, label)}
     names |= {label.rpartition(MARK)[0] or label for label in labels if label not in names}
     return catalogue_of(storage, *names)
@@ -240,7 +241,7 @@ def _trial(study: optuna.Study, number: int) -> FrozenTrial:
 
 
 def _tested(study: optuna.Study, number: int) -> Iterator[tuple[str, Score | None]]:
-    """Yield the scores of the models of a trial on the test rows, by metric."""
+    """Yield the test scores of the models of a trial, by metric."""
     of_study = metric_of(study.user_attrs[FACTS])
     for arm in (study.user_attrs.get(CONFIRMATION) or {"arms": {}})["arms"].values():
         if arm["trial"] == number and arm["scores"]:

@@ -1,8 +1,8 @@
-"""How many trials a store has in each state, and what they took: counted once, then kept.
+"""Counts the trials of a store in each state, and their durations; counts are cached.
 
-A trial that has ended stays as it is, so only studies that have changed, and those with trials that
-have not ended, are counted again. Sums are kept in whole numbers: one that fell by a rounding error
-would look like a restart to Prometheus.
+A trial that has ended does not change. So only studies that have changed, and those with unfinished
+trials, are counted again. Sums are stored as integers: if one fell by a rounding error, Prometheus
+would take it for a restart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from sqlalchemy import Connection
 
-# Optuna would read every trial whole for this; these are three of its tables.
+# With Optuna this would read every trial completely; these are three of its tables.
 STATES, TIMES, OF_EVIDENCE = (
     text(query).bindparams(bindparam("ids", expanding=True))
     for query in (
@@ -38,18 +38,19 @@ STATES, TIMES, OF_EVIDENCE = (
     )
 )
 AT_ONCE = 1000  # studies in a query
-MOST_OPEN = 500  # studies with trials that have not ended, which are counted again in one look
+MOST_OPEN = 500  # studies with unfinished trials, which are counted again in one look
 MICRO = 10**6
 ENDED = {state.name for state in TrialState if state.is_finished()}
 
 
 class Counted(NamedTuple):
-    """A study, or all of them.
+    """The counts of a study, or of all of them.
 
     Attributes:
-        states: trials in each, by its name in the database; none for trainings after a search.
-        timed: complete trials of which it is known how long they took, trainings included.
-        micro: seconds that those took, times a million.
+        states: number of trials in each state, by its name in the database; without trainings after
+            a search.
+        timed: number of complete trials with a known duration, trainings after a search included.
+        micro: their total duration, in microseconds.
         is_open: whether a trial has not ended.
     """
 
@@ -61,17 +62,17 @@ class Counted(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """The trials of a store, as they are now."""
+    """The present counts of the trials of a store."""
 
     storage: RDBStorage
     _changes: Changes = field(default_factory=Changes)
     _of: dict[int, Counted] = field(default_factory=dict)
     _all: Counted = field(default_factory=lambda: Counted(Counter()))
-    _open: dict[int, None] = field(default_factory=dict)  # counted longest ago first
+    _open: dict[int, None] = field(default_factory=dict)  # least recently counted first
     _lock: Any = field(default_factory=threading.Lock)
 
     def look(self) -> Counted:
-        """Count what may have changed; return the counts of all."""
+        """Count again what may have changed; return the total counts."""
         with self._lock, self.storage.engine.connect() as connection:
             changed = self._changes.look(connection)
             for gone in [one for one in self._of if one not in self._changes.names]:
@@ -84,7 +85,7 @@ class Counts:
             return self._all
 
     def _put(self, number: int, now: Counted | None) -> None:
-        """Keep what a study has, and the sums with it; None: the study is gone."""
+        """Store the counts of a study, and update the sums; None if the study is gone."""
         was = self._of.pop(number, None)
         self._open.pop(number, None)
         for one, sign in ((was, -1), (now, 1)):

@@ -1,7 +1,7 @@
-"""A study as it changes, as server-sent events (HTML Living Standard, section 9.2).
+"""The changes of a study as server-sent events (HTML Living Standard, section 9.2).
 
-Each event is the whole state as it is then, and its id is a hash of that: who comes again with the
-id of the last event sees the next one as soon as anything has changed, and misses nothing.
+Each event is the whole present state, and its id is a hash of it: a client that returns with the id
+of its last event gets the next one as soon as anything has changed, and misses nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuner.serve.studies.browsing import Browser
 
 SECONDS_BETWEEN_LOOKS = 1.0
-LOOKS_UNTIL_A_SIGN = 15  # of life, where nothing changes: proxies close a silent connection
+LOOKS_UNTIL_A_SIGN = 15  # of life if nothing changes, because proxies close silent connections
 
 
 def stream(
@@ -31,8 +31,8 @@ def stream(
     """Return the events of a study.
 
     Args:
-        last: id of the last event that was seen.
-        may_see: whether the reader is still let in: a stream stays open for hours, and a token can
+        last: id of the last event that the client has got.
+        may_see: whether the reader still has access: a stream stays open for hours, and a token can
             be revoked meanwhile.
 
     Raises:
@@ -64,9 +64,10 @@ async def _events(
 
 
 def _seen(browser: Browser, name: str, may_see: Callable[[], bool]) -> dict[str, Any] | None:
-    """Return a study as it is now; None where the stream ends, as its answer has begun.
+    """Return the present state of a study; None if the stream has to end.
 
-    Who watches comes again, and is then told that the study was deleted, or what else there is.
+    The response has begun, so an error can no longer be sent. The client reconnects, and then gets
+    the error, for example that the study was deleted.
     """
     try:
         return browser.study(name) if may_see() else None

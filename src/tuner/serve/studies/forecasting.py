@@ -1,4 +1,4 @@
-"""What a study costs: how long it takes in all, as far as its trials tell, corrected as it runs."""
+"""Predicts how long a study takes in all, from its trials so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 MINUTE, HOUR = 60, 3600
-AT_FIRST = 4  # models an arm at the first of two looks, on rows that nobody has tested on
+AT_FIRST = 4  # models per arm at the first of two looks, on rows that were not tested before
 
 
 def seconds_left(
@@ -33,13 +33,13 @@ def seconds_left(
     seeds: int | None,
     slots: int,
 ) -> float | None:
-    """Return the seconds that a search and its confirmation still take; None: nothing is known.
+    """Return the remaining seconds of a search and its confirmation; None if unknown.
 
     Args:
         trials: of the study, so far.
         facts: of the study.
-        total: finished trials that it ends with.
-        seeds: models an arm; None: two looks, of which the first is counted.
+        total: number of finished trials that it ends with.
+        seeds: models per arm; None for two looks, of which the first is counted.
         slots: trainings that run at once.
     """
     finished = ended_of(trials)
@@ -58,7 +58,7 @@ def seconds_left(
 
 
 def forecast_in_words(seconds: float) -> Message:
-    """Write a time for people, as exact as an estimate is."""
+    """Return a duration in words, as precise as an estimate is."""
     if seconds < 2 * MINUTE:
         return said("{count} s", count=max(round(seconds), 1))
     if seconds < 2 * HOUR:

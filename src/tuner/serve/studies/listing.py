@@ -1,4 +1,4 @@
-"""The list of studies, kept in order: only the rows that have changed are made anew."""
+"""The sorted list of studies, in which only changed rows are made again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tuner.runs.folder.inventory import Entry
     from tuner.serve.studies.searches import Search
 
-Key = tuple[str, int, str]  # of the order: when, number of the job, name
-FIRST: Key = ("\U0010ffff", 0, "")  # before all rows
+Key = tuple[str, int, str]  # of the order: time, number of the job, name
+FIRST: Key = ("\U0010ffff", 0, "")  # sorts before all rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Row:
     """A study in the list.
 
     Attributes:
-        state: of its job while that is open; else how far the study has come.
-        total: finished trials it ends with; None: the service did not start it.
+        state: of its job while that is open; otherwise the study's progress.
+        total: number of finished trials it ends with; None if the service did not start it.
     """
 
     name: str
@@ -49,13 +49,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which rows of the list are asked for; by default all that are not archived.
+    """Which rows of the list to return; by default all that are not archived.
 
     Attributes:
-        words: that have to be in the name, the case, the verdict, who submitted it or a tag.
-        state: that they have to be in; empty: any.
-        tag: that they have to have; empty: any.
-        archived: those that are archived, in place of the others.
+        words: that the name, case, verdict, submitter or a tag must contain.
+        state: state that they must have; empty for any.
+        tag: tag that they must have; empty for any.
+        archived: whether to return archived studies instead of the others.
     """
 
     words: str = ""
@@ -68,11 +68,11 @@ ALL = Filter()
 
 
 class _Made(NamedTuple):
-    """A row, and what it was made of.
+    """A row, and what it was made from.
 
     Attributes:
-        key: of its place in the list.
-        told: words that a search can find, in small letters.
+        key: its position in the list.
+        told: its searchable text, in lower case.
     """
 
     of: tuple[Entry | None, Search | None, list[str], bool]
@@ -82,10 +82,10 @@ class _Made(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Rows of the list, one after the other.
+    """A part of the list.
 
     Attributes:
-        cursor: with which the next part is asked for; None: there is none.
+        cursor: for requesting the next part; None if there is none.
     """
 
     rows: list[Row]
@@ -106,18 +106,18 @@ class Listing:
         tags: Mapping[str, list[str]],
         archived: set[str],
     ) -> None:
-        """Make rows of studies, and of jobs that have no study yet.
+        """Make rows for studies, and for jobs that have no study yet.
 
         Args:
-            entries: the result of each study, by name; one that has changed is another object.
+            entries: the result of each study, by name; a changed one is a new object.
             jobs: the newest search of each study, by name.
-            tags: of each study that has some.
+            tags: of each study that has any.
             archived: names of studies.
         """
         waiting = {
             name: job
             for name, job in jobs.items()
-            if job.state != "done" and name not in entries  # or it was deleted or renamed
+            if job.state != "done" and name not in entries  # else the study was deleted or renamed
         }
         known, none, changed = self._made, list[str](), False
         for name in [*waiting, *entries]:
@@ -134,17 +134,17 @@ class Listing:
             self._ordered = sorted(known.values(), key=lambda one: one.key, reverse=True)
 
     def rows(self, asked: Filter = ALL) -> list[Row]:
-        """Return the rows that are asked for."""
+        """Return the rows that match a filter."""
         return [one.row for one in self._asked(asked)]
 
     def part(self, limit: int, cursor: str | None = None, asked: Filter = ALL) -> Part:
-        """Return so many rows at most, those after a cursor.
+        """Return up to `limit` rows, those after a cursor.
 
-        A study that begins or runs again while somebody reads moves to the front; no other is
-        missed or comes twice.
+        A study that begins or runs again during the reading moves to the front; no other is missed
+        or repeated.
 
         Raises:
-            UsageError: the cursor is not one.
+            UsageError: the cursor is invalid.
         """
         after = FIRST if cursor is None else _key(cursor)
         found = (one for one in self._asked(asked) if one.key < after)

@@ -1,4 +1,4 @@
-"""The newest search of each study, kept in memory; only what may have changed is read again."""
+"""The newest search of each study, cached; only those that may have changed are read again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tuner.serve.jobs.queue import Queue
 
 MOST_NAMED = 500  # in one query
-OTHER_CLOCKS = 300.0  # seconds by which the clock of another service may be wrong
+OTHER_CLOCKS = 300.0  # seconds by which another service's clock may be wrong
 
 
 class Search(NamedTuple):
-    """A search, in brief.
+    """A summary of a search.
 
     Attributes:
-        total: finished trials it ends with; None: as many as are worth it.
+        total: number of finished trials it ends with; None for as many as are worth it.
     """
 
     id: int
@@ -37,9 +37,9 @@ class Search(NamedTuple):
 
 @dataclass(slots=True)
 class Searches:
-    """Searches of a queue, by their study.
+    """The searches of a queue, by their study.
 
-    A job that is done stays so unless it is resumed: then it is not done, or has ended later.
+    A finished job does not change unless it is resumed: then it is unfinished, or has a later end.
     """
 
     queue: Queue
@@ -55,7 +55,7 @@ class Searches:
         settled = [
             one.id for one in self._known.values() if one.state != "done" and one.id not in seen
         ]
-        if settled:  # their study was deleted, so they count as done
+        if settled:  # jobs of a deleted study count as done
             found = [*found, *self._read(only=settled)]
         for one in found:
             known = self._known.get(one.study)
@@ -68,12 +68,12 @@ class Searches:
     def _read(
         self, after: int = 0, since: float = 0.0, only: Sequence[int] | None = None
     ) -> list[Search]:
-        """Return searches in brief, the oldest first: those that may have changed.
+        """Return summaries of the searches that may have changed, the oldest first.
 
         Args:
-            after: number of a job: those with a higher one,
-            since: seconds since 1970: or that have ended later, or are not done.
-            only: numbers of jobs: these, and no others.
+            after: number of a job: those with a higher one are returned,
+            since: seconds since 1970: and those that have ended later, or are not done.
+            only: numbers of jobs, to return exactly these.
         """
         columns = (Job.id, Job.study, Job.case, Job.state, Job.who, Job.submitted)
         query = select(*columns, Job.options["trials"].as_integer())

@@ -1,8 +1,8 @@
-"""The result of each study so far, kept in memory; only what has changed is read again.
+"""The result of each study so far, cached; only changed ones are read again.
 
-Ten thousand studies are read in half a minute, and many people look every second. What is changed
-in place, which `Changes` does not see, is found by reading a few studies more each time, those
-first that were read longest ago.
+Ten thousand studies take half a minute to read, and many people look every second. Changes within
+existing rows, which `Changes` does not find, are found by reading a few more studies each time,
+those first that were read longest ago.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ KEPT = text(
     "JOIN studies s ON s.study_id = a.study_id WHERE a.key = :key"
 )
 FACTS_OF = text(f"{KEPT.text} AND s.study_name = :name".replace("s.study_name, ", "", 1))
-SECONDS_FOR_OTHERS = 0.02  # between looks, while much is to be read
+SECONDS_FOR_OTHERS = 0.02  # pause between looks, while there is much to read
 OPENINGS_OF = text(f"{KEPT.text} AND a.study_id IN :ids").bindparams(
     bindparam("ids", expanding=True)
 )
-# Studies that one look reads: a verdict takes a hundredth of a second. What is left is read by the
-# thread beside the pages.
+# Studies that one look reads: a verdict takes a hundredth of a second. The background thread reads
+# the others.
 AT_ONCE, TO_FILL, ANYWAY = 5, 50, 3
 SECONDS_TO_WAIT_FOR_WORK = 0.5
 log = logging.getLogger("tuner.serve")
-UNSETTLED = {"running", "interrupted"}  # trials that are there change in place
+UNSETTLED = {"running", "interrupted"}  # existing trials change within their rows
 
 
 @dataclass(slots=True)
 class Summaries:
-    """The studies of a store, each as it was a moment ago at most.
+    """The studies of a store, each at most a moment old.
 
-    A look reads a few studies at most, and waits for no other look, so it never takes long. Where
-    many have changed, or a large store has just been opened, `keep` reads the rest beside.
+    A look reads a few studies at most, and waits for no other look, so it never takes long. If many
+    have changed, or a large store has just been opened, `keep` reads the rest in the background.
     """
 
     storage: RDBStorage
-    _entries: dict[int, Entry] = field(default_factory=dict)  # read longest ago first
+    _entries: dict[int, Entry] = field(default_factory=dict)  # least recently read first
     _by_name: dict[str, Entry] = field(default_factory=dict)
-    _shown: Mapping[str, Entry] = field(default_factory=dict)  # is replaced, and never changed
+    _shown: Mapping[str, Entry] = field(default_factory=dict)  # replaced as a whole, never changed
     _unsettled: set[int] = field(default_factory=set)
     _changes: Changes = field(default_factory=Changes)
     _due: set[int] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Summaries:
     _work: threading.Event = field(default_factory=threading.Event)
 
     def entries(self) -> Mapping[str, Entry]:
-        """Return the result so far of each of tuner's studies, by name, as far as it was read."""
+        """Return the result so far of each of tuner's studies that was read, by name."""
         if self._lock.acquire(blocking=False):
             try:
                 self._read(AT_ONCE)
@@ -80,11 +80,11 @@ class Summaries:
 
     @property
     def left(self) -> int:
-        """How many studies have changed and have not been read again yet."""
+        """Return how many studies have changed and were not read again yet."""
         return len(self._due)
 
     def fill(self, over: threading.Event | None = None) -> None:
-        """Read all there is, or until it is over."""
+        """Read everything, or until `over` is set."""
         while not (over and over.is_set()):
             with self._lock:
                 self._read(TO_FILL)
@@ -93,18 +93,18 @@ class Summaries:
             time.sleep(SECONDS_FOR_OTHERS)
 
     def keep(self, over: threading.Event) -> None:
-        """Read all there is, and what looks have left, until it is over; for a thread."""
+        """Read everything that looks have left, until `over` is set; for a background thread."""
         self._work.set()
         while not over.is_set():
             if self._work.wait(SECONDS_TO_WAIT_FOR_WORK):
                 self._work.clear()
                 try:
                     self.fill(over)
-                except Exception:  # a page that looks shows the error; the thread continues
+                except Exception:  # a page that looks shows the error, and the thread continues
                     log.exception("what has changed in the database could not be read")
 
     def _read(self, at_once: int) -> None:
-        """Read so many studies of those that have changed, and a few of those that have not."""
+        """Read up to `at_once` changed studies, and a few unchanged ones."""
         with self.storage.engine.connect() as connection:
             self._note(self._changes.look(connection))
             changed = sorted(self._due, reverse=True)[:at_once]
@@ -121,7 +121,7 @@ class Summaries:
         self._shown = dict(self._by_name)
 
     def _keep(self, part: list[int], found: dict[str, Entry]) -> None:
-        """Keep what was read; what has not changed stays the same object."""
+        """Store results; an unchanged result stays the same object."""
         for number in part:
             was, name = self._entries.pop(number, None), self._changes.names[number]
             now = found.get(name)
@@ -140,12 +140,12 @@ class Summaries:
             del self._by_name[entry.name]
 
     def _note(self, changed: set[int]) -> None:
-        """Note which studies are to be read again, and forget those that are gone."""
+        """Record which studies must be read again, and forget those that are gone."""
         tail, names = evidence_name(""), self._changes.names
         of_evidence = {one for one in changed if names[one].endswith(tail)}
         for one in of_evidence:
             owner = self._changes.numbers.get(names[one].removesuffix(tail))
-            if owner is None:  # it keeps the looks of studies that were deleted
+            if owner is None:  # the study that keeps the looks of deleted studies
                 self._ownerless.add(one)
             else:
                 self._due.add(owner)
@@ -156,14 +156,14 @@ class Summaries:
             self._unsettled.discard(number)
 
     def _with_evidence(self, part: list[int]) -> list[int]:
-        """Return ids of studies, and of those that hold the trainings after their searches."""
+        """Return ids of studies, and of the studies with the trainings after their searches."""
         wanted = [
             self._changes.numbers.get(evidence_name(self._changes.names[one])) for one in part
         ]
         return [*part, *(one for one in wanted if one is not None)]
 
     def _look_for_openings(self, connection: Connection, ids: list[int]) -> None:
-        """Keep who has looked at test rows; of openings of old, at which data besides."""
+        """Record which studies have tested which rows; older openings only tell the data."""
         asked: dict[str, Any] = {"key": OPENINGS}
         first, opened = self._others is None, set[str | None]()
         query = KEPT if first else OPENINGS_OF
@@ -180,7 +180,7 @@ class Summaries:
                 kept[FACTS] = json.loads(told) if told else {}
         numbers = self._changes.numbers
         if not first and opened:  # verdicts on the same rows change
-            by_data = opened | {None}  # those of old are told by their data
+            by_data = opened | {None}  # older openings are identified by their data
             self._due |= {
                 numbers[name]
                 for name, kept in others.items()
@@ -191,5 +191,5 @@ class Summaries:
 
 
 def _rows_of(openings: Sequence[Mapping[str, Any]]) -> set[str | None]:
-    """Return the identities of test rows that were looked at; None: of old, before they had one."""
+    """Return the identities of tested rows; None stands for older openings, which have none."""
     return {one.get("rows") for one in openings}

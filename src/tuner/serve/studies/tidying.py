@@ -1,4 +1,4 @@
-"""Tags of studies, and which are archived."""
+"""Tags of studies, and the archive."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MOST_TAGS, LONGEST_TAG = 20, 50
 
 @dataclass(frozen=True, slots=True)
 class Tidying:
-    """What people have put in order, in the database."""
+    """The tags and the archive, in the database."""
 
     engine: Engine
     clock: Callable[[], float] = time.time
 
     def tags(self) -> dict[str, list[str]]:
-        """Return the tags of each study that has some."""
+        """Return the tags of each study that has any."""
         found: dict[str, list[str]] = defaultdict(list)
         with Session(self.engine) as session:
             for study, tag in session.execute(select(Tag.study, Tag.tag).order_by(Tag.tag)):
@@ -44,10 +44,10 @@ class Tidying:
             return list(session.scalars(wanted))
 
     def tag(self, study: str, given: Iterable[str]) -> list[str]:
-        """Give a study these tags, and no others; return them sorted.
+        """Replace the tags of a study; return them sorted.
 
         Raises:
-            UsageError: there are too many, or one cannot be used.
+            UsageError: there are too many, or one is invalid.
         """
         tags = sorted({one.strip() for one in given} - {""})
         if len(tags) > MOST_TAGS:
@@ -74,21 +74,21 @@ class Tidying:
         return tags
 
     def archived(self) -> set[str]:
-        """Return the names of the studies that are out of the way."""
+        """Return the names of archived studies."""
         with Session(self.engine) as session:
             return set(session.scalars(select(Archived.study)))
 
     def is_archived(self, study: str) -> bool:
-        """Whether a study is out of the way."""
+        """Whether a study is archived."""
         with Session(self.engine) as session:
             return session.get(Archived, study) is not None
 
     def archive(self, study: str, who: str) -> None:
-        """Put a study out of the way."""
+        """Archive a study."""
         with Session(self.engine) as session, session.begin():
             session.merge(Archived(study=study, who=who, at=self.clock()))
 
     def bring_back(self, study: str) -> None:
-        """Have a study in the list again."""
+        """Unarchive a study."""
         with Session(self.engine) as session, session.begin():
             session.execute(delete(Archived).where(Archived.study == study))

@@ -1,7 +1,7 @@
-"""Between a request and what it asks for.
+"""Everything between a request and its handler.
 
-It comes through `connections`, the gate of `access` and `routing`, where each route of the API has
-an `operation` that says what it takes; `problems` answer a request that fails. `rendering` makes a
-page in the language that `switching` finds, and `addresses` says where pages are. `uploads` takes
-large bodies.
+A request passes `connections`, the checks of `access`, and `routing`, where each route of the API
+has an `operation` that describes it; `problems` answers a request that fails. `rendering` makes a
+page in the language that `switching` chooses, and `addresses` finds the way back to a page.
+`uploads` receives large bodies.
 """

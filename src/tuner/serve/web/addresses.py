@@ -1,4 +1,4 @@
-"""Addresses of the service's own pages, to which a page or an answer leads back."""
+"""Addresses of the service's own pages, for redirects back to them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ HOME = "/tuner/"
 
 
 def own_page(address: str) -> str:
-    """Return an address if it leads to one of our pages; of any other, the first page."""
+    """Return an address if it is one of our pages, otherwise that of the first page."""
     plain = address.isascii() and address.isprintable() and "\\" not in address
     return address if plain and address.startswith(HOME) else HOME
 
 
 def here(request: Request) -> str:
-    """Return the address that is asked for, without a host."""
+    """Return the requested address, without a host."""
     query = f"?{request.url.query}" if request.url.query else ""
     return quote(request.scope["path"]) + query
 
 
 def form_page(request: Request) -> str:
-    """Return the page whose form was sent; the first page, where the browser does not tell."""
+    """Return the page from which a form was sent; the first page if the browser does not tell."""
     try:
         told = urlsplit(request.headers.get("referer", ""))
     except ValueError:

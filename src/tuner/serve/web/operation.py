@@ -1,4 +1,4 @@
-"""What a route of the API says of itself: the document of the API is made of this."""
+"""The description of an API route, from which the API document is made."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What a route does, takes and answers.
+    """The description of a route: what it does, takes and returns.
 
     Attributes:
-        group: under which it stands in the document.
-        body: type of the JSON that it takes; None: none.
-        raw: whether it takes bytes as they are, in place of JSON.
-        answer: type of the JSON that it answers.
-        media: what else it answers, as JSON Schema by media type.
+        group: heading in the document.
+        body: type of the JSON that it takes; None if it takes none.
+        raw: whether it takes bytes instead of JSON.
+        answer: type of the JSON that it returns.
+        media: other responses, as JSON Schema by media type.
         path: JSON Schema of a part of the path that is not a plain name.
     """
 

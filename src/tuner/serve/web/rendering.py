@@ -1,4 +1,4 @@
-"""Pages from templates, with what all of them need."""
+"""Renders pages from templates, with the variables that all of them need."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ STATIC = HERE / "static"
 
 
 def number(value: float | None, per_cent: bool = False) -> str:
-    """Write a score, or a dash where there is none."""
+    """Return a score as text, or a dash if there is none."""
     if value is None:
         return "\N{EN DASH}"
     return f"{100 * value:.2f} %" if per_cent else f"{value:.4g}"
 
 
 def size(count: float) -> str:
-    """Write a number of bytes."""
+    """Return a number of bytes as text."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -63,31 +63,31 @@ def size(count: float) -> str:
 
 
 def told(text: str) -> Markup:
-    """Write a sentence in the reader's language; one that is English alone is marked as such."""
+    """Return a sentence in the reader's language; an untranslated one is marked as English."""
     other = _translated(text)
     return _marked(text) if other is None else escape(other)
 
 
 def found(text: str) -> Markup:
-    """Write what was found in data, as far as it is known in the reader's language."""
+    """Return findings in data, translated as far as possible."""
     other = known(text, DATA)
     return _marked(text) if other == text else escape(other)
 
 
 def ended(text: str) -> Markup:
-    """Write a reason, which has no full stop, as a sentence."""
+    """Return a reason, which has no full stop, as a sentence."""
     other = _translated(text)
     return _marked(f"{text}.") if other is None else escape(phrase("{reason}.", reason=other))
 
 
 def _translated(text: str) -> str | None:
-    """Return a sentence in the reader's language; None: it is English alone."""
+    """Return the translation of a sentence; None if it is not translated."""
     message = text if isinstance(text, Message) else word(text)
     if not is_translated(message):
         return None
     if not isinstance(message, Message):
         return message
-    # A sentence among its parts may be one that a store or a report has in English.
+    # Its parts may be sentences that a store or a report has in English.
     parts = {
         name: recalled(part) if isinstance(part, str) and part.endswith(".") else part
         for name, part in message.parts.items()
@@ -100,19 +100,19 @@ def _marked(text: str) -> Markup:
 
 
 def valued(text: str) -> Markup:
-    """Write the value of an option of a list, where its words are not the value."""
+    """Return the value attribute of an option whose text is not its value."""
     return Markup("") if spoken() == ENGLISH else Markup(' value="{}"').format(text)
 
 
 def csv_cell(text: str) -> str:
-    """Write a cell as it stands in a CSV file: one with a comma in it has quotes around it."""
+    """Return the text of a CSV cell, quoted if it contains a comma."""
     row = io.StringIO()
     csv.writer(row, lineterminator="").writerow([text])
     return row.getvalue()
 
 
 def in_english() -> Markup:
-    """Write the attribute of an element that holds English in a page of another language."""
+    """Return the attribute of an element with English text in a page of another language."""
     return Markup("") if spoken() == ENGLISH else Markup(' lang="en"')
 
 
@@ -156,7 +156,7 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a page."""
+    """Render a page."""
     person = getattr(request.state, "person", None)
     service = getattr(request.app.state, "service", None) if "app" in request.scope else None
     key = service.form_key(person.session if person else "") if service else ""
@@ -179,5 +179,5 @@ def page(
 
 
 def to_study(name: str) -> Response:
-    """Lead to the page of a study."""
+    """Redirect to the page of a study."""
     return RedirectResponse(f"/tuner/studies/{quote(name, safe='')}", 303)

@@ -1,4 +1,4 @@
-"""Routes that know who may use them, and run where they may wait."""
+"""Routes that know who may use them, and run in threads so that they may wait."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Asked:
-    """A request, with what handlers need of it.
+    """A request, with everything that handlers need.
 
     Attributes:
         body: its bytes.
@@ -46,14 +46,14 @@ class Asked:
 
     @property
     def who(self) -> str:
-        """The name of who asks."""
+        """Name of the person behind the request."""
         return self.person.name if self.person else "?"
 
     def path(self, name: str) -> str:
         """Return a part of the path.
 
         Raises:
-            UsageError: nothing has such a name.
+            UsageError: the name is impossible, so nothing can have it.
         """
         found = str(self.request.path_params[name])
         if not found.isprintable():
@@ -73,10 +73,10 @@ class Asked:
     def query(self, name: str, default: str) -> str: ...
 
     def query(self, name: str, default: str | None = None) -> str | None:
-        """Return a value of the query, which may be empty, or a default if it has none.
+        """Return a parameter of the query, which may be empty, or a default if it is missing.
 
         Raises:
-            UsageError: it has characters that nothing has which could be asked for.
+            UsageError: it contains characters that no valid value has.
         """
         found = self.request.query_params.get(name, default)
         if found is not None and not found.isprintable():
@@ -93,7 +93,7 @@ class Asked:
         """Return the body as a JSON object.
 
         Raises:
-            HTTPException: it is not sent as JSON: a form of another site could not send it so.
+            HTTPException: it is not sent as JSON, which a form of another site could not do.
             UsageError: it is not a JSON object.
         """
         if self.request.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -107,7 +107,7 @@ class Asked:
         return found
 
     def form(self) -> dict[str, list[str]]:
-        """Return the fields of a form that one of our pages has sent.
+        """Return the fields of a form that was sent by one of our pages.
 
         Raises:
             HTTPException: another page has sent it, or it is not a form.
@@ -128,10 +128,10 @@ class Asked:
 
 
 class RoleRoute(Route):
-    """A route that knows who may use it: the role, or None for everybody.
+    """A route with the role that it requires; None for everybody.
 
     Attributes:
-        operation: what it says of itself; None: a page.
+        operation: its description; None for a page.
     """
 
     def __init__(
@@ -147,10 +147,10 @@ class RoleRoute(Route):
 
 
 def check_role(request: Request, role: Role | None) -> None:
-    """Refuse who may not use a route.
+    """Refuse a request without the required role.
 
     Raises:
-        HTTPException: nobody is known to ask, or their role is too low.
+        HTTPException: the person is not logged in, or their role is too low.
     """
     person: Person | None = request.state.person
     if role is not None and person is None:
@@ -176,10 +176,10 @@ def route(
     *,
     operation: Operation | None = None,
 ) -> RoleRoute:
-    """Return a route for who has this role or a higher one; None: for everybody.
+    """Return a route for people with this role or a higher one; None for everybody.
 
     Args:
-        handler: may wait for the database: it is called in a thread.
+        handler: may wait for the database, because it is called in a thread.
     """
 
     async def endpoint(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Which language a page has: what its reader has chosen, else what their browser asks for."""
+"""Chooses the language of a page: the reader's choice, else what the browser asks for."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked
 
 COOKIE = "tuner_language"
-SECONDS = 365 * 24 * 3600  # for which a browser keeps the choice
+SECONDS = 365 * 24 * 3600  # for which a browser remembers the choice
 
 
 def language_of(request: Request) -> str:
-    """Return the code of a page's language. What programs ask for is English."""
+    """Return the code of a page's language. The API is always in English."""
     if is_for_programs(request):
         return ENGLISH
     chosen = request.cookies.get(COOKIE, "")
@@ -32,9 +32,9 @@ def language_of(request: Request) -> str:
 
 
 def negotiated(header: str) -> str:
-    """Return the language that suits an Accept-Language header best (RFC 9110, section 12.5.4).
+    """Return the best language for an Accept-Language header (RFC 9110, section 12.5.4).
 
-    A range is looked up as RFC 4647, section 3.4 has it: `zh-Hans-CN` is served by `zh`.
+    Ranges are looked up by RFC 4647, section 3.4: `zh-Hans-CN` gets `zh`.
 
     >>> negotiated("fr, zh-CN;q=0.8, en;q=0.5")
     'zh'
@@ -57,7 +57,7 @@ def negotiated(header: str) -> str:
 
 
 def switch(asked: Asked) -> Response:
-    """Keep the language that a reader chooses, and lead back to the page they were on.
+    """Store the reader's choice of language, and redirect to the page they were on.
 
     Raises:
         UsageError: there is no such language.

@@ -1,9 +1,9 @@
-"""Of a study on a server, only the process that holds it commits anything.
+"""Ensures that only the process that holds a study on a server commits to it.
 
-A server forgets a lock with the connection that took it, and the process is not told: a proxy drops
-what is idle, or the server starts again. So each transaction asks, just before its commit, whether
-its process still holds what it took. The next process to take the study waits for such commits to
-end. (Fencing: Kleppmann 2017, Designing Data-Intensive Applications, p. 303.)
+A server releases a lock when its connection ends, without telling the process: a proxy drops idle
+connections, or the server restarts. So each transaction checks, just before its commit, whether its
+process still holds its studies. The next process to take a study waits for such commits to end.
+(Fencing: Kleppmann 2017, Designing Data-Intensive Applications, p. 303.)
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
-# PostgreSQL shows a lock's number in two halves, and that it is one number by a 1.
+# PostgreSQL shows a lock's number in two halves; a 1 marks that it is one number.
 TAKEN = text(
     "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND objsubid = 1 AND (CAST(classid AS bigint) << 32) | CAST(objid AS bigint) = :key)"
 )
-LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL: lock_timeout is over
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code for the end of lock_timeout
 
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
     study: str
     database: str
-    token: int  # a lock that nobody else knows: the connection holds it as long as it lives
+    token: int  # a lock that nobody else knows; the connection holds it until it ends
 
 
 _HELD: set[_Hold] = set()
@@ -48,13 +48,14 @@ _CHANGING = Lock()
 
 @contextmanager
 def held(connection: Connection, study: str, patience: float) -> Iterator[bool]:
-    """Try to take a study, by a connection that does nothing else and commits by itself.
+    """Try to take a study, on a separate connection in autocommit mode.
 
     Args:
-        patience: seconds to wait for commits of the process that held it before.
+        patience: seconds to wait for commits of the previous process.
 
     Yields:
-        Whether it is taken. It then is until the end, or until the server drops the connection.
+        Whether it was taken. It is then held until the end of this context, or until the server
+        drops the connection.
     """
     hold = _Hold(study, _database(connection.engine.url), secrets.randbits(63))
     try:
@@ -66,37 +67,37 @@ def held(connection: Connection, study: str, patience: float) -> Iterator[bool]:
     finally:
         with _CHANGING:
             _HELD.discard(hold)
-        # Not left to the end of the connection, which the server may notice only later.
-        with suppress(SQLAlchemyError):  # a server that is gone has let go of it
+        # Released here, because the server may notice the end of the connection only later.
+        with suppress(SQLAlchemyError):  # a server that is gone has released it
             connection.execute(select(func.pg_advisory_unlock_all()))
 
 
 def _take(connection: Connection, hold: _Hold, patience: float) -> bool:
     if not connection.scalar(select(func.pg_try_advisory_lock(_key(hold.study)))):
         return False
-    wait = f"{max(1, round(1000 * patience))}ms"  # 0 would be for ever
+    wait = f"{max(1, round(1000 * patience))}ms"  # 0 would mean no limit
     connection.execute(select(func.set_config("lock_timeout", wait, False)))
     try:
         connection.execute(select(func.pg_advisory_lock(_commits_of(hold))))
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
             raise
-        return False  # a commit of who held it before does not end
+        return False  # a commit of the previous process does not end
     connection.execute(select(func.pg_advisory_unlock(_commits_of(hold))))
     connection.execute(select(func.pg_advisory_lock(hold.token)))
     return True
 
 
 def is_taken(connection: Connection, study: str) -> bool:
-    """Whether a process holds a study of this database; nothing is taken to find out."""
+    """Whether a process holds a study of this database, without taking a lock."""
     return bool(connection.scalar(TAKEN, {"key": _key(study)}))
 
 
 def refuse_if_lost(connection: Connection) -> None:
-    """Refuse a commit of a process that no longer holds the studies that it took.
+    """Refuse to commit if this process no longer holds a study that it took.
 
     Raises:
-        StoreError: the server has let go of one of them.
+        StoreError: the server has released one of them.
     """
     database = _database(connection.engine.url)
     with _CHANGING:
@@ -107,7 +108,7 @@ def refuse_if_lost(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock_shared(_commits_of(hold))))
         is_lost = connection.scalar(select(func.pg_try_advisory_xact_lock_shared(hold.token)))
         with _CHANGING:
-            is_held = hold in _HELD  # another thread may have let go of it meanwhile
+            is_held = hold in _HELD  # another thread may have released it meanwhile
         if is_lost and is_held:
             raise StoreError(
                 "the server has dropped the connection by which this process held study "
@@ -126,5 +127,5 @@ def _database(url: URL) -> str:
 
 
 def _key(name: str) -> int:
-    """Return the number by which PostgreSQL knows a lock."""
+    """Return the number of a lock in PostgreSQL."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -1,7 +1,7 @@
-"""Whether a study is still in its database: Optuna and its dashboard delete one that is at work.
+"""Checks that a study is still in its database: Optuna and its dashboard can delete a running one.
 
-A file takes rows of a trial that is gone, and gives its number to the next trial of any study. So
-what is written behind Optuna's back is held against the study in the same transaction.
+An SQLite file accepts rows of a deleted trial, and gives its number to the next trial of any study.
+So writes that bypass Optuna check the study in the same transaction.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def name_of(session: Session, study_id: int) -> str | None:
-    """Return the name of a study; None: there is none."""
+    """Return the name of a study; None if there is none with this id."""
     rows = models.StudyModel
     return session.scalar(select(rows.study_name).where(rows.study_id == study_id))
 
 
 def refuse_if_gone(session: Session, study_id: int, name: str | None) -> None:
-    """Refuse to write for a study that is gone; another may have got its number since.
+    """Refuse to write to a study that is gone; another may have its number by now.
 
-    In a file, only a transaction that has written something keeps others from deleting it.
+    In a file, only a transaction that has already written something keeps others from deleting it.
 
     Raises:
         StoreError: it was deleted or renamed.
@@ -40,7 +40,7 @@ def refuse_if_gone(session: Session, study_id: int, name: str | None) -> None:
 
 @contextmanager
 def kept(study: str) -> Iterator[None]:
-    """Say it in one line where Optuna does not find what it has stored of a study before.
+    """Convert Optuna's error for missing rows of a study into one line.
 
     Raises:
         StoreError: the study, or a trial of it, was deleted.

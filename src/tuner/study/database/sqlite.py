@@ -1,4 +1,4 @@
-"""SQLite files: opened with care, waited for where another process writes, copied whole."""
+"""Opens SQLite files, waits for other processes' locks, and copies them consistently."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
-SECONDS_BETWEEN_TRIES = 0.25  # SQLite itself waits so long, and Ctrl-C waits for SQLite
+SECONDS_BETWEEN_TRIES = 0.25  # SQLite itself waits this long, and Ctrl-C has to wait for SQLite
 SECONDS_UNTIL_IT_IS_SAID = 2.0
-# What is read and then written in one transaction, while another process has written: waiting helps
-# only where nothing was read before.
+# Another process has written between a read and a write of one transaction: waiting helps only if
+# nothing was read before.
 SECONDS_TO_WAIT_FOR_ANOTHER_VIEW = 1.0
-FIRST_BYTE = 0xFF  # of an error's code, which says its kind
+FIRST_BYTE = 0xFF  # of an error's code: the kind of the error
 
-_told: list[Callable[[str], object]] = []  # who is told of a wait
+_told: list[Callable[[str], object]] = []  # functions that are called when there is a wait
 
 T = TypeVar("T")
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether a database was locked by another connection: busy, recovering, or changed meanwhile.
+    """Whether an error means that another connection has locked or changed the database.
 
     https://www.sqlite.org/rescode.html#busy_recovery
     """
@@ -41,7 +41,7 @@ def is_busy(error: BaseException) -> bool:
 
 @contextmanager
 def waits_told(tell: Callable[[str], object]) -> Iterator[None]:
-    """Have somebody told, in a line, when a locked database is waited for."""
+    """Call `tell` with a line when a locked database is waited for in this context."""
     _told.append(tell)
     try:
         yield
@@ -50,10 +50,10 @@ def waits_told(tell: Callable[[str], object]) -> Iterator[None]:
 
 
 class Opener:
-    """Opens connections to one file, and notices when another file has taken its place.
+    """Opens connections to one file, and notices if another file has replaced it.
 
-    Where the file or its folder may only be read, it is opened without the files that SQLite would
-    put beside it (https://www.sqlite.org/wal.html#read_only_databases).
+    If the file or its folder is read-only, it is opened without the files that SQLite would create
+    beside it (https://www.sqlite.org/wal.html#read_only_databases).
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class Opener:
         return connect(self.path)
 
     def check(self, *_: object) -> None:
-        """Refuse to continue where the file was deleted or replaced.
+        """Refuse to continue if the file was deleted or replaced.
 
         Raises:
             StoreError: it was.
@@ -90,11 +90,11 @@ class Opener:
 
 
 def connect(path: Path, kind: type[sqlite3.Connection] | None = None) -> sqlite3.Connection:
-    """Open a file that exists; a wait for it can be interrupted.
+    """Open an existing file; waiting for its lock can be interrupted.
 
     Args:
-        kind: of connection; None: one that waits in its cursors and commits, and not where it
-            executes something itself.
+        kind: of connection; None for one that waits in its cursors and commits, but not in its own
+            `execute`.
 
     Raises:
         sqlite3.Error: it cannot be opened.
@@ -110,7 +110,7 @@ def connect(path: Path, kind: type[sqlite3.Connection] | None = None) -> sqlite3
 
 
 def may_be_written(path: Path) -> bool:
-    """Whether the file, and its folder with it, may be written."""
+    """Whether the file and its folder are writable."""
     return os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
 
 
@@ -119,12 +119,12 @@ def _mode(path: Path) -> str:
         return "mode=rw"
     log = log_of(path)
     if log.exists() and log.stat().st_size:
-        return "mode=ro"  # another process writes it, or has left it so
+        return "mode=ro"  # another process writes it, or has left it in that state
     return "mode=ro&immutable=1"
 
 
 def log_of(path: Path) -> Path:
-    """Return the file that holds the last writes of a database in write-ahead mode."""
+    """Return the write-ahead log of a database, which holds its last writes."""
     whole = path.resolve()
     return whole.with_name(f"{whole.name}-wal")
 
@@ -136,7 +136,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a file for a moment.
+    """Open a file within this context.
 
     Raises:
         StoreError: it cannot be used as a database.
@@ -160,7 +160,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def snapshot(path: Path, copy: Path) -> None:
-    """Copy a database as it is at one moment, also while others write to it, into one new file.
+    """Copy a database in its state at one moment, even during writes, into one new file.
 
     Raises:
         StoreError: it cannot be read, is damaged, or stays locked.
@@ -173,12 +173,12 @@ def snapshot(path: Path, copy: Path) -> None:
 
     with connected(path) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target, progress=wait)
-        target.execute("PRAGMA journal_mode=DELETE")  # so that it needs no files beside it
+        target.execute("PRAGMA journal_mode=DELETE")  # so that it consists of one file
     refuse_damaged(copy)
 
 
 def refuse_damaged(path: Path) -> None:
-    """Refuse a database that is not whole, or would do something when it is read.
+    """Refuse a damaged database, and one that would run something when it is read.
 
     Raises:
         StoreError: it is.
@@ -204,7 +204,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Connection(sqlite3.Connection):
-    """Waits for a locked database here and not in SQLite, from which Ctrl-C cannot return."""
+    """Waits for a locked database in Python, because Ctrl-C cannot interrupt a wait in SQLite."""
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         return super().cursor(factory)
@@ -213,14 +213,14 @@ class _Connection(sqlite3.Connection):
         _patiently(super().commit)
 
     def __del__(self) -> None:
-        # SQLAlchemy's pools close nothing when they are dropped, of which Python 3.13 warns.
+        # SQLAlchemy's pools do not close dropped connections, and Python 3.13 warns about that.
         with suppress(sqlite3.Error):  # it was never opened
             self.close()
 
 
 class _Waiting(_Connection):
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        """Execute by our own cursor, which waits; Python goes past it here."""
+        """Execute with our own cursor, which waits; Python's `execute` would bypass it."""
         return cast("sqlite3.Cursor", self.cursor().execute(*arguments))
 
 
@@ -242,6 +242,6 @@ def _patiently(do: Callable[[], T]) -> T:
                         "Another process is writing to the database; waiting for it, "
                         f"{SECONDS_TO_WAIT_FOR_A_LOCK:g} s at most."
                     )
-            let_in()  # nothing is written yet: a wait for a lock can be ended by Ctrl-C
+            let_in()  # nothing is written yet, so Ctrl-C may end the wait for a lock
             if another:
-                time.sleep(SECONDS_BETWEEN_TRIES / 10)  # SQLite has not waited
+                time.sleep(SECONDS_BETWEEN_TRIES / 10)  # if SQLite did not wait itself

@@ -1,4 +1,4 @@
-"""The database: opened with care, and written by the coordinator alone."""
+"""Opens the database safely; only the coordinator writes to it."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
-OPTUNAS = {"studies", "trials", "alembic_version"}  # some of its tables
-# The version of Optuna's tables, once it is known. Optuna reads all its migrations to find it: that
-# takes 30 ms of the 40 ms in which a storage is opened.
+OPTUNAS = {"studies", "trials", "alembic_version"}  # some of Optuna's tables
+# The version of Optuna's tables, cached. Optuna reads all its migrations to find it, which takes 30
+# ms of the 40 ms for opening a storage.
 NEWEST: list[str] = []
-MAKING_TABLES = 0x74756E6572  # names the lock on a server under which they are made: "tuner"
+MAKING_TABLES = 0x74756E6572  # name of the lock on a server for making them: "tuner"
 
 
 def open_storage(url: str, *, create: bool) -> RDBStorage:
-    """Open an Optuna storage, with settings under which SQLite commits fast and is safe.
+    """Open an Optuna storage with settings that make SQLite's commits fast and safe.
 
     Args:
-        create: make the database when there is none; otherwise that is an error.
+        create: whether to make a missing database, instead of raising an error.
 
     Raises:
-        StoreError: the URL is not one, the database is missing, unreadable, or not Optuna's.
+        StoreError: the URL is invalid, or the database is missing, unreadable, or not Optuna's.
     """
     parsed, file = parse_url(url), database_file(url)
     options: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     elif create:
         options["pool_pre_ping"] = True
     if not create:
-        options["poolclass"] = NullPool  # a reader leaves no connection open behind it
+        options["poolclass"] = NullPool  # a reader leaves no open connection behind
     try:
         with nullcontext() if file else _tables_to_itself(parsed, create=create):
             storage = _rdb(url, options, WholeStorage if file else RDBStorage)
@@ -68,13 +68,13 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
             f"the storage {shown(url)} cannot be opened: {why_not(error, url)}",
             may_pass=isinstance(error, OperationalError),
         ) from error
-    # Ctrl-C in a query: the pool logs it as an error, drops the connection, and raises it.
+    # On Ctrl-C during a query, the pool logs an error, drops the connection and raises it again.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     event.listen(storage.engine, "handle_error", partial(_explain, url))
     if file is not None:
         event.listen(storage.engine, "connect", _commit_to_the_log)
         event.listen(storage.engine, "checkout", opener.check)
-        storage.engine.dispose()  # so that connections made before this line have it too
+        storage.engine.dispose()  # so that connections from before this line have the setting too
         close_at_the_end(storage.engine)
     else:
         event.listen(storage.engine, "commit", refuse_if_lost)
@@ -82,7 +82,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
 
 
 def _rdb(url: str, options: dict[str, Any], kind: type[RDBStorage] = RDBStorage) -> RDBStorage:
-    """Open Optuna's storage, which takes a URL for a template: braces would be fields of it."""
+    """Open Optuna's storage, which treats a URL as a template, so braces must be escaped."""
     template = url.replace("{", "{{").replace("}", "}}")
     storage = kind(template, engine_kwargs=options, skip_compatibility_check=True)
     if not NEWEST:
@@ -90,21 +90,21 @@ def _rdb(url: str, options: dict[str, Any], kind: type[RDBStorage] = RDBStorage)
     if storage.get_current_version() == NEWEST[0]:
         return storage
     storage.engine.dispose()
-    return kind(template, engine_kwargs=options)  # it says what does not fit
+    return kind(template, engine_kwargs=options)  # raises an error if something does not fit
 
 
 def is_read_only(url: str) -> bool:
-    """Whether a storage is a file that may only be read."""
+    """Whether a storage is a read-only file."""
     file = database_file(url)
     return file is not None and file.exists() and not may_be_written(file)
 
 
 @contextmanager
 def _tables_to_itself(url: URL, *, create: bool) -> Iterator[None]:
-    """Keep other processes from making Optuna's tables on a server meanwhile: one would fail.
+    """Lock Optuna's tables on a server while they are made, because two processes would conflict.
 
     Raises:
-        StoreError: the tables there are something else's, or there are none to be read.
+        StoreError: the database has other tables, or none to read.
     """
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
@@ -130,14 +130,14 @@ def _prepare_sqlite(path: Path, *, create: bool) -> None:
             raise StoreError(f"no database {path}; run a study first, or name it with --storage")
         _make(path)
     refuse_another_database(path)
-    if create and may_be_written(path):  # a reader leaves the file as it is
+    if create and may_be_written(path):  # a reader does not change the file
         with connected(path) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _make(path: Path) -> None:
-    """Make a database beside its place and move it in: another process sees none or all of it."""
-    beside = path.with_name(f"{path.name}.{get_native_id()}.new")  # each thread its own
+    """Make a database beside its place and move it in: other processes see all of it or none."""
+    beside = path.with_name(f"{path.name}.{get_native_id()}.new")  # one per thread
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
@@ -148,9 +148,9 @@ def _make(path: Path) -> None:
         try:
             path.hardlink_to(beside)
         except FileExistsError:
-            pass  # another was faster: theirs is as good
+            pass  # another process was faster, and its database is as good
         except OSError:
-            beside.replace(path)  # a file system without links
+            beside.replace(path)  # on a file system without links
     except (OSError, SQLAlchemyError, ImportError, ValueError) as error:
         raise StoreError(f"the database {path} cannot be made: {first_line(error)}") from error
     finally:
@@ -159,9 +159,9 @@ def _make(path: Path) -> None:
 
 @cache
 def _empty_database() -> bytes:
-    """Return a database with Optuna's tables and no study, in write-ahead mode.
+    """Return a database with Optuna's tables, without studies, in write-ahead mode.
 
-    Made once a process: it takes Optuna a fifth of a second.
+    Cached, because it takes Optuna a fifth of a second.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
@@ -172,10 +172,10 @@ def _empty_database() -> bytes:
 
 
 def refuse_another_database(path: Path) -> None:
-    """Refuse an SQLite file that something else has made; one that is not there yet will do.
+    """Refuse an SQLite file that something else has made; a missing one is accepted.
 
     Raises:
-        StoreError: it is not a database, cannot be read, or has other tables than Optuna's.
+        StoreError: it is not a database, cannot be read, or has tables other than Optuna's.
     """
     if not path.exists():
         return
@@ -186,10 +186,10 @@ def refuse_another_database(path: Path) -> None:
 
 
 def _explain(url: str, context: ExceptionContext) -> None:
-    """Make one line of what a database raises: a full disk, a damaged file, a server that is gone.
+    """Convert an error of a database into one line: a full disk, a damaged file, a lost server.
 
     Raises:
-        StoreError: in place of the database's own error, unless Optuna or the pool deals with it.
+        StoreError: replaces the database's own error, unless Optuna or the pool handles it.
     """
     raised = context.sqlalchemy_exception
     expected = context.is_pre_ping or isinstance(raised, IntegrityError)
@@ -211,6 +211,6 @@ def _explain(url: str, context: ExceptionContext) -> None:
 
 
 def _commit_to_the_log(connection: DBAPIConnection, _record: object) -> None:
-    # With a write-ahead log this survives a crash of the program; a power cut may cost the last
+    # With a write-ahead log this survives a crash of the program; a power cut may lose the last
     # commits, never the database (https://www.sqlite.org/pragma.html#pragma_synchronous).
     connection.cursor().execute("PRAGMA synchronous=NORMAL")

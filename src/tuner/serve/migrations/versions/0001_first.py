@@ -1,4 +1,4 @@
-"""The tables as the first version of the service made them, without migrations."""
+"""The tables of the first version of the service, which had no migrations."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision, down_revision = "0001", None
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Make the tables."""
     op.create_table("tuner_version", sa.Column("number", sa.Integer, primary_key=True))
     op.create_table(
         "tuner_jobs",

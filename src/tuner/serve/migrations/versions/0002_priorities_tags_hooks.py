@@ -7,7 +7,7 @@ revision, down_revision = "0002", "0001"
 
 
 def upgrade() -> None:
-    """Add them; rows that are there stay as they are."""
+    """Add them, leaving existing rows unchanged."""
     op.add_column(
         "tuner_jobs", sa.Column("priority", sa.Integer, nullable=False, server_default="0")
     )
