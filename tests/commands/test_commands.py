@@ -399,6 +399,10 @@ def wait_for_a_database(folder: Path) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def ask_a_server_that_is_away(_folder: Path) -> None:
+    open_storage("postgresql+psycopg://nobody@127.0.0.1:1/nothing", create=True)
+
+
 @pytest.mark.parametrize(
     ("fail", "status"),
     [
@@ -407,6 +411,7 @@ def wait_for_a_database(folder: Path) -> None:
         (take_a_study_twice, LATER),
         (use_files_that_move, LATER),
         (wait_for_a_database, LATER),
+        (ask_a_server_that_is_away, LATER),
         (refuse, REFUSED),
     ],
 )

@@ -25,7 +25,7 @@ from tuner.engines.cluster import RayCluster, _answers_as_ray, _check
 from tuner.engines.job import Failed, Finished, Job
 from tuner.engines.processes import ProcessEngine
 from tuner.engines.remote import RemoteEngine
-from tuner.engines.tasks import RayEngine, _own_folder
+from tuner.engines.tasks import Head, RayEngine, _own_folder
 from tuner.engines.worker import run
 from tuner.errors import EngineError, UsageError
 from tuner.machine import machine
@@ -290,6 +290,25 @@ def test_what_answers_and_is_not_a_cluster_is_not_waited_for(answer: bytes) -> N
 def test_what_a_cluster_answers_is_known(nodes: Cluster) -> None:
     host, _, port = nodes.address.rpartition(":")
     assert _answers_as_ray(host, int(port))
+
+
+def test_a_head_that_is_gone_is_told_before_ray_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tuner.engines.tasks.SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr("tuner.engines.tasks.SECONDS_WITHOUT_HEAD", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        head = Head(f"127.0.0.1:{server.getsockname()[1]}")
+        time.sleep(0.3)
+        head.check()
+
+    def look() -> None:
+        until = time.monotonic() + SECONDS_TO_HANG
+        while time.monotonic() < until:
+            head.check()
+
+    with pytest.raises(EngineError, match=r"Finished work is kept\. .* without --engine ray"):
+        look()
 
 
 WITH_A_TOKEN = """

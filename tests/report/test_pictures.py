@@ -51,12 +51,12 @@ def test_pictures_do_not_ask_the_environment(backend: str) -> None:
     program = "import os, tuner.report.writing; print(os.environ['MPLBACKEND'])"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "MPLBACKEND": backend},
+        env={**os.environ, "MPLBACKEND": backend, "MPLCONFIGDIR": os.devnull},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == backend
+    assert (done.stdout.strip(), done.stderr) == (backend, "")
 
 
 def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import SECONDS_TO_HANG, wait_until
-from tuner.errors import UsageError
+from tuner.errors import StoreError, UsageError
 from tuner.serve.messages.hooks import PAUSES, Hooks
 from tuner.serve.messages.messenger import Messenger
 from tuner.serve.messages.posting import address_of, target_of
@@ -372,6 +372,24 @@ def test_a_look_that_hangs_is_told(hooks: Hooks, monkeypatch: pytest.MonkeyPatch
     over.set()
     wait_until(lambda: messenger.is_well)
     messenger.close()
+
+
+def test_a_database_that_is_away_is_told_once(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[None] = []
+
+    def away(_hooks: Hooks) -> list[Hook]:
+        looks.append(None)
+        raise StoreError("the server is away")
+
+    monkeypatch.setattr(Hooks, "due", away)
+    monkeypatch.setattr("tuner.serve.messages.messenger.SECONDS_BETWEEN_LOOKS", 0.001)
+    messenger = Messenger(hooks)
+    messenger.start()
+    wait_until(lambda: len(looks) > 3)
+    messenger.close()
+    assert caplog.text.count("the server is away") == 1
 
 
 def test_one_message_that_fails_keeps_no_other_from_being_sent(

@@ -7,10 +7,11 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import make_url
 
 from tests.disks import leave
 from tests.disturbing import SLOW
@@ -22,7 +23,7 @@ from tuner.errors import StoreError
 from tuner.runs.folder.deletion import delete_study
 from tuner.serve.disk.room import Disk, Room
 from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
-from tuner.serve.jobs.child import NO_ROOM
+from tuner.serve.jobs.child import LATER, NO_ROOM
 from tuner.serve.jobs.leases import LEASE
 from tuner.serve.jobs.logs import log_of, tail_of
 from tuner.serve.jobs.queue import MOST_STARTS, Queue
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 SHELF = Shelf(Path(TINY).parent)
-DROP_ALL = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
 TRIALS = 6
 
 
@@ -161,7 +158,7 @@ def test_what_is_in_the_way_for_a_moment_is_waited_for(
     assert until(supervisor, number, ended).state == "done"
 
 
-def test_a_study_outlives_a_server_that_drops_its_connections(
+def test_a_study_outlives_a_server_that_starts_again(
     postgres: str, workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuner.serve.jobs.supervisor.SECONDS_UNTIL_LATER", 0.0)
@@ -171,8 +168,18 @@ def test_a_study_outlives_a_server_that_drops_its_connections(
     supervisor = Supervisor(Queue(engine), workplace, SHELF, 1)
     number = submit(supervisor.queue, case="slow", name="tiny")
     until(supervisor, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
-    with create_engine(postgres, poolclass=NullPool).connect() as connection:
-        connection.execute(text(DROP_ALL))
+    process, database = process_of(supervisor), make_url(postgres)
+    autocommit: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "poolclass": NullPool}
+    others = create_engine(database.set(database="postgres"), **autocommit)
+    allow = f"ALTER DATABASE {database.database} ALLOW_CONNECTIONS"
+    drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+    with others.connect() as connection:
+        for one in (f"{allow} false", f"{drop}'{database.database}'"):
+            connection.execute(text(one))
+        assert process.wait() == LATER
+        with pytest.raises(StoreError):
+            supervisor.look()
+        connection.execute(text(f"{allow} true"))
     job = until(supervisor, number, ended)
     assert job.state == "done", job.last_words
     assert "starts again in a moment" in log_of(workplace, number).read_text(encoding="utf-8")

@@ -10,7 +10,10 @@ import functools
 import hashlib
 import math
 import os
+import socket
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from tuner.training.plan import Plan
 
 SECONDS_WITHOUT_ROOM = 1800.0
+SECONDS_WITHOUT_HEAD = 40.0  # after 60, Ray itself ends this process where it stands
+SECONDS_BETWEEN_LOOKS = 5.0
 BEGUN = "begun"
 
 
@@ -80,6 +85,7 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
             self._task = _on_cores.options(num_cpus=plan.threads)
         self._parcels: dict[tuple[Path, str], Any] = {}
         self._without_room = 0.0
+        self._head = Head(ray.get_runtime_context().gcs_address)
 
     def _begin(self, job: Job) -> _Fit:
         """Give a job to Ray, with the files that its node needs, which are sent there once."""
@@ -93,6 +99,8 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Fit]:
         fits = {fit.stream: fit for fit in remotes if isinstance(fit, _Fit)}
         ready, _ = ray.wait(list(fits), timeout=timeout)
+        if not ready:
+            self._head.check()
         if ready or any(fit.begun for fit in fits.values()):
             self._without_room = 0.0
         else:
@@ -103,6 +111,38 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
                     "`ray status` says what it lacks. Run the same command again to continue"
                 )
         return [fits[stream] for stream in ready]
+
+
+class Head:
+    """The head of a cluster. Once it has been gone for a minute, Ray ends whoever had joined it.
+
+    Args:
+        address: HOST:PORT.
+    """
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._place = host, int(port)
+        self._seen = self._looked = time.monotonic()
+
+    def check(self) -> None:
+        """Look whether it answers, every few seconds.
+
+        Raises:
+            EngineError: it has not for a while.
+        """
+        now = time.monotonic()
+        if now < self._looked + SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = now
+        with suppress(OSError), socket.create_connection(self._place, SECONDS_BETWEEN_LOOKS):
+            self._seen = time.monotonic()
+        if time.monotonic() > self._seen + SECONDS_WITHOUT_HEAD:
+            raise EngineError(
+                f"the head of the Ray cluster has not answered for {SECONDS_WITHOUT_HEAD:g} s. "
+                "Finished work is kept. Start the cluster again and run the same command again, or "
+                "run it without --engine ray to continue on this machine"
+            )
 
 
 @dataclass(slots=True, eq=False)

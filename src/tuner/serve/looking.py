@@ -27,6 +27,7 @@ class Looking:
         self._name, self._seconds, self._look = name, seconds, look
         self._over = threading.Event()
         self._begun: float | None = None  # start of the current look
+        self._told = ""  # what was in the way at the last look
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -52,10 +53,13 @@ class Looking:
     def _run(self) -> None:
         while not self._over.wait(self._seconds):
             self._begun = time.monotonic()
+            told, self._told = self._told, ""
             try:
                 self._look()
             except TunerError as error:  # the database is away for a moment; a lease may run out
-                log.warning("%s", error)
+                self._told = str(error)
+                if self._told != told:  # not twice a second, for as long as it is away
+                    log.warning("%s", error)
             except Exception:  # without this thread, nothing would be looked after any more
                 log.exception(
                     "the %s met an error that it did not expect, and continues", self._name

@@ -196,6 +196,7 @@ def _explain(url: str, context: ExceptionContext) -> None:
     if expected or not isinstance(raised, DBAPIError):
         return
     reason = without_secrets(first_line(context.original_exception), url)
+    is_away = isinstance(raised, OperationalError) and database_file(url) is None
     if is_busy(context.original_exception):
         reason = (
             f"{reason}: another process has been writing to it for {SECONDS_TO_WAIT_FOR_A_LOCK:g} s"
@@ -205,7 +206,7 @@ def _explain(url: str, context: ExceptionContext) -> None:
     raise StoreError(
         f"the storage {shown(url)} failed: {reason}. Finished work is kept. Fix the problem and "
         "run the same command again",
-        may_pass=context.is_disconnect or is_busy(context.original_exception),
+        may_pass=is_away or is_busy(context.original_exception),
     ) from context.original_exception
 
 
