@@ -365,6 +365,9 @@ def test_a_model_says_of_a_frame_what_the_command_says_of_its_file(
     found = model.predict(Frame(frame))
     assert found.tolist() == [float(row["prediction"]) for row in said]
     assert len(set(found.tolist())) > 50
+    for other in ([rows[1]], np.array(rows[1], dtype=object), "new.csv", ["new.csv"]):
+        with pytest.raises(UsageError, match="give a data frame with the columns of its file"):
+            model.predict(other)
     frame["plan"] = [int(str(cell)) for cell in frame["plan"]]
     with pytest.raises(DataError, match=r"column 'plan' is '[0-3]' of type int, .* str}"):
         model.predict(Frame(frame))

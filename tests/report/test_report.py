@@ -28,6 +28,7 @@ from tests.report.studies import (
     url_in,
     usual_study,
 )
+from tuner.case.metric import LOOP
 from tuner.commands.concluding import score_line
 from tuner.commands.report import main
 from tuner.data.reading import BY_CASE, UNKNOWN
@@ -37,6 +38,7 @@ from tuner.language import speaking
 from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
+from tuner.report.sections.next_steps import next_section
 from tuner.report.writing import write_report
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_evidence
@@ -813,6 +815,8 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "At each step the 4 changes were tried that looked best" in text
     assert "The path ends where the other changes together are not worth a step" in text
     assert "keep only `learning_rate`" in text
+    of_loop = next_section({**facts, "task": LOOP})
+    assert "This command calls the loop with these, and keeps what it writes." in of_loop
     many = {
         "rounds": 40,
         "path_scores": [[0.60, 0.62] * 20, [0.84, 0.86] * 20],

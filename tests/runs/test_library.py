@@ -317,6 +317,12 @@ def test_a_loop_is_searched_as_a_case_is(here: Path) -> None:
     assert "<table>" in study._repr_html_()
 
 
+def test_a_loop_does_not_take_the_name_of_a_case_s_study(own_workplace: Path) -> None:
+    (path := own_workplace / "loop.py").write_text(LOOP, encoding="utf-8")
+    with pytest.raises(StudyError, match="its case is tiny, not loop:objective; its task is cla"):
+        tuner.run_study(f"{path}:objective", name="tiny", direction="minimize", accept_changes=True)
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

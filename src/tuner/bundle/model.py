@@ -163,8 +163,10 @@ class Model(nn.Module):
         try:
             found = (rows if isinstance(rows, Tensor) else _as_tensor(rows)).cpu()
         except (TypeError, ValueError, RuntimeError) as error:
-            why = f"{error}. Give {self._takes()}" if table is not None else str(error)
+            why = str(error) if table is None else f"give {self._takes()}"
             raise UsageError(f"rows cannot be read as numbers: {why}") from error
+        if found.dim() and len(found) == 0:
+            raise UsageError("there are no rows")
         if self.columns and found.dtype not in kinds:
             found = found.double()
         if found.dtype not in kinds or tuple(found.shape[1:]) != shape or found.dim() == 0:
@@ -172,8 +174,6 @@ class Model(nn.Module):
                 f"rows are {found.dtype} of shape {tuple(found.shape)}; the model takes "
                 f"{' or '.join(map(str, kinds))} of shape (N, {', '.join(map(str, shape))})"
             )
-        if len(found) == 0:
-            raise UsageError("there are no rows")
         if found.is_floating_point() and table is None and not found.isfinite().all():
             raise UsageError("a number in the rows is missing or not finite")
         return found

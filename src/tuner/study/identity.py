@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.case.metric import LOOP
 from tuner.case.reference import is_file
 from tuner.case.source import Source
 from tuner.errors import StudyError
@@ -53,9 +54,14 @@ def changes(
         these, and a note that the rest cannot be compared.
     """
     begun_in = stored["plan"]["precision"]
-    found = [
+    kind = [
         *typed("case", stored["case"], wanted["case"]),
         *typed("task", stored["task"], wanted["task"]),
+    ]
+    if LOOP in {stored["task"], wanted["task"]} and stored["task"] != wanted["task"]:
+        return kind  # a loop and a case keep other facts: the rest cannot be compared
+    found = [
+        *kind,
         *typed("metric", stored["metric"], wanted["metric"]),
         *typed("direction", stored["direction"], wanted["direction"]),
         *changes_in_data(stored["data"], wanted["data"]),

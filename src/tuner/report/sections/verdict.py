@@ -64,7 +64,7 @@ def verdict(facts: Facts) -> str:
         )
     if was == now:
         return phrase(
-            "No proven gain: the {what} stayed at {now}, and that can be chance.",
+            "No proven gain: the {what} stayed at {now}.",
             what=what,
             now=now,
         )
