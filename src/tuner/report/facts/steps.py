@@ -28,7 +28,8 @@ def ablation_facts(
     folds. `gain` of a change on the path is over the changes before it, `total` over the baseline;
     `without` is what the best loses when the change is left out, and `worth` the mean of the two:
     what a change adds on the path depends on the changes before it, what is lost without it on all
-    others, and their mean favours neither; `left` is what all changes gain over those up to there.
+    others, and their mean favours neither; `left` is what all changes gain over those up to there,
+    and of `smallest` what they gain over the smallest change worth making.
     Intervals cover new trainings and new folds of the development rows, which share most of the
     rows that they train on; no new test rows.
 
@@ -62,6 +63,7 @@ def ablation_facts(
     smallest = stored["smallest"] and {
         "changes": stored["smallest"],
         **_gain(first, stored["smallest_scores"], direction, held_out),
+        "left": _gain(stored["smallest_scores"], whole, direction, held_out),
     }
     return {
         **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},
