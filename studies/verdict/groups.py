@@ -1,4 +1,4 @@
-"""How often a verdict is right where test rows belong together; prints a table.
+"""How often a verdict is right where test rows belong together, or follow in time; two tables.
 
     PYTHONPATH=. python studies/verdict/groups.py            # about four minutes on one core
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.evidence.rates import of_groups
+from tests.evidence.rates import Tally, of_groups, of_time
 from tests.evidence.worlds import SIZES
 
 
@@ -22,9 +22,16 @@ def main() -> None:
     for sizes in SIZES:
         for as_one in (False, True):
             found = of_groups(sizes, given.worlds, as_one=as_one)
-            rates = (found.share("better"), found.share("worse"), found.coverage)
-            shown = " | ".join(f"{100 * rate:.1f} %" for rate in rates)
-            print(f"| {sizes} | {'each group as one' if as_one else 'row by row'} | {shown} |")
+            print(f"| {sizes} | {'each group as one' if as_one else 'row by row'} | {_in(found)} |")
+    print("\n| correlation of neighbours | better | worse | coverage |")
+    print("| --- | ---: | ---: | ---: |")
+    for alike in (0.0, 0.5, 0.8, 0.95):
+        print(f"| {alike:g} | {_in(of_time(alike, given.worlds))} |")
+
+
+def _in(found: Tally) -> str:
+    rates = (found.share("better"), found.share("worse"), found.coverage)
+    return " | ".join(f"{100 * rate:.1f} %" for rate in rates)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import SFC64, Generator
 
-from tests.evidence.worlds import SIZES, equal_on_new_groups, level_for
+from tests.evidence.worlds import SIZES, equal_in_time, equal_on_new_groups, level_for
 from tuner.evidence.rounds.race import race
 from tuner.evidence.statistics.crossed import compare_rows
 from tuner.evidence.statistics.looks import Plan, Share
@@ -144,6 +144,20 @@ def of_groups(sizes: str, worlds: int, *, as_one: bool) -> Tally:
         one, other, groups = equal_on_new_groups(draw, SIZES[sizes](draw))
         compare = partial(compare_rows, groups=groups if as_one else None)
         found, count = tested(compare, one, other, TWO_LOOKS, 1)
+        tally.add(found.verdict, found.interval, 0.0, count)
+    return tally
+
+
+def of_time(alike: float, worlds: int, rows: int = 200) -> Tally:
+    """Test two equal arms on the latest rows of a table, each of which counts by itself.
+
+    Args:
+        alike: as for `worlds.equal_in_time`.
+    """
+    draw, tally = draws("time", str(alike), rows), Tally(worlds)
+    for _ in range(worlds):
+        one, other = equal_in_time(draw, rows, alike)
+        found, count = tested(compare_rows, one, other, TWO_LOOKS, 1)
         tally.add(found.verdict, found.interval, 0.0, count)
     return tally
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.signal import lfilter
 from scipy.stats import norm
 
 if TYPE_CHECKING:
@@ -165,6 +166,8 @@ SIZES: dict[str, Callable[[Generator], Any]] = {
     "20 of 20": lambda draw: np.full(20, 20),
     "40 of 10": lambda draw: np.full(40, 10),
     "12 unequal": lambda draw: draw.geometric(0.05, 12),
+    "one large": lambda draw: np.array([150, *[5] * 15]),
+    "two large": lambda draw: np.array([100, 100, *[2] * 10]),
     "few together": lambda draw: np.where(draw.random(200) < 0.1, 5, 1),
 }
 
@@ -186,3 +189,23 @@ def equal_on_new_groups(draw: Generator, sizes: Any, seeds: int = 8) -> tuple[Ar
         rest = draw.normal(0, 0.5, (seeds, len(groups)))
         arms.append((hard + own[groups] + models + rest > 0).astype(float))
     return arms[0], arms[1], groups
+
+
+def equal_in_time(draw: Generator, rows: int, alike: float, seeds: int = 8) -> tuple[Array, Array]:
+    """Draw absolute errors of two arms that do as well, on rows that follow each other in time.
+
+    Args:
+        alike: the correlation of what neighbouring rows share, and of what each arm gets wrong.
+    """
+
+    def walk() -> Array:
+        steps = draw.normal(0, (1 - alike**2) ** 0.5, rows)
+        steps[0] = draw.normal()
+        return lfilter([1.0], [1.0, -alike], steps)
+
+    noise = walk()
+    arms = []
+    for _ in range(2):
+        models, rest = draw.normal(0, 0.05, (seeds, 1)), draw.normal(0, 0.2, (seeds, rows))
+        arms.append(np.abs(noise + walk() / 2 + models + rest))
+    return arms[0], arms[1]

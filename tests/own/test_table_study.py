@@ -161,7 +161,7 @@ def test_rivals_that_win_are_in_the_verdict(own: Path) -> None:
         (
             "no proven gain",
             "(no difference is proven)",
-            "It does as well as the gradient boosting; no difference",
+            "This is not decided: no difference from the gradient boosting is proven.",
         ),
     ):
         rival["against_best"]["verdict"] = verdict

@@ -87,12 +87,13 @@ def test_a_picture_is_dark_on_a_dark_page(tmp_path: Path) -> None:
 
 def test_what_is_below_the_noise_is_not_evidence() -> None:
     gamma = {"name": "gamma", "importance": 0.02, "interval": [0.0, 0.1], "beats": 1.0}
-    epochs = {"name": "epochs", "importance": 0.24, "interval": [0.1, 0.5], "beats": 0.99}
+    epochs = {"name": "epochs", "importance": 0.4, "interval": [0.1, 0.5], "beats": 0.975}
+    width = {"name": "width", "importance": 0.24, "interval": [0.1, 0.5], "beats": 1.0}
     shadow = {"importance": 0.02, "interval": [0.0, 0.12]}
-    part = {"trials": 20, "hyperparameters": [epochs, gamma], "shadow": shadow}
+    part = {"trials": 20, "hyperparameters": [epochs, width, gamma], "shadow": shadow}
     found = importance_facts({"trials": 20, "rung": 1, "final": part, "early": None})
     assert found is not None
-    assert [one["evidence"] for one in found["final"]["hyperparameters"]] == [True, False]
+    assert [one["evidence"] for one in found["final"]["hyperparameters"]] == [True, False, False]
 
 
 def test_a_baseline_that_diverged_on_all_fresh_folds(tmp_path: Path) -> None:

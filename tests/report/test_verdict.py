@@ -12,7 +12,7 @@ from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.sections.part import part_in_words
 from tuner.report.sections.repeat import study_command
-from tuner.report.sections.sureness import how_sure, looks_taken
+from tuner.report.sections.sureness import covered, how_sure, looks_taken
 from tuner.report.sections.verdict import recipe_verdict, verdict
 from tuner.report.wording import listed
 
@@ -176,6 +176,15 @@ def test_what_the_search_gained_shows_in_the_digits(
     add_trial(study, value=now)  # the first of two that are alike is the best
     add_trial(study, value=was, arm="baseline")
     assert said(study, tmp_path).endswith(text)
+
+
+@pytest.mark.parametrize("kind", ["TimeFolds", "KFold"])
+def test_rows_that_follow_each_other_are_told_to_count_by_themselves(kind: str) -> None:
+    pair = {"rows": 200, "groups": None, "share_of_rows": 0.4, "share_of_seeds": 0.6}
+    facts = {"data": {"validation": {"kind": kind, "k": 5}}, "reference": "mine", "task": "other"}
+    told = covered(facts, pair)
+    assert told.startswith("This covers new trainings and new test rows (there were 200)")
+    assert ("rows that follow each other in time may be alike" in told) == (kind == "TimeFolds")
 
 
 def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:

@@ -149,7 +149,9 @@ def score_line(facts: Mapping[str, Any]) -> str:
     fresh, searched = means_and_stds(metric, [best["fresh"], of_search])
     folds = "" if loop else f" ({folds_of_search(facts)})"
     by = best["optimism"]
-    how = f"{difference(metric, by)} too optimistic" if by > 0 else "not better than on these"
+    how = (
+        f"{difference(metric, by)} too optimistic or more" if by > 0 else "not better than on these"
+    )
     return (
         f"Score:  {metric.title} {fresh} on fresh {'seeds' if loop else 'folds'}; in the search it "
         f"was {searched}{folds}, {how}"

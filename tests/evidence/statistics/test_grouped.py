@@ -21,6 +21,7 @@ from tuner.case.scorers import named
 from tuner.data.examples import Examples
 from tuner.evidence.certainty_in_words import certainty_in_words
 from tuner.evidence.rows.ensembles import ensemble_facts
+from tuner.evidence.rows.moments import MOMENTS, keep_moments
 from tuner.evidence.rows.predictions import (
     keep_predictions,
     keep_targets,
@@ -36,7 +37,14 @@ from tuner.evidence.statistics.certainty import (
 )
 from tuner.evidence.statistics.components import Components
 from tuner.evidence.statistics.crossed import compare_rows
-from tuner.evidence.statistics.grouped import by_group, count, error_of_mean, numbered
+from tuner.evidence.statistics.grouped import (
+    by_group,
+    count,
+    error_of_mean,
+    evenness,
+    numbered,
+    widening,
+)
 from tuner.evidence.statistics.looks import WHOLE
 from tuner.evidence.statistics.resampling import compare_scores
 from tuner.evidence.statistics.scores import macro_f1
@@ -48,7 +56,10 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("sizes", SIZES)
 def test_equal_arms_are_rarely_told_apart_on_new_groups(sizes: str) -> None:
-    """Counted by rows, 7 to 55 of 100 verdicts on them are wrong (studies/verdict/groups.py)."""
+    """Counted by rows, 7 to 55 of 100 verdicts on them are wrong (studies/verdict/groups.py).
+
+    As if all groups were of one size, one large one among them made 25 of 100 wrong.
+    """
     found = rates.of_groups(sizes, worlds=150, as_one=True)
     assert found.share("better") + found.share("worse") <= 0.05
     assert found.coverage >= 0.95
@@ -61,6 +72,18 @@ def test_a_gain_on_all_groups_is_still_seen() -> None:
         worse = np.maximum(one, draw.random(one.shape) < 0.25)
         seen += compare_rows(worse, other, groups=groups).verdict == "better"
     assert seen / 60 >= 0.9
+
+
+def test_one_large_group_counts_as_few_of_one_size() -> None:
+    alike, large = np.repeat(np.arange(16), 5), np.repeat(np.arange(16), [150, *[5] * 15])
+    assert (widening(alike), evenness(alike)) == pytest.approx((1.0, 1.0))
+    assert evenness(large) * 15 == pytest.approx(225**2 / (150**2 + 15 * 25) - 1)
+    draw, said, off = draws("one large"), [], []
+    for _ in range(2_000):  # groups whose own means differ alike
+        values = draw.normal(0, 1, 16)[large]
+        said.append((error_of_mean(values, large) or 0.0) ** 2)
+        off.append(values.mean() ** 2)
+    assert np.mean(said) == pytest.approx(np.mean(off), rel=0.1)
 
 
 def arms(rows: int = 60) -> tuple[Array, Array]:
@@ -200,14 +223,22 @@ def test_what_is_said_of_an_ensemble_allows_for_groups() -> None:
     assert error(1, groups) > 0
 
 
-def kept(groups: Groups | None) -> Kept:
+def study_of(groups: Groups | None) -> optuna.Study:
     study = optuna.create_study()
     keep_targets(study, "rows", TRUTH, None, groups)
     for trial, said in ((3, WEAK), (5, STRONG)):
         keep_predictions(study, trial, said, TRUTH)
+    return study
+
+
+def kept_of(study: optuna.Study) -> Kept:
     found = Kept.among(study.user_attrs)
     assert found is not None
     return found
+
+
+def kept(groups: Groups | None) -> Kept:
+    return kept_of(study_of(groups))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc"])
@@ -253,6 +284,18 @@ def test_moments_that_were_kept_by_rows_are_not_taken_for_groups() -> None:
     found = by_row(told, (3, 5), metric, rule, further=False)
     known = by_row(kept(np.arange(60) // 10), (3, 5), metric, rule, further=False)
     assert found == known
+
+
+def test_moments_that_were_kept_as_if_groups_were_of_one_size_are_not_taken() -> None:
+    metric, rule = named("roc_auc", "classification"), Rule(WHOLE, exact=True)
+    study = study_of(np.repeat(np.arange(6), [35, 5, 5, 5, 5, 5]))
+    keep_moments(study, metric, (3, 5))
+    known = by_row(kept_of(study), (3, 5), metric, rule, further=False)
+    (name,) = (name for name in study.user_attrs if name.startswith(MOMENTS))
+    before = study.user_attrs[name]
+    del before["moments"]["evenness"]
+    study.set_user_attr(name, {**before, "moments": {**before["moments"], "differences": 0.0}})
+    assert by_row(kept_of(study), (3, 5), metric, rule, further=False) == known
 
 
 def groups_of(found: Kept) -> dict[str, Any]:

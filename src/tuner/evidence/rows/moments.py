@@ -134,8 +134,9 @@ def kept_moments(
     seeds = [list(first[1].seeds), list(second[1].seeds)]
     if entry is None or entry["seeds"] != seeds or entry["moments"] is None:
         return None
-    if entry["moments"]["rows"] != units:
-        return None
+    uneven = entry["moments"].get("in_groups") and "evenness" not in entry["moments"]
+    if entry["moments"]["rows"] != units or uneven:
+        return None  # by rows, or by groups as if all were of one size, as they were kept at first
     pairs = {name: tuple(entry["moments"][name]) for name in ("seeds", "means", "rest")}
     if of_models := entry["moments"].get("scores"):
         pairs["scores"] = tuple(map(tuple, of_models))

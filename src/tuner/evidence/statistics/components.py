@@ -23,12 +23,14 @@ class Components:
         seeds: variance of a model's mean loss on endless rows, for each arm.
         interaction: remaining variance of one model on one row, for each arm.
         unseen: squared difference on the one row that is counted in addition.
+        evenness: of the sizes of groups, where rows are groups (`grouped.evenness`).
     """
 
     rows: float
     seeds: Pair
     interaction: Pair
     unseen: float
+    evenness: float = 1.0
 
     def of_rows(self, rows: int, seeds: Counts) -> float:
         """Return the variance of the gain with its seeds fixed."""
@@ -48,16 +50,22 @@ class Components:
             for one, rest, n in zip(self.seeds, self.interaction, seeds, strict=True)
         ]
         parts = self.of_rows(rows, seeds), *means
-        return satterthwaite(self.variance(rows, seeds), parts, (rows, *seeds))
+        freedom = row_degrees(rows, self.evenness), *(count - 1 for count in seeds)
+        return satterthwaite(self.variance(rows, seeds), parts, freedom)
 
 
-def satterthwaite(variance: float, parts: tuple[float, ...], counts: tuple[int, ...]) -> float:
+def row_degrees(rows: int, evenness: float) -> float:
+    """Return the degrees of freedom of the rows' component (or the groups'), at least one."""
+    return max(1.0, evenness * (rows - 1))
+
+
+def satterthwaite(variance: float, parts: tuple[float, ...], freedom: tuple[float, ...]) -> float:
     """Return the degrees of freedom of a sum of mean squares, at least one (Satterthwaite 1946).
 
     Args:
         variance: the sum.
         parts: the mean squares in the sum.
-        counts: number of values behind each part, which is one more than its degrees of freedom.
+        freedom: degrees of freedom of each part.
     """
-    spread = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    spread = sum(part**2 / degrees for part, degrees in zip(parts, freedom, strict=True))
     return max(1.0, variance**2 / spread) if spread > 0 else 1.0

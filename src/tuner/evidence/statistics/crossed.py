@@ -38,10 +38,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
-from tuner.evidence.statistics.components import Components, satterthwaite
+from tuner.evidence.statistics.components import Components, row_degrees, satterthwaite
 from tuner.evidence.statistics.exact import deal, fewest_models
 from tuner.evidence.statistics.gain import Gain, unproven
-from tuner.evidence.statistics.grouped import by_group
+from tuner.evidence.statistics.grouped import by_group, evenness, widening
 from tuner.evidence.statistics.joint import Joint
 from tuner.evidence.statistics.looks import ALPHA, WHOLE, Share
 
@@ -68,6 +68,7 @@ class Moments:
         scores: of each model of each arm, higher is better; None in older studies, which did not
             store them and are judged by Student's distribution only.
         in_groups: number of rows in the test, if `rows` counts groups; otherwise None.
+        evenness: as in `Components`.
     """
 
     gain: float
@@ -79,6 +80,7 @@ class Moments:
     unseen: float
     scores: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     in_groups: int | None = None
+    evenness: float = 1.0
 
 
 def compare_rows(
@@ -124,17 +126,19 @@ def compare_rows(
     if units < 2 or min(seeds) < 2:
         return unproven(gain, rows, seeds, share, groups=None if groups is None else units)
     differing = int(np.count_nonzero(difference))
+    wider = 1.0 if groups is None else widening(groups)
     return judge(
         Moments(
             gain=gain,
             rows=units,
             seeds=seeds,
-            differences=float(difference.var(ddof=1)),
+            differences=wider * float(difference.var(ddof=1)),
             means=(_spread(arms[0]), _spread(arms[1])),
-            rest=(_rest(arms[0]), _rest(arms[1])),
+            rest=(wider * _rest(arms[0]), wider * _rest(arms[1])),
             unseen=(float(difference @ difference) + unit**2) / (differing + 1),
             scores=(of_models[0], of_models[1]),
             in_groups=None if groups is None else rows,
+            evenness=1.0 if groups is None else evenness(groups),
         ),
         share,
         exact=exact,
@@ -156,16 +160,19 @@ def judge(found: Moments, share: Share = WHOLE, *, exact: bool = True) -> Gain:
         seeds=(of_seeds[0] * seeds[0], of_seeds[1] * seeds[1]),
         interaction=found.rest,
         unseen=found.unseen,
+        evenness=found.evenness,
     )
     if variance == 0:  # all losses of both arms are the same number
         return unproven(found.gain, tested, seeds, share, groups=groups)
     by_rows = components.rows / rows + found.unseen / rows**2
+    of_units = row_degrees(rows, found.evenness)
+    freedom = of_units, *(count - 1 for count in seeds)
     joint = Joint(
         gain=found.gain,
         error=MARGIN * variance**0.5,
-        degrees=satterthwaite(variance, (of_rows, *means), (rows, *seeds)),
+        degrees=satterthwaite(variance, (of_rows, *means), freedom),
         row_error=by_rows**0.5,
-        row_degrees=rows - 1,
+        row_degrees=of_units,
         dealt=deal(*map(np.array, found.scores)) if exact and found.scores else None,
         models=min(seeds),
     )
@@ -198,7 +205,7 @@ def compare_models(baseline: Array, other: Array, share: Share = WHOLE) -> Gain:
     joint = Joint(
         gain=gain,
         error=MARGIN * sum(parts) ** 0.5,
-        degrees=satterthwaite(sum(parts), tuple(parts), seeds),
+        degrees=satterthwaite(sum(parts), tuple(parts), tuple(count - 1 for count in seeds)),
         row_error=0.0,
         row_degrees=1,
         dealt=deal(baseline, other),

@@ -9,6 +9,13 @@ their sizes. Its variance is that of the mean over groups of
 
 to first order (Cochran 1977, "Sampling Techniques", chapter 9A). For rows that are groups of one,
 these are their own losses.
+
+If one group is much larger than the others, the mean follows it: its own residual is small, and the
+variance is too small. So the variance is multiplied by the factor that corrects this if the groups'
+means vary alike (Bell & McCaffrey 2002, "Bias Reduction in Standard Errors for Linear Regression
+with Multi-Stage Samples"). Its degrees of freedom are those of the number of equal groups that tell
+as much (Kish 1965, "Survey Sampling", section 8.2): one group beside 15 groups of a thirtieth of
+its rows counts as two. Both were chosen by simulation (studies/verdict).
 """
 
 from __future__ import annotations
@@ -52,6 +59,28 @@ def by_group(losses: Array, groups: Groups) -> Array:
     return found
 
 
+def widening(groups: Groups) -> float:
+    """Return what the variance over groups is to be multiplied by; 1 where all are of one size."""
+    shares = _shares(groups)
+    size, squares = len(shares), float((shares**2).sum())
+    if size < 2:
+        return 1.0
+    left = float((shares**2 * (1 - 2 * shares + squares)).sum())  # of `squares`, in what is left
+    return squares / left * (size - 1) / size
+
+
+def evenness(groups: Groups) -> float:
+    """Return the degrees of freedom of that variance, as a share of those of groups of one size."""
+    shares = _shares(groups)
+    return (1 / float((shares**2).sum()) - 1) / (len(shares) - 1) if len(shares) > 1 else 1.0
+
+
+def _shares(groups: Groups) -> Array:
+    """Return the share of all rows that each group has (groups,)."""
+    counts: Array = np.bincount(groups).astype(np.float64)
+    return counts / len(groups)
+
+
 def error_of_mean(values: Array, groups: Groups | None) -> float | None:
     """Return the standard error of a mean over rows; None if there are fewer than two groups.
 
@@ -60,5 +89,5 @@ def error_of_mean(values: Array, groups: Groups | None) -> float | None:
         groups: of each row; None if each row is a group of its own.
     """
     units = values[None] if groups is None else by_group(values[None], groups)
-    size = units.shape[1]
-    return None if size < 2 else float(units.std(ddof=1)) / float(size**0.5)
+    size, wider = units.shape[1], 1.0 if groups is None else widening(groups)
+    return None if size < 2 else float(units.std(ddof=1)) * float((wider / size) ** 0.5)

@@ -3,7 +3,8 @@
 Rows are drawn with replacement, and the metric of every model is computed again on each draw. The
 variation that all models of an arm share over the draws is the component of the rows; the variation
 of single models is the interaction. From there on, everything is as in `crossed`. Variances over
-draws are multiplied by n / (n - 1), because resamples of few rows vary too little.
+draws are multiplied by n / (n - 1), because resamples of few rows vary too little, and by more if n
+groups are uneven.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from tuner.case.metric import sign_of
 from tuner.evidence.statistics.crossed import Moments, judge
 from tuner.evidence.statistics.gain import unproven
-from tuner.evidence.statistics.grouped import count
+from tuner.evidence.statistics.grouped import count, evenness, widening
 from tuner.evidence.statistics.looks import WHOLE, Share
 from tuner.seeds import Stream, derive
 
@@ -154,7 +155,7 @@ def moments_of_scores(
     if not np.isfinite(gain) or defined.mean() < DEFINED:
         return None
     redrawn = [one[defined] for one in redrawn]
-    wider = rows / (rows - 1)
+    wider = rows / (rows - 1) * (1.0 if groups is None else widening(groups))
     of_rows = wider * float((redrawn[1].mean(axis=1) - redrawn[0].mean(axis=1)).var())
     return Moments(
         gain=gain,
@@ -166,6 +167,7 @@ def moments_of_scores(
         unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other, groups) + 1),
         scores=(tuple(scores[0].tolist()), tuple(scores[1].tolist())),
         in_groups=None if groups is None else len(targets),
+        evenness=1.0 if groups is None else evenness(groups),
     )
 
 

@@ -28,9 +28,9 @@ def ablation_facts(
     folds. `gain` of a change on the path is over the changes before it, `total` over the baseline.
     `without` is the loss of the best when the change is left out. `worth` is the mean of the two:
     the gain on the path depends on the changes before it, and the loss on all others, so the mean
-    favours neither. `left` is the gain of all changes over those up to there. Intervals cover new
-    trainings and new folds of the development rows, which share most of their training rows; they
-    do not cover new test rows.
+    favours neither. `left` is the gain of all changes over those up to there; for `smallest`, over
+    the smallest change worth making. Intervals cover new trainings and new folds of the development
+    rows, which share most of their training rows; they do not cover new test rows.
 
     Args:
         sizes: rows of a fold: `training` and `validation`.
@@ -62,6 +62,7 @@ def ablation_facts(
     smallest = stored["smallest"] and {
         "changes": stored["smallest"],
         **_gain(first, stored["smallest_scores"], direction, held_out),
+        "left": _gain(stored["smallest_scores"], whole, direction, held_out),
     }
     return {
         **{name: stored[name] for name in ("rounds", "complete", "changes", "subsets_measured")},

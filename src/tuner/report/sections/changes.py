@@ -24,13 +24,14 @@ from tuner.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tuner.case.metric import Metric
 
     Facts = Mapping[str, Any]
 
 HEADING = said("## Which change made the difference? Can I drop some?")
+NOTHING = 0.1  # share of the whole gain: what changes may add at most if they can be dropped
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
@@ -159,34 +160,43 @@ def _smallest(metric: Metric, found: Facts) -> str:
         share=of_the_gain(smallest["gain"] / whole),
         every=count(len(found["changes"]), "change"),
     )
-    doubt, others = _doubt(metric, found), ""
-    if dropped:
-        names = listed([code(name) for name in dropped])
-        others = (
-            phrase(
-                "These folds cannot tell whether the others add anything: {names}.",
-                names=names,
-            )
-            if doubt
-            else phrase("The others can be dropped: {names}.", names=names)
-        )
-    return joined(text, others, doubt)
+    return joined(text, _others(metric, found, dropped)) if dropped else text
 
 
-def _doubt(metric: Metric, found: Facts) -> str:
-    """Say so where the folds cannot tell the twentieth of the gain that may be left out."""
-    if found["whole"]["interval"] is None:
+def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:
+    """Say what the other changes add to the smallest one, paired by fold.
+
+    The uncertainty of the gain of all changes is another one: if the baseline varies most, the
+    folds can tell a twentieth of a gain that is known only to a quarter.
+    """
+    names = listed([code(name) for name in dropped])
+    left, whole = found["smallest"].get("left"), found["whole"]["gain"]
+    # One fold, or the same on all of them; or the report of an earlier version is told again.
+    if left is None or left["interval"] is None:
         return phrase(
-            "One fold cannot tell whether the smaller changes are needed; run `tuner ablate` with "
-            "more `--seeds`."
+            "{folds} cannot tell whether the others are needed: {names}. Run `tuner ablate` with "
+            "more `--seeds`.",
+            folds=count(found["rounds"], "fold"),
+            names=names,
         )
-    low, high = found["whole"]["interval"]
-    if high - low < found["whole"]["gain"] / 10:
-        return ""
+    low, high = left["interval"]
+    told = {
+        "names": names,
+        "gain": with_unit(metric, gain_written(metric, left["gain"], found)),
+        "interval": with_unit(metric, interval_written(metric, left["interval"], found)),
+    }
+    if low > 0:
+        return phrase(
+            "The others add to these: {gain} together, with a 95 % interval of {interval}. They "
+            "are {names}.",
+            **told,
+        )
+    if high <= NOTHING * whole:
+        return phrase("The others can be dropped: {names}.", names=names)
     return phrase(
-        "On these folds the gain of all changes is {interval} (95 % interval). That is too wide to "
-        "tell whether the smaller changes are needed; run `tuner ablate` with more `--seeds`.",
-        interval=with_unit(metric, interval_written(metric, found["whole"]["interval"], found)),
+        "These folds cannot tell whether the others add anything: {names}. Together they add "
+        "{interval} (95 % interval). Run `tuner ablate` with more `--seeds`.",
+        **told,
     )
 
 

@@ -8,6 +8,7 @@ from tuner.language import joined, nphrase, phrase, said, translated
 from tuner.report.known import DATA, known
 from tuner.report.recalling import recalled
 from tuner.report.sections.loop import is_of_loop
+from tuner.report.sections.sureness import IN_TIME
 from tuner.report.wording import code, count, in_turn, sentence, significant, table
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-IN_TIME = "TimeFolds"  # a split scheme; to import the class would import PyTorch
 MOST_COLUMNS = 60
 MOST_SAID = 600  # letters
 # What stores of earlier versions hold, so that the catalogues have it.

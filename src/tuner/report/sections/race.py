@@ -151,7 +151,11 @@ def _who_won(facts: Facts) -> str:
 
 
 def _optimism(facts: Facts) -> str:
-    """Say by how much the search overestimated the best."""
+    """Say by how much the search overestimated the best, as far as its fresh scores tell.
+
+    These are the best of the race. Where trials differ by less than the noise of a fold, they make
+    up for half of what the search was too optimistic by, and hide it in one study of four.
+    """
     best, metric = facts["arms"].get("best"), metric_in(facts)
     if not best or best["optimism"] is None:
         return ""
@@ -163,10 +167,14 @@ def _optimism(facts: Facts) -> str:
         score=means_and_stds(metric, [best["fresh"]])[0],
     )
     if by > 0:
-        told = phrase("Its score in the search was {by} too optimistic.", by=difference(metric, by))
+        told = phrase(
+            "Its score in the search was {by} too optimistic, or more: the winner of a race was "
+            "lucky in it, too.",
+            by=difference(metric, by),
+        )
     else:
         told = phrase(
-            "Its score in the search was not better than that, so it was not too optimistic, as "
-            "far as these fresh trainings can tell. The test rows may still be harder."
+            "Its score in the search was not better than that. It may be too optimistic all the "
+            "same: the winner of a race was lucky in it, too, and the test rows may be harder."
         )
     return joined(begin, told)

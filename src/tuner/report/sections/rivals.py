@@ -176,7 +176,7 @@ def _answer(facts: Facts) -> str:
         return phrase("That cannot be said: not all were compared.")
     if level:
         return phrase(
-            "It does as well as the {rivals}; no difference is proven.", rivals=listed(level)
+            "This is not decided: no difference from the {rivals} is proven.", rivals=listed(level)
         )
     if len(rivals) == 1:
         return phrase("Yes: it is proven better than its rival.")

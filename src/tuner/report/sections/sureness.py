@@ -20,6 +20,7 @@ from tuner.report.wording import (
 )
 
 ROUNDING = 1e-9  # of a p-value
+IN_TIME = "TimeFolds"  # a split scheme; to import the class would import PyTorch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -174,6 +175,13 @@ def _covered_by_rows(facts: Facts, pair: Facts) -> str:
         )
     else:
         text = phrase("This covers new trainings and new test rows (there were {rows:,}).", **told)
+    if (facts["data"].get("validation") or {}).get("kind") == IN_TIME:
+        alike = phrase(
+            "**But each row counts by itself**, though rows that follow each other in time may be "
+            "alike: where a model is right or wrong for a while on end, the interval is far too "
+            "narrow, and a gain can be called proven that is chance."
+        )
+        return joined(text, alike)
     door = door_of(facts["reference"])
     if pair.get("knows_groups", True) or not door or "group" not in options_of(facts["reference"]):
         return text

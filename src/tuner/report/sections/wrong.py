@@ -65,9 +65,7 @@ def wrong_section(facts: Facts) -> str:
         )
     )
     if all(one["label"] == "overfitting" for one in found.values()) and len(found) > 1:
-        parts.append(
-            phrase("All arms overfit, so more training rows would probably help all of them.")
-        )
+        parts.append(phrase("All arms overfit, so more training rows may help all of them."))
     return "\n\n".join(parts)
 
 
