@@ -82,7 +82,7 @@ def _notes(found: Facts) -> str:
         ),
         phrase(
             "- A column of pure noise scored {noise} (at most {most}). *Evidence* means: above "
-            "{times} times this most, and above the noise in at least {share} of the draws.",
+            "{times} times that maximum, and above the noise in at least {share} of the draws.",
             times=found.get("times_noise", 1),
             noise=per_cent(shadow["importance"]),
             most=per_cent(shadow["interval"][1]),
