@@ -111,7 +111,6 @@ class _Category:
 
         A text with a code must be the only one that can stand for the cell. If there is none, the
         cell is a value that the model does not know, however it is written.
-        cell is a value that the model does not know, however it is written.
         """
         if isinstance(cell, str):
             return str(cell)

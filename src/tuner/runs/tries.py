@@ -87,7 +87,6 @@ def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySetting
 
     If --try is the only request for a study that has trials, it is not searched any further: it
     ends with as many trials as its last run was asked for, plus those tried.
-    ends with as many trials as its last run was asked for, and those tried on top.
     """
     done = finished(study)
     if not (settings.trials_by_default and settings.tries and done):

@@ -2,21 +2,20 @@
 
 The rules, in their order. An empty cell is missing; in a column of numbers, dates or yes and no, so
 is one of `MARKS`, such as NA. In a column of text NA is a value: it may be Namibia.
-no, so is one of `MARKS`, such as NA. In a column of text NA is a value: it may be Namibia.
 
 1. No value, or one value in all rows: left out.
 2. All are numbers: numbers. But codes with leading zeros (007) stay text.
 3. All are numbers with decimal commas, or with commas between thousands: numbers. A column such as
-0,5 and 1,25 proves decimal commas, because these cannot separate thousands; so does one such as
-1.200.000, whose points separate thousands. If a column proves them, the whole file has decimal
-commas, unless its cells are separated by commas; then only that column has them, if it has many
-such numbers. 878 and 1.200 also prove them in a file not separated by commas, if there are many of
-them, and each number from 1,000 on has a point. A column such as 1,200 and 85,000 is ambiguous: it
-is read as thousands, unless the file has decimal commas.
+   0,5 and 1,25 proves decimal commas, because these cannot separate thousands; so does one such as
+   1.200.000, whose points separate thousands. If a column proves them, the whole file has decimal
+   commas, unless its cells are separated by commas; then only that column has them, if it has many
+   such numbers. 878 and 1.200 also prove them in a file not separated by commas, if there are many
+   of them, and each number from 1,000 on has a point. A column such as 1,200 and 85,000 is
+   ambiguous: it is read as thousands, unless the file has decimal commas.
 4. Two values such as yes and no, or true and false: 0 and 1.
 5. All are dates in one order of year, month and day: days, and what recurs (month, weekday, hour).
-If day and month may be swapped, the order is used in which the rows are in time; if both are, the
-more evenly spaced one. Otherwise the day comes first.
+   If day and month may be swapped, the order is used in which the rows are in time; if both are,
+   the more evenly spaced one. Otherwise the day comes first.
 6. Otherwise text. Unique values, or mostly sentences: left out. Everything else is a category.
 """
 

@@ -5,9 +5,9 @@ lucky in the race is better than its arm, so it is no longer a fair sample of th
 
 1. The race runs its rounds and names the winner. Its models are never tested.
 2. New models of the baseline, the recipe and the winner are trained on all development rows, each
-arm with a stream of seeds of its own, and are tested.
+   arm with a stream of seeds of its own, and are tested.
 3. If the first look has proven nothing, as many again are trained, and all are tested a second and
-last time (`looks.Plan`).
+   last time (`looks.Plan`).
 
 Given the race, the models of steps 2 and 3 are independent samples of their arms, whoever won. So
 the coverage of an interval also holds for the winner.

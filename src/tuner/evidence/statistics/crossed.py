@@ -126,7 +126,7 @@ def compare_rows(
     if units < 2 or min(seeds) < 2:
         return unproven(gain, rows, seeds, share, groups=None if groups is None else units)
     differing = int(np.count_nonzero(difference))
-    wider = 1.0 if groups is None else widening(groups)
+    wider = widening(groups)
     return judge(
         Moments(
             gain=gain,
@@ -138,7 +138,7 @@ def compare_rows(
             unseen=(float(difference @ difference) + unit**2) / (differing + 1),
             scores=(of_models[0], of_models[1]),
             in_groups=None if groups is None else rows,
-            evenness=1.0 if groups is None else evenness(groups),
+            evenness=evenness(groups),
         ),
         share,
         exact=exact,

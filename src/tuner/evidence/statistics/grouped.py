@@ -59,18 +59,30 @@ def by_group(losses: Array, groups: Groups) -> Array:
     return found
 
 
-def widening(groups: Groups) -> float:
-    """Return what the variance over groups is to be multiplied by; 1 where all are of one size."""
+def widening(groups: Groups | None) -> float:
+    """Return the factor for the variance over groups: 1 if all have one size, or without groups.
+
+    Args:
+        groups: of each row (rows,); None if each row is a group of its own.
+    """
+    if groups is None:
+        return 1.0
     shares = _shares(groups)
     size, squares = len(shares), float((shares**2).sum())
     if size < 2:
         return 1.0
-    left = float((shares**2 * (1 - 2 * shares + squares)).sum())  # of `squares`, in what is left
+    left = float((shares**2 * (1 - 2 * shares + squares)).sum())  # of `squares`, in the residuals
     return squares / left * (size - 1) / size
 
 
-def evenness(groups: Groups) -> float:
-    """Return the degrees of freedom of that variance, as a share of those of groups of one size."""
+def evenness(groups: Groups | None) -> float:
+    """Return the degrees of freedom of that variance, as a share of those of groups of one size.
+
+    Args:
+        groups: as in `widening`.
+    """
+    if groups is None:
+        return 1.0
     shares = _shares(groups)
     return (1 / float((shares**2).sum()) - 1) / (len(shares) - 1) if len(shares) > 1 else 1.0
 
@@ -89,5 +101,5 @@ def error_of_mean(values: Array, groups: Groups | None) -> float | None:
         groups: of each row; None if each row is a group of its own.
     """
     units = values[None] if groups is None else by_group(values[None], groups)
-    size, wider = units.shape[1], 1.0 if groups is None else widening(groups)
-    return None if size < 2 else float(units.std(ddof=1)) * float((wider / size) ** 0.5)
+    size = units.shape[1]
+    return None if size < 2 else float(units.std(ddof=1)) * float((widening(groups) / size) ** 0.5)

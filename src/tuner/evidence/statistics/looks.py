@@ -110,7 +110,6 @@ def alpha_for(looks: int) -> float:
     knows how much. It holds for look number `looks` whatever comes later: the first study on a
     fresh test set has the whole 5 %, the twentieth a twentieth. Earlier intervals are computed
     again with all looks so far, so all of them hold together.
-    with all looks so far, so all of them hold together.
 
     Raises:
         ValueError: `looks` is less than one.

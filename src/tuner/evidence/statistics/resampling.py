@@ -155,7 +155,7 @@ def moments_of_scores(
     if not np.isfinite(gain) or defined.mean() < DEFINED:
         return None
     redrawn = [one[defined] for one in redrawn]
-    wider = rows / (rows - 1) * (1.0 if groups is None else widening(groups))
+    wider = rows / (rows - 1) * widening(groups)
     of_rows = wider * float((redrawn[1].mean(axis=1) - redrawn[0].mean(axis=1)).var())
     return Moments(
         gain=gain,
@@ -167,7 +167,7 @@ def moments_of_scores(
         unseen=(of_rows * rows**2 + unit**2) / (_differing(baseline, other, groups) + 1),
         scores=(tuple(scores[0].tolist()), tuple(scores[1].tolist())),
         in_groups=None if groups is None else len(targets),
-        evenness=1.0 if groups is None else evenness(groups),
+        evenness=evenness(groups),
     )
 
 

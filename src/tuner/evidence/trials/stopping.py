@@ -64,7 +64,6 @@ def is_chance(half: Recent | None) -> bool:
     Then as many further ones will probably not gain more, either: with a random search, they do in
     a third of such studies, and in fewer the larger the noise is. For a hundred more, nothing is
     known.
-    a third of such studies do, and of fewer the larger the noise is. Nothing is known of a hundred.
     """
     return half is not None and half.gain <= (half.noise or 0.0)
 

@@ -31,7 +31,6 @@ def make_case(given: Given) -> Case:
 
     Until then, its space has every configuration that any data allows, so that a bundle can be
     checked against it.
-    be checked against it.
 
     Raises:
         UsageError: the options contradict each other.

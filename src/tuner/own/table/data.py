@@ -135,7 +135,6 @@ def _numbered(cells: Any) -> NDArray[np.int64]:
 
     A mark such as NA is not a group, even in text: rows with an unknown group would otherwise form
     one large group.
-    one large group.
     """
     found = pc.dictionary_encode(cells).indices.to_numpy(zero_copy_only=False)
     numbers: NDArray[np.int64] = found.astype(np.int64)

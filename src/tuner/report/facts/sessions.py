@@ -62,7 +62,6 @@ def was_continued_after_its_end(trials: Iterable[FrozenTrial], workers: int) -> 
     start they begin earlier, and are drawn and pruned with less knowledge. An interrupted search
     does not count: its running trials are repeated as they were. Trials of earlier versions did not
     store which others were running, so for them the answer is unknown.
-    nothing of those beside them, do not tell.
     """
     known = [one for one in trials if one.state.is_finished() and TAKEN not in one.user_attrs]
     if not any(ALONGSIDE in one.user_attrs for one in known):

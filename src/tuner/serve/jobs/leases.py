@@ -112,7 +112,6 @@ class Leases:
 
         A finished job waits again if a person has changed it meanwhile: its process may no longer
         have been able to take the change into account.
-        been past the point at which it could do more.
 
         Args:
             died: whether its process died; otherwise the count of its starts is reset.
