@@ -16,6 +16,7 @@ import pytest
 import torch
 from filelock import FileLock
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from sqlalchemy import Engine, event
 
 from tests.disks import small_file_system
 from tests.disturbing import TRIALS, left_by, run_through
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ray.cluster_utils import Cluster
+    from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
     from tuner.study.configuration import StudyConfig
@@ -39,6 +41,28 @@ DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # where it 
 def ctrl_c_counts() -> None:
     """Give programs that tests start a SIGINT to take, where ours is ignored, as after nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Statements(dict[tuple[Any, ...], Any]):
+    """Compiled SQL statements by SQLAlchemy's keys without the dialect, which each engine has."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sqlite_statements_are_compiled_once() -> None:
+    """Share compiled statements; to compile takes an eighth of the time of tests with studies."""
+    compiled = _Statements()
+
+    def share(connection: Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.execution_options(compiled_cache=compiled)
+
+    event.listen(Engine, "engine_connect", share)
 
 
 @pytest.fixture(autouse=True)

@@ -116,6 +116,7 @@ def test_a_study_is_kept_beside_the_results(checks: Any) -> None:
     kept.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended", [True, False])
 def test_plain_optuna_is_measured_by_epochs_as_a_trial_may_outlast_the_check(
     check: Any, tmp_path: Path, ended: bool

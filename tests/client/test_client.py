@@ -219,6 +219,7 @@ def event(mark: str, **known: object) -> bytes:
     return f"id: {mark}\nevent: study\ndata: {json.dumps(study)}\n\n".encode()
 
 
+@pytest.mark.slow
 def test_events_are_taken_up_after_a_break() -> None:
     one = event("a", finished=1) + b": a sign of life\n\n"
     two = event("b", finished=2, job={"state": "done"})

@@ -59,6 +59,7 @@ class Mover:
         return False
 
 
+@pytest.mark.slow
 def test_not_while_a_study_runs(disk: str) -> None:
     mover = Mover(disk)
     run_study(StudySettings(case=TINY, workplace=HERE, command="", trials=6, seeds=0), mover)

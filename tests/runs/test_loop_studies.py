@@ -19,7 +19,6 @@ from optuna.trial import TrialState
 from tests.disturbing import end_well
 from tests.forked import Command
 from tests.making import DATABASE
-from tests.sampling import one_in
 from tests.waiting import SECONDS_TO_HANG
 from tuner.bundle.model import load
 from tuner.case.assignments import parse_pairs, split_pairs, written_out
@@ -571,7 +570,8 @@ def train(trial):
 """
 
 
-@pytest.mark.parametrize("floor", one_in(2, [3, 20]))
+@pytest.mark.slow
+@pytest.mark.parametrize("floor", [3, 20])
 def test_constraints_and_shared_files_are_told_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], floor: int
 ) -> None:
@@ -683,6 +683,7 @@ def objective(trial):
         assert (trial.user_attrs["seen"], trial.user_attrs["made"]) == ([0, 1], "<object object>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

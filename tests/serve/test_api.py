@@ -239,6 +239,7 @@ SENDERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path", "headers"), SENDERS)
 def test_who_leaves_before_a_body_is_whole_leaves_no_traceback(
     empty: Service,

@@ -396,6 +396,7 @@ def test_a_declared_length_is_held_against_what_is_taken(shared: Service, length
     assert re.match(r"HTTP/1.1 (400|413) ", answer)
 
 
+@pytest.mark.slow
 def test_a_slow_body_is_cut_off(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "SECONDS_FOR_A_BODY", 0.3)
     head = f"POST {V1}/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -422,7 +423,8 @@ def until_closed(connection: socket.socket) -> bytes:
     return found
 
 
-@pytest.mark.parametrize("before", one_in(2, ["", f"{HALF}\r\n"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["", f"{HALF}\r\n"])
 def test_who_sends_half_a_request_is_dropped(
     shared: Service, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,6 +434,7 @@ def test_who_sends_half_a_request_is_dropped(
         assert until_closed(connection).count(b"200 OK") == bool(before)
 
 
+@pytest.mark.slow
 def test_who_sends_on_after_the_answer_is_dropped(
     shared: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +458,7 @@ def test_who_does_not_read_is_dropped(shared: Service, monkeypatch: pytest.Monke
 BEGUN = "POST /tuner/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", ["", HALF, f"{HALF}Content-Length: 9\r\n\r\n{{", BEGUN])
 def test_silent_connections_make_room_for_one_that_asks(
     shared: Service, sent: str, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.waiting import SECONDS_TO_HANG, wait_until
 from tuner.errors import StoreError, UsageError
@@ -129,7 +128,8 @@ def trickling(first: bytes, tls: bool) -> Iterator[int]:
 BEGINNINGS = [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
 
 
-@pytest.mark.parametrize("beginning", one_in(3, BEGINNINGS))
+@pytest.mark.slow
+@pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_an_answer_that_never_ends_is_cut_off(
     hooks: Hooks, beginning: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

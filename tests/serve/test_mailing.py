@@ -13,7 +13,6 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from tests.sampling import one_in
 from tests.serve.making import client_of, form_key
 from tests.serve.test_hooks import PEM, end, look, trickling
 from tests.waiting import SECONDS_TO_HANG
@@ -125,6 +124,7 @@ def test_the_end_of_a_study_is_told_once(
     )
 
 
+@pytest.mark.slow
 def test_it_is_sent_again_with_the_same_id_until_it_is_given_up(
     empty: Service, box: Box, mail: Mail, now: list[float]
 ) -> None:
@@ -240,8 +240,9 @@ def test_no_name_adds_a_header(mail: Mail) -> None:
     assert read.keys() == mail.letter(ANN, 1, 0.0, {**told, "data": facts | {"study": "a"}}).keys()
 
 
-@pytest.mark.parametrize("tls", one_in(2, [False, True]))
-@pytest.mark.parametrize("beginning", one_in(3, BEGINNINGS))
+@pytest.mark.slow
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_an_answer_that_never_ends_is_cut_off(
     mail: Mail, beginning: bytes, tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def test_another_error_of_the_service_stays_one(
         client_of(service).get(f"{V1}/studies/tiny/deletion")
 
 
+@pytest.mark.slow
 def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
     """Nobody gets it back by its job, which stays in the list of jobs."""
     queue = service.queue
@@ -123,6 +124,7 @@ def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
         assert client.submit("tiny", trials=5)["state"] == "queued"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_a_clean_up_is_shown_then_done(service: Service, named: bool) -> None:
     old, new = (service.workplace.cache / name for name in ("nobodys", "younger"))

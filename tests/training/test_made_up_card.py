@@ -164,6 +164,7 @@ class Waits(nn.Module):
         return made * float(made.detach().abs().max() >= 0) if reads else made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("always", [True, False])
 def test_what_cannot_be_recorded_draws_as_if_nobody_had_tried(
     card: MadeUpCard, always: bool

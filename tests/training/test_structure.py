@@ -14,7 +14,6 @@ from torch.nn.utils import parametrizations
 from torchvision.models import resnet18
 
 from tests.made_up import made_up
-from tests.sampling import one_in
 from tuner.case.contract import shape_of
 from tuner.case.loading import load_case
 from tuner.data.splits import KFold, folds
@@ -114,7 +113,8 @@ def test_of_what_cannot_be_compared_nothing_is_told(network: nn.Module) -> None:
     assert structure_of(network) is None
 
 
-@pytest.mark.parametrize("name", one_in(3, reversed(CASES)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", reversed(CASES))
 def test_what_was_counted_before_is_what_is_counted(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from tests.data.making import opened
-from tests.sampling import one_in
 from tuner.data.sources import digits, drawn, flowers102, mnist
 from tuner.data.splits import Holdout, KFold
 
@@ -47,7 +46,8 @@ def test_the_drawn_flowers_are_balanced(made: dict[str, Dataset]) -> None:
     assert data.pixels == flowers102.IMAGENET
 
 
-@pytest.mark.parametrize("name", one_in(2, ["drawn", "digits"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["drawn", "digits"])
 def test_no_image_is_twice_and_none_is_blank(made: dict[str, Dataset], name: str) -> None:
     parts = (made[name].development.features, opened(made[name]).features)
     images = torch.cat(parts)
