@@ -1,1 +1,1 @@
-"""The commands that a person types: parsing, printing and exit codes are here and nowhere else."""
+"""The commands: only these modules parse options, print, and set exit codes."""

@@ -1,4 +1,4 @@
-"""`tuner cancel STUDY`: have a running service stop a study."""
+"""`tuner cancel STUDY`: ask a running service to stop a study."""
 
 from __future__ import annotations
 

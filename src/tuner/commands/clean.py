@@ -1,4 +1,4 @@
-"""`tuner clean`: what may go, and how much room that makes."""
+"""`tuner clean`: list what is no longer needed with its size, and remove it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a study command ends: the verdict, the best hyperparameters, the page, the next command."""
+"""The end of a study command: verdict, best hyperparameters, report, and the next command."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 
 def conclude(console: Console, report: Path, command: str) -> None:
-    """Show the first screen of a report and what it leaves open.
+    """Print the first screen of a report, and the next command.
 
     Args:
-        report: path of report.md; report.json and report.html are beside it.
-        command: that made the study, without secrets.
+        console: where to print.
+        report: path of report.md; report.json and report.html are in the same folder.
+        command: the study command as typed, without secrets.
     """
     from rich.markdown import Markdown
 
@@ -53,10 +54,11 @@ def conclude(console: Console, report: Path, command: str) -> None:
 
 
 def conclude_ablation(console: Console, report: Path) -> None:
-    """Show the answer of an ablation: the smallest change worth making, the page, what is next.
+    """Print the result of an ablation: the smallest change worth making, and the next command.
 
     Args:
-        report: path of report.md; report.json and report.html are beside it.
+        console: where to print.
+        report: path of report.md; report.json and report.html are in the same folder.
     """
     facts = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
     lines = [smallest_line(facts), f"Report: {report.with_suffix('.html')}"]
@@ -67,7 +69,7 @@ def conclude_ablation(console: Console, report: Path) -> None:
 
 
 def smallest_line(facts: Mapping[str, Any]) -> str:
-    """Say which change is enough, in a sentence; or why none can be named."""
+    """Return which changes suffice, in a sentence, or why this is unknown."""
     found = facts["ablation"]
     smallest = found["smallest"]
     fresh = "fresh seeds" if is_loop(facts["reference"]) else "fresh folds"
@@ -101,7 +103,7 @@ def smallest_line(facts: Mapping[str, Any]) -> str:
 
 
 def after_ablation(facts: Mapping[str, Any]) -> str:
-    """Return the command that a person wants after an ablation, and what for."""
+    """Return the most useful command after an ablation, with a comment on its purpose."""
     found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
     if not found["complete"]:
         return f"{ablate_command(facts)}   # measure the rest"
@@ -120,7 +122,7 @@ def after_ablation(facts: Mapping[str, Any]) -> str:
 
 
 def best_line(facts: Mapping[str, Any]) -> str:
-    """Say all that the best changed about the baseline; empty where it changed nothing."""
+    """Return how the best differs from the baseline; an empty string if it does not."""
     arms = facts["arms"]
     if "best" not in arms:
         return ""
@@ -136,9 +138,9 @@ def best_line(facts: Mapping[str, Any]) -> str:
 
 
 def score_line(facts: Mapping[str, Any]) -> str:
-    """Say what the best is worth on fresh folds, and how optimistic its score of the search was.
+    """Return the best's score on fresh folds, and how optimistic its score in the search was.
 
-    Empty where it has no score on fresh folds.
+    An empty string if it has no score on fresh folds.
     """
     best = facts["arms"].get("best")
     if not best or not best.get("fresh"):
@@ -159,7 +161,7 @@ def score_line(facts: Mapping[str, Any]) -> str:
 
 
 def next_command(facts: Mapping[str, Any], command: str) -> str:
-    """Return the command that a person wants next, and what for; empty where there is none."""
+    """Return the most useful next command, with a comment on its purpose; empty if none."""
     pair = facts["comparison"]["best_vs_baseline"]
     if not {"baseline", "best"} <= facts["arms"].keys():
         return ""
@@ -182,7 +184,7 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
 
 
 def _without_tries(command: str, trials: int) -> list[str]:
-    """Return a command without its --try; where that said how many trials, with their number."""
+    """Return a command without --try, but with the number of trials that --try implied."""
     words = shlex.split(command)
     rest = _without(words, "--try")
     said = any(word.partition("=")[0] in {"--trials", "--budget"} for word in rest)
@@ -190,7 +192,7 @@ def _without_tries(command: str, trials: int) -> list[str]:
 
 
 def _without(words: list[str], option: str) -> list[str]:
-    """Return a command without an option and its value, and without leave to change the study."""
+    """Return a command without an option and its value, and without --accept-changes."""
     kept, rest = list[str](), iter([word for word in words if word != "--accept-changes"])
     for word in rest:
         if word == option:

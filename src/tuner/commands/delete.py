@@ -1,4 +1,4 @@
-"""`tuner delete STUDY`: a study and all that belongs to it."""
+"""`tuner delete STUDY`: delete a study and everything that belongs to it."""
 
 from __future__ import annotations
 

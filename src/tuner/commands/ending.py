@@ -118,7 +118,7 @@ def _write_nowhere(descriptor: int) -> None:
 
 
 def _insist_from_now_on() -> None:
-    """Let the interpreter finish, unless Ctrl-C comes twice more."""
+    """Ignore Ctrl-C while the interpreter finishes, until it is pressed twice more."""
     presses = itertools.count()
 
     def insist(_number: int, _frame: object) -> None:

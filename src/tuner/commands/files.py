@@ -1,4 +1,4 @@
-"""`tuner files [PLACE]`: where bundles and files of the dashboard are kept, or shall be."""
+"""`tuner files [PLACE]`: show or change where bundles and files of the dashboard are stored."""
 
 from __future__ import annotations
 

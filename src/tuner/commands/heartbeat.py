@@ -44,7 +44,7 @@ class Heartbeat:
             self._thread.join()
 
     def spoke(self) -> None:
-        """Note that something was printed."""
+        """Record that something was printed."""
         self._last = self._clock()
 
     def look(self) -> None:

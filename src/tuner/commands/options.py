@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they mean to a run."""
+"""Options that several commands share, and their conversion to settings of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tuner.workplace import Workplace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AUTO = "auto"  # for --trials: as many as are worth it
+AUTO = "auto"  # value of --trials: as many as are worth it
 MOST_SECONDS = 10**9  # thirty years
 
 
 def whole_number(
     minimum: int, maximum: int | None = None, *, auto: bool = False
 ) -> Callable[[str], int | str]:
-    """Return an argparse type: a whole number within these bounds; or "auto", if allowed."""
+    """Return an argparse type for an integer in this range; or for "auto" too, if allowed."""
     range_ = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
 
     def parse(text: str) -> int | str:
@@ -45,10 +45,10 @@ def whole_number(
 
 
 def seconds(text: str) -> int:
-    """Read a time: an argparse type. 90 and 90s are seconds; 10m, 1h30m.
+    """Return a duration in seconds: an argparse type. 90 and 90s are seconds; 10m, 1h30m.
 
     Raises:
-        ArgumentTypeError: it is not one, or none of at least a second.
+        ArgumentTypeError: it is not a duration, or shorter than a second.
     """
     found = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", text)
     hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
@@ -59,7 +59,11 @@ def seconds(text: str) -> int:
 
 
 def above_zero(text: str) -> float:
-    """Read a number above zero: an argparse type."""
+    """Return a number above zero: an argparse type.
+
+    Raises:
+        ArgumentTypeError: it is not one.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -70,7 +74,7 @@ def above_zero(text: str) -> float:
 
 
 def add_workplace(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where studies are kept."""
+    """Add the options that say where studies are stored."""
     parser.add_argument(
         "--home",
         type=Path,
@@ -87,10 +91,10 @@ def add_workplace(parser: argparse.ArgumentParser) -> None:
 
 
 def workplace_of(arguments: argparse.Namespace) -> Workplace:
-    """Return the workplace that --home and --storage name.
+    """Return the workplace of --home and --storage.
 
     Raises:
-        UsageError: --home names a file.
+        UsageError: --home is a file.
     """
     if arguments.home is not None and Path(arguments.home).is_file():
         raise UsageError(f"--home {arguments.home} is a file; name a folder")
@@ -98,24 +102,28 @@ def workplace_of(arguments: argparse.Namespace) -> Workplace:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option that asks for a result that another program reads."""
+    """Add the option for output as JSON, for other programs."""
     parser.add_argument("--json", action="store_true", help="write JSON instead")
 
 
 def add_yes(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the option without which nothing is removed."""
+    """Add the option that confirms a removal; without it, nothing is removed.
+
+    Args:
+        what: what is removed, for the help text.
+    """
     parser.add_argument("--yes", action="store_true", help=what)
 
 
 def add_case(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where a case is now that does not ship with tuner."""
+    """Add the option for the present place of a case that does not ship with tuner."""
     parser.add_argument(
         "--case", metavar="FILE", help="the file of the case, if it is your own case"
     )
 
 
 def add_case_and_data(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a stored study's case and data are now."""
+    """Add the options for the present place of a stored study's case and data."""
     add_case(parser)
     parser.add_argument(
         "--data-dir",
@@ -126,7 +134,7 @@ def add_case_and_data(parser: argparse.ArgumentParser) -> None:
 
 
 def stored_of(arguments: argparse.Namespace) -> Stored:
-    """Return the study that is named, and where its case and data are."""
+    """Return the named study, with the present place of its case and data."""
     return Stored(
         study=arguments.study,
         workplace=workplace_of(arguments),
@@ -158,11 +166,11 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def compute_of(arguments: argparse.Namespace) -> Compute:
-    """Return what --workers, --engine and --address say."""
+    """Return the settings of --workers, --engine and --address."""
     return Compute(arguments.workers, arguments.engine, arguments.address)
 
 
 def start_importing(arguments: argparse.Namespace) -> None:
-    """Import for the workers while the command imports for itself."""
+    """Start importing modules for the workers, while this process imports its own."""
     if arguments.engine == "local" and arguments.workers != 1:
         forking.start_importing()

@@ -1,4 +1,4 @@
-"""`tuner restore FILE`: bring back what `tuner backup` has copied."""
+"""`tuner restore FILE`: unpack a backup made by `tuner backup`."""
 
 from __future__ import annotations
 

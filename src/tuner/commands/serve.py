@@ -1,4 +1,4 @@
-"""`python -m tuner.serve`: studies in a browser and over HTTP."""
+"""`python -m tuner.serve`: run the service, for studies in a browser and over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-SECONDS_TO_CLOSE = 5  # for what is being answered when the service ends
+SECONDS_TO_CLOSE = 5  # for requests in progress when the service ends
 
 
 def parser() -> argparse.ArgumentParser:
@@ -157,16 +157,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _service(arguments: argparse.Namespace) -> Service:
-    """Make the service that was asked for.
+    """Return the service with the settings of the options.
 
     Raises:
-        UsageError: others can reach it, and it has no token.
+        UsageError: other machines can reach it, and it has no token.
     """
     from tuner.serve.messages.mailing import mail_of
     from tuner.serve.service import Service
 
     alone = is_this_machine(arguments.host)
-    loopback = alone and not arguments.allow_host  # else a proxy leads here
+    loopback = alone and not arguments.allow_host  # otherwise a proxy forwards requests to it
     service = Service.at(
         workplace_of(arguments),
         hosts=_hosts(arguments.host, arguments.allow_host),
@@ -194,7 +194,7 @@ def _service(arguments: argparse.Namespace) -> Service:
 
 
 def _greet(arguments: argparse.Namespace, listening: socket.socket) -> None:
-    """Say where the service is."""
+    """Print the address of the service."""
     from tuner.study.database.url import shown
 
     address = arguments.host if ":" not in arguments.host else f"[{arguments.host}]"
@@ -205,7 +205,7 @@ def _greet(arguments: argparse.Namespace, listening: socket.socket) -> None:
 
 
 def _hosts(host: str, further: Sequence[str]) -> frozenset[str]:
-    """Return the names under which the service may be asked for."""
+    """Return the host names that the service answers to."""
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - it is refused unless its names are given
         if not further:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""`python -m tuner.study CASE`: search, compare on fresh seeds, report."""
+"""`python -m tuner.study CASE`: search, compare on fresh seeds, and write a report."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ CASE = "name of a case, path of a case file (.py), or a training loop of your ow
 
 
 def parser(door: str | None = None) -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import.
+    """Return the command's parser, without slow imports.
 
     Args:
-        door: through which a case is made of what the user has; its options are added.
+        door: the door whose options to add; None for a case or a loop.
     """
     made = Parser(
         prog=f"tuner study {door}" if door else "tuner study",
@@ -70,7 +70,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
 
 
 def add_budget(made: argparse.ArgumentParser) -> None:
-    """Add the options that say how much is trained."""
+    """Add the options that limit how much is trained."""
     made.add_argument(
         "--trials",
         type=whole_number(1, auto=True),
@@ -104,7 +104,7 @@ def add_budget(made: argparse.ArgumentParser) -> None:
 
 
 def add_space(made: argparse.ArgumentParser) -> None:
-    """Add the options that say which configurations are trained."""
+    """Add the options that determine which configurations are trained."""
     made.add_argument(
         "--fix",
         action="append",
@@ -127,7 +127,7 @@ def add_space(made: argparse.ArgumentParser) -> None:
 
 
 def _add_parent(made: argparse.ArgumentParser) -> None:
-    """Add the option that has a new study begin with what another has trained."""
+    """Add the option that starts a new study with the trials of another."""
     made.add_argument(
         "--from",
         dest="parent",
@@ -139,7 +139,7 @@ def _add_parent(made: argparse.ArgumentParser) -> None:
 
 
 def add_repeatability(made: argparse.ArgumentParser) -> None:
-    """Add the options that decide the numbers of a study."""
+    """Add the options that determine the numbers of a study."""
     made.add_argument(
         "--seed", type=whole_number(0, LARGEST), default=0, help="seed of the study (default 0)"
     )
@@ -195,7 +195,7 @@ def add_repeatability(made: argparse.ArgumentParser) -> None:
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:
-    """Add what a loop can be told, where its file does not say it."""
+    """Add the options for a loop whose file does not contain these settings."""
     group = parser.add_argument_group("a training loop of your own (FILE.py:FUNCTION)")
     group.add_argument(
         "--direction",
@@ -254,20 +254,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             highlight=False,
         )
         return INTERRUPTED
-    if ended.report is not None:  # the console asks no run to stop
+    if ended.report is not None:  # always true: a console does not stop a run
         conclude(console, ended.report, again)
     return 0
 
 
 def _trials(arguments: argparse.Namespace) -> int | None:
-    """Return the number of trials that a study ends with; None: as many as are worth it."""
+    """Return the number of trials that a study ends with; None for as many as are worth it."""
     if arguments.trials is None:
         return DEFAULT_TRIALS if arguments.budget is None else MOST_TRIALS
     return None if arguments.trials == AUTO else int(arguments.trials)
 
 
 def settings_of(arguments: argparse.Namespace, command: str) -> StudySettings:
-    """Return what was typed, as the settings of a run."""
+    """Return the typed options as the settings of a run.
+
+    Args:
+        command: the command line, for the record.
+    """
     return StudySettings(
         case=arguments.case,
         workplace=workplace_of(arguments),

@@ -1,4 +1,4 @@
-"""`tuner submit CASE`: have a running service search a case's hyperparameters."""
+"""`tuner submit CASE`: ask a running service to search a case's hyperparameters."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ASKING = ("case", "url", "token_file", "key", "watch")
 
 
 def parser(door: str | None = None) -> argparse.ArgumentParser:
-    """Return the command's parser; it imports nothing that is slow to import.
+    """Return the command's parser, without slow imports.
 
     Args:
-        door: through which a case is made of a table or of pictures; its options are added.
+        door: the door (table or pictures) whose options to add; None for a case.
     """
     made = Parser(
         prog=f"tuner submit {door}" if door else "tuner submit",
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if argv is None else list(argv)
     door = door_of(typed[0]) if typed else None
     made = parser(door)
-    # An option that was typed with its default changes an earlier study's setting, too.
+    # An option changes the setting of an earlier study even if its typed value is the default.
     arguments = made.parse_args(
         typed[1:] if door else typed, argparse.Namespace(**dict.fromkeys(OPTIONS))
     )
@@ -102,10 +102,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace, door: str | None) -> None:
-    """Refuse what the service does not take.
+    """Refuse options that the service does not accept.
 
     Raises:
-        UsageError: an option of `tuner study` alone, or nothing to search.
+        UsageError: an option is only for `tuner study`, or there is nothing to search.
     """
     of_door = {one.name.replace("-", "_") for one in options_of_door(door)} if door else set()
     for name, value in vars(arguments).items():

@@ -1,4 +1,4 @@
-"""`tuner token`: keys to the service."""
+"""`tuner token`: create, list and revoke tokens for the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a run: lines on a console, and a live table while trials are trained."""
+"""The output of a run: lines on a console, and a live table while trials are trained."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class _OfStored(Protocol):
-    """Settings of a run for a study that is there."""
+    """Settings of a run on an existing study."""
 
     @property
     def stored(self) -> Stored:
@@ -45,10 +45,7 @@ R = TypeVar("R")
 
 
 def watched(run: Callable[[S, Observer], R], settings: S) -> tuple[Console, R]:
-    """Run something that trains for a study that is there, and show it; return what came of it.
-
-    Where it was stopped, say how to continue.
-    """
+    """Run something that trains for an existing study, show its progress, and return its result."""
     quieten_optuna()
     console = Console(markup=False, highlight=False, soft_wrap=True)
     with ConsoleObserver(console, settings.stored.workplace) as observer:
@@ -57,13 +54,13 @@ def watched(run: Callable[[S, Observer], R], settings: S) -> tuple[Console, R]:
 
 
 def say_stopped(console: Console) -> int:
-    """Say that a run was stopped by Ctrl-C; return the command's exit status."""
+    """Print that a run was stopped by Ctrl-C; return the command's exit status."""
     console.print("\nStopped. Finished work is kept. Run the same command again to continue.")
     return INTERRUPTED
 
 
 class ConsoleObserver:
-    """Prints what happens in a run. Ctrl-C ends it; nothing else asks it to stop."""
+    """Prints the events of a run. It never stops a run: Ctrl-C does."""
 
     def __init__(self, console: Console, workplace: Workplace) -> None:
         self.console, self.workplace = console, workplace
@@ -71,11 +68,11 @@ class ConsoleObserver:
         self._searching = False
         self._began = self._stage_began = time.monotonic()
         self._stage = Stage("working")
-        self._trainings = 0  # that have ended in this stage
+        self._trainings = 0  # number of trainings that have ended in this stage
         self._heartbeat = Heartbeat(self._print, self._still)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the heartbeat."""
         self._heartbeat.start()
         return self
 
@@ -85,14 +82,14 @@ class ConsoleObserver:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the terminal as it was, however the run ends."""
+        """Restore the terminal, however the run ends."""
         self._heartbeat.stop()
         with self.console.capture():
-            pass  # drops a line in whose printing Ctrl-C came: it would be printed once more
+            pass  # discard a line that Ctrl-C has interrupted, which would be printed again
         self._end_search()
 
     def tell(self, event: Event) -> None:
-        """Print what there is to say."""
+        """Print an event, if it is worth a line."""
         if isinstance(event, Opened):
             _introduce(self.console, event, self.workplace)
             remark = partial(_diagnosis, facts_of(event.study))
@@ -127,14 +124,14 @@ class ConsoleObserver:
         self._heartbeat.spoke()
 
     def wants_stop(self) -> bool:
-        """Never: Ctrl-C raises KeyboardInterrupt."""
+        """Return False: Ctrl-C raises KeyboardInterrupt instead."""
         return False
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def _still(self, now: float) -> str | None:
-        """Say that work continues, and where it stands; None where a live table shows it."""
+        """Return that work continues, and its progress; None while a live table shows it."""
         so_far = f"{timedelta(seconds=round(now - self._began))} so far"
         if self._searching and self._progress is not None:
             return None if self._progress.is_live else f"{self._progress.standing()} · {so_far}"
@@ -182,7 +179,7 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
 
 
 def _diagnosis(facts: dict[str, Any], ended: FrozenTrial) -> str | None:
-    """Say what is wrong with the baseline, as soon as it has ended."""
+    """Return what is wrong with the baseline, once it has ended."""
     curve = curve_of(ended, facts)
     if curve is None or ended.user_attrs.get(ARM) != "baseline":
         return None

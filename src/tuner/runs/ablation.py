@@ -1,4 +1,4 @@
-"""One run of the ablate command: the path, the way back, the smallest change, the report."""
+"""One run of the ablate command: from the path to the smallest change and the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands do, as functions for programs and notebooks.
+"""The commands as functions, for programs and notebooks.
 
 None of them prints, changes the number of threads, seeds a generator of the caller, or leaves
 signals, warnings or loggers changed.

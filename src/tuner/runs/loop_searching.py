@@ -85,10 +85,10 @@ def _fixed_in_vain(study: optuna.Study, config: LoopConfig) -> str | None:
 
 
 class LoopWatch(SearchWatch):
-    """A `SearchWatch` that also checks whether to stop, because the engine of loops does not.
+    """A `SearchWatch` that also asks the observer whether to stop, as the engine of loops does not.
 
-    It also reports at once if a name that a person gave may be wrong, or if there will be no
-    recipe: the names that a loop asks for are seen only while it runs.
+    It also reports early if a name that the user gave may be wrong, or if there will be no recipe:
+    the names that a loop asks for are only known while it runs.
     """
 
     def __init__(self, observer: Observer, budget: Budget | None) -> None:
@@ -98,7 +98,7 @@ class LoopWatch(SearchWatch):
         self._ended: list[FrozenTrial] = []  # their files are compared, until some are reported
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer what has happened, and what the user should correct.
+        """Tell the observer what has happened, and report mistakes that the user can correct.
 
         Raises:
             StopRequested: the observer asked for it.

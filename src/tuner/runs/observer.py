@@ -96,7 +96,7 @@ class FitEnded:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message for a person, in one line."""
+    """A one-line message for the user."""
 
     text: str
 
@@ -150,7 +150,7 @@ class StoppableEngine(Generic[JobT, EventT]):
         return self._engine.slots
 
     def start(self, key: int, job: JobT) -> None:
-        """Begin a fit."""
+        """Start a fit."""
         self._trainings[key] = job.trainings
         self._engine.start(key, job)
 

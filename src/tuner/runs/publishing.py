@@ -25,9 +25,10 @@ def write_and_publish(
     out: Path,
     tell: Callable[[str], object] = lambda _text: None,
 ) -> Path:
-    """Write the report of a study into a folder, and make it a note and artifacts of the study.
+    """Write a study's report into a folder, and attach it to the study for the dashboard.
 
     Args:
+        out: the folder.
         tell: is called with one line if the files could not be copied to the dashboard; the report
             is still complete.
 

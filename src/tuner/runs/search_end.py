@@ -1,4 +1,4 @@
-"""When a search ends: with its trials, at its time limit, or by itself; and the message then."""
+"""The end of a search: after its trials, at its time limit, or by its own decision."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SearchEnd:
-    """When the search of a run ends, be it over a case or a loop.
+    """When the search of a run ends, for a case or a loop.
 
     Attributes:
-        total: finished trials that it ends with at most.
-        auto: whether it ends sooner, once more trials promise less than the noise of a score.
-        deadline: a value of time.monotonic(); None: there is none.
+        total: the largest number of finished trials.
+        auto: whether it ends earlier, once more trials promise less than the noise of a score.
+        deadline: a value of time.monotonic(); None for no limit.
     """
 
     total: int
@@ -42,7 +42,7 @@ class SearchEnd:
 
     @classmethod
     def of(cls, study: optuna.Study, settings: StudySettings) -> Self:
-        """Return it for a run that begins; where more is asked for, an earlier end is forgotten."""
+        """Return the end of a run that begins; forget an earlier end if more is requested now."""
         forget_the_end(study, settings.trials, settings.budget)
         total = CEILING if settings.trials is None else settings.trials
         return cls(
@@ -58,11 +58,13 @@ class SearchEnd:
         budget: Budget | None,
         observer: Observer,
     ) -> None:
-        """Search until then, and say what has ended the search if that was not its last trial.
+        """Search until the end, and report why it ended if not with its last trial.
 
         Args:
-            study: in the database.
-            budget: of time, which may end it as well; None: there is none.
+            study: the study in the database.
+            coordinator: searches.
+            budget: time budget, which may also end the search; None if there is none.
+            observer: is told the reason.
         """
         rules = (reason_to_stop if self.auto else None, budget.reason_to_stop if budget else None)
         coordinator.search(self.total, self.deadline, enough_by(*rules))
@@ -76,10 +78,10 @@ class SearchEnd:
 
 
 def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None) -> None:
-    """Let a search continue that has stopped by itself, if more is asked for now.
+    """Continue a search that has ended by its own decision, if more is requested now.
 
     Args:
-        trials: number asked for; None for as many as are worth it.
+        trials: requested number; None for as many as are worth it.
         budget: in seconds; None for none.
     """
     if not study.user_attrs.get(STOPPED):
@@ -93,7 +95,7 @@ def forget_the_end(study: optuna.Study, trials: int | None, budget: float | None
 
 
 def enough_by(*rules: Enough | None) -> Enough | None:
-    """Return a rule that stops a search as soon as one of these does; None if there is none."""
+    """Return a rule that stops a search as soon as one of these does; None without rules."""
     known = [rule for rule in rules if rule is not None]
 
     def reason(study: optuna.Study) -> str | None:
@@ -103,11 +105,11 @@ def enough_by(*rules: Enough | None) -> Enough | None:
 
 
 def why_stopped(stopped: Mapping[str, Any], *, by_time: bool) -> str:
-    """Return why a search has ended by itself, and how to continue if more trials do not suffice.
+    """Return why a search ended by its own decision, and how to continue if it reached limits.
 
     Args:
-        stopped: what the study stores about it.
-        by_time: whether a time budget has ended it.
+        stopped: what the study has stored about it.
+        by_time: whether a time budget ended it.
     """
     if OVER_LIMITS in stopped:
         return (

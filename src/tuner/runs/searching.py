@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 class SearchWatch:
-    """Passes on the messages of a search, each traceback only once."""
+    """Sends the messages of a search to the observer, each traceback only once."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
         self._shown: set[str] = set()
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer that a point has come, or a trial has ended."""
+        """Tell the observer that a point was reported, or that a trial has ended."""
         self.observer.tell(Searching(running, ended))
         trace = None if ended is None else ended.user_attrs.get(TRACEBACK)
         if ended is not None and trace is not None and trace not in self._shown:
@@ -48,7 +48,7 @@ class SearchWatch:
 
 
 class CaseWatch(SearchWatch):
-    """Also says what the test can show, once the baseline has a score."""
+    """Also reports what the test can show, once the baseline has a score."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class CaseWatch(SearchWatch):
         self.study, self.config, self.seeds, self.budget = study, config, seeds, budget
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
-        """Tell the observer, and report what the test can show and what fits into the time."""
+        """Tell the observer, and report what the test can show and how many trials fit."""
         super().update(running, ended)
         if ended is None:
             return
@@ -90,10 +90,10 @@ def search(
     settings: StudySettings,
     observer: Observer,
 ) -> Budget | None:
-    """Search an open study until it has its trials, or time is up.
+    """Search an open study until it has its trials, or its time is up.
 
     Returns:
-        What is left of its time budget; None if it has none.
+        Its time budget; None if it has none.
     """
     end = SearchEnd.of(study, settings)
     mirror = Mirror(study)

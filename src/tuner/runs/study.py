@@ -205,7 +205,7 @@ def _begin(
 
 
 def in_columns(pairs: Sequence[tuple[str, str]]) -> str:
-    """Write what was found in the data, one line for each subject."""
+    """Return findings in the data as text, with one line per subject."""
     width = max(len(subject) for subject, _ in pairs)
     return "\n".join(f"{subject:<{width}}  {said}" for subject, said in pairs)
 

@@ -1,4 +1,4 @@
-"""Configurations of a person's own, enqueued as the next trials of a study."""
+"""The user's own configurations, enqueued as the next trials of a study."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A configuration that a person asked for.
+    """A configuration that the user asked for.
 
     Attributes:
         typed: as it was typed.
         values: the parsed values.
         params: everything that `suggest` draws for it.
-        hyperparameters: that `suggest` returns for it.
+        hyperparameters: result of `suggest` for it.
     """
 
     typed: str
@@ -83,10 +83,10 @@ def enqueue_tries(study: optuna.Study, tries: Sequence[Try], say: Callable[[str]
 
 
 def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySettings:
-    """Return the settings of a run, with the number of trials that a person expects after --try.
+    """Return the settings of a run, with the number of trials that a user expects after --try.
 
-    If --try is the only request for a study that has trials, it is not searched any further: it
-    ends with as many trials as its last run was asked for, plus those tried.
+    If --try is the only request for a study that has trials, the search does not continue: the
+    study ends with as many trials as its last run was asked for, plus those of --try.
     """
     done = finished(study)
     if not (settings.trials_by_default and settings.tries and done):
@@ -98,7 +98,7 @@ def with_trials_of(study: optuna.Study, settings: StudySettings) -> StudySetting
 def refuse_other_than_fixed(
     typed: str, values: Mapping[str, Any], fixed: Mapping[str, Any]
 ) -> None:
-    """Refuse to try a value other than the one that a study fixes.
+    """Raise an error if --try gives another value than the one that a study fixes.
 
     Raises:
         UsageError: it does.

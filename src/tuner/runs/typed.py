@@ -1,4 +1,4 @@
-"""Converts settings to the command line that a person would have typed."""
+"""Converts settings to the command line that a user would have typed."""
 
 from __future__ import annotations
 

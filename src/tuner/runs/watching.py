@@ -24,7 +24,7 @@ class Display(Protocol):
     """An area in a notebook whose content can change."""
 
     def update(self, shown: Any) -> None:
-        """Show something else in it."""
+        """Show a new content."""
 
 
 class _Html(str):
@@ -51,7 +51,7 @@ class NotebookObserver(Silent):
         self._shown = -SECONDS_BETWEEN
 
     def tell(self, event: Event) -> None:
-        """Show what has changed; frequent events only now and then."""
+        """Show what has changed; frequent events are shown only from time to time."""
         often = isinstance(event, Searching | FitEnded)
         if isinstance(event, Opened):
             self._opened, self._stage = event, "searching"
@@ -67,7 +67,7 @@ class NotebookObserver(Silent):
             self._display.update(_Html(self.line()))
 
     def end(self, how: str) -> None:
-        """Show how the run has ended: the last message would look as if it still ran."""
+        """Show how the run ended, in place of the last message of a running one."""
         self._stage, self._trainings, self._said = how, 0, ""
         self._display.update(_Html(self.line()))
 

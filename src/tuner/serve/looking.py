@@ -27,7 +27,7 @@ class Looking:
         self._name, self._seconds, self._look = name, seconds, look
         self._over = threading.Event()
         self._begun: float | None = None  # start of the current look
-        self._told = ""  # what was in the way at the last look
+        self._told = ""  # the error of the last look, if any
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -38,11 +38,11 @@ class Looking:
         return self._thread.ident is None or (self._thread.is_alive() and not hangs)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """Start no further look."""
+        """Start no further look; the current one continues."""
         self._over.set()
 
     def wait(self) -> None:
@@ -56,11 +56,11 @@ class Looking:
             told, self._told = self._told, ""
             try:
                 self._look()
-            except TunerError as error:  # the database is away for a moment; a lease may run out
+            except TunerError as error:  # for example, the database is away for a moment
                 self._told = str(error)
-                if self._told != told:  # not twice a second, for as long as it is away
+                if self._told != told:  # log it once, not at every look
                     log.warning("%s", error)
-            except Exception:  # without this thread, nothing would be looked after any more
+            except Exception:  # an error must not end this thread
                 log.exception(
                     "the %s met an error that it did not expect, and continues", self._name
                 )

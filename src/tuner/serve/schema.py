@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MIGRATIONS = "tuner_migrations"  # Alembic's version table, under our name
 FIRST = "0001"  # the tables before there were migrations
-MAKING_TABLES = 0x736572766572  # name of the lock on a server for making them: "server"
-# The same as Alembic's; two services that start at once can both make it.
+MAKING_TABLES = 0x736572766572  # key of an advisory lock (PostgreSQL): "server" in ASCII
+# The same table as Alembic's, but two services that start at once may both create it.
 RECORD = CoreTable(MIGRATIONS, MetaData(), Column("version_num", String(32), primary_key=True))
 
 
@@ -70,8 +70,8 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         _alone(connection)
         if connection.dialect.name == "sqlite":
-            # Python begins no transaction before a change of tables: an interrupted change would
-            # leave a half of them, and could not be continued.
+            # Python's sqlite3 begins no transaction before DDL. Without one, an interrupted
+            # migration would leave half of its changes and could not be repeated.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         config = _config()
         config.attributes["connection"] = connection

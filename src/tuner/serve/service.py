@@ -85,14 +85,14 @@ class Service:
         hook_hosts: frozenset[str] = frozenset(),
         mail: Mail | None = None,
     ) -> Service:
-        """Open the database, make what is missing in it, and return the service.
+        """Open the database, create missing tables, and return the service.
 
         Args:
             cases: folder of the owner's own case files.
             data: folder of the owner's tables and pictures.
             workers: trainings that run at once, over all studies.
             hook_hosts: hosts in a private network that webhooks may name.
-            mail: how mail is sent when a study ends, and to whom; None: it is not.
+            mail: how to send mail when a study ends, and to whom; None for no mail.
 
         Raises:
             StoreError: the database cannot be used.
@@ -126,5 +126,5 @@ class Service:
         )
 
     def form_key(self, session: str) -> str:
-        """Return what a form of a session has to carry."""
+        """Return the key that a form of this session must contain."""
         return hmac.new(self.secret, session.encode(), "sha256").hexdigest()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tuner.study.service_tables import DELETED
 
-VERSION = 2  # the number of the newest migration
+VERSION = 2  # number of the newest migration
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
 Kind = Literal["study", "retrain", "delete", "clean"]
@@ -96,7 +96,7 @@ class Archived(Table):
 
 
 class Setting(Table):
-    """An admin's setting for the service, by name."""
+    """A setting of the service that an admin has changed, by name."""
 
     __tablename__ = "tuner_settings"
 

@@ -19,7 +19,7 @@ WORDS = {
         *(said("queued"), said("running"), said("paused"), said("done"), said("failed")),
         *(said("cancelled"), said("confirmed"), said("searched"), said("interrupted")),
         *(said("complete"), said("pruned"), said("waiting"), said("delivered")),
-        # what a job is asked to do, and what is done to it
+        # requests to a job, and their results
         *(said("pause"), said("cancel"), said("restart"), said("resumed"), said("changed")),
         *(said("given another priority"), said("promote"), said("roll back")),
         # verdicts
@@ -35,7 +35,7 @@ WORDS = {
         *(said("reports"), said("models"), said("weights of confirmations"), said("database")),
         *(said("files of the dashboard"), said("cached data"), said("raw data")),
         *(said("uploads"), said("what jobs print")),
-        # what a study was made with, where two differ
+        # settings of a study, to name a difference between two
         *(said("case"), said("metric"), said("seed"), said("sampler"), said("pruner")),
         *(said("plan"), said("data name"), said("data fingerprint"), said("search space")),
         *(said("differs"), said("differ"), said("precision"), said("set of fixed values")),
@@ -44,7 +44,7 @@ WORDS = {
         *(said("option"), said("options"), said("arm"), said("arms"), said("alias")),
         *(said("aliases"), said("priority"), said("priorities"), said("hyperparameter")),
         *(said("hyperparameters"), said("column"), said("columns")),
-        # reasons of HTTP
+        # reason phrases of HTTP
         *(said("Bad Request"), said("Unauthorized"), said("Forbidden"), said("Not Found")),
         *(said("Method Not Allowed"), said("Request Timeout"), said("Conflict")),
         *(said("Content Too Large"), said("Request Entity Too Large")),

@@ -1,4 +1,4 @@
-"""The arms: the trials of baseline, recipe and best, their confirmation and comparison."""
+"""The arms (baseline, recipe and best): their trials, confirmation and comparison."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def confirmation_of(
 
 
 def _diverged(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many trainings of each trial diverged, under one of its names."""
+    """Return how many trainings of each trial diverged, by arm; only one arm of each trial."""
     by_trial = {arm["trial"]: (name, arm.get("diverged", 0)) for name, arm in arms.items()}
     return dict(by_trial.values())
 
@@ -64,13 +64,12 @@ def _diverged(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 def race_facts(
     confirmation: Mapping[str, Any], trials: Sequence[FrozenTrial], made: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the race's entry in report.json: the results of all that took part.
+    """Return the race's entry in report.json: the results of all participants.
 
-    `arm` is the name of a participant other than the candidates of the search. `behind` is how much
-    worse it was than the winner, on the rounds of both. `with_search` tells whether candidates were
-    ranked by their folds of the search, too. `ranked_by` names the score that they were ranked by,
-    if not their own, and `rank` is its mean over the rounds. Trials that were deleted since are
-    left out.
+    `arm` is the name of a participant that is an arm. `behind` is how much worse it was than the
+    winner, on the rounds of both. `with_search` says whether the folds of the search counted in the
+    ranking, too. `ranked_by` names the score that ranked the candidates, if it was not the metric,
+    and `rank` is its mean over the rounds. Trials that have been deleted since are left out.
 
     Args:
         made: the settings that the study was made with.
@@ -119,10 +118,10 @@ def _mean_of_all(ranks: Sequence[float | None]) -> float | None:
 
 
 def _searched(trial: FrozenTrial, made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the summary of a complete trial's score in the search, over folds.
+    """Return the summary of a complete trial's scores in the search, over folds.
 
-    `standard_error` is the uncertainty from the choice of the held-out rows, whose number is
-    `rows`; None if the metric does not define it.
+    `standard_error` is the uncertainty from the choice of the held-out rows, and `rows` is their
+    number. It is None if the metric does not define it.
     """
     folds: list[float] = trial.user_attrs.get(FOLD_SCORES) or [trial.values[0]]
     metric, rows = metric_of(made), rows_validated(made, len(folds))
@@ -153,11 +152,12 @@ def facts_of_arm(
 ) -> dict[str, Any]:
     """Return an arm's entry in report.json; `test` is empty if nothing was confirmed.
 
-    `fresh` are the scores on the folds of the confirmation, and `optimism` is how much better the
-    score of the search is than their mean. `ensemble` is the score of the tested models as one;
-    None if unknown.
+    `fresh` summarises the scores on the folds of the confirmation. `optimism` is how much better
+    the score of the search is than their mean. `ensemble` is the score of the ensemble of the
+    tested models; None if unknown.
 
     Args:
+        name: of the arm.
         made: the settings that the study was made with.
     """
     facts = trial.user_attrs
@@ -185,7 +185,7 @@ def rival_facts(
     """Return the rivals' entry in report.json, by name; empty if there are none.
 
     Args:
-        compared: the comparison of each with the best, by name.
+        compared: the comparison of each rival with the best, by name.
     """
     return {
         name: {
@@ -204,7 +204,10 @@ def rival_facts(
 
 
 def _summary(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean and sample standard deviation; one value has none, infinite ones neither."""
+    """Return mean and sample standard deviation.
+
+    `std` is None for one value; both are None if a value is infinite.
+    """
     finite = all(map(math.isfinite, values))
     return {
         "mean": fmean(values) if finite else None,

@@ -21,14 +21,15 @@ def audit_facts(
     """Return the audit's entry in report.json; None if no pruned trial was trained to its end.
 
     Args:
-        trials: all of the study, by number.
+        trials: all trials of the study, ordered by number.
         candidates: of the search, the best first; pruned trials are compared with them.
         sign: 1 if a higher score is better, -1 if a lower one is.
 
     Returns:
-        `audited` of `pruned` trials were randomly chosen. `best` and `candidates` list those that
-        would have beaten the best of the search, and the last of its candidates, the best first;
-        each has a 95 % interval for their number among all pruned trials.
+        `audited` is the size of a random sample of the `pruned` trials. `best` lists those in it
+        that would have beaten the best of the search, and `candidates` those that would have beaten
+        the last of its candidates, best first. Each has a 95 % interval for the number of such
+        trials among all pruned ones.
     """
     if not stored or not stored["trials"] or not candidates:
         return None

@@ -1,4 +1,4 @@
-"""Counts the trials, how they ended, and their work."""
+"""Counts the trials, how they ended, and the work they took."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def counts(trials: Iterable[FrozenTrial]) -> dict[str, Any]:
 
 
 def tries_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
-    """Return the trials that a person asked for with --try, and their results."""
+    """Return the trials that the user asked for with --try, and their results."""
     return [
         {
             "trial": trial.number,
@@ -73,10 +73,10 @@ def guesses_of(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
 
 
 def work_of(trials: Iterable[FrozenTrial]) -> dict[str, float | None]:
-    """Return the operations of the search, and how many it would have been without pruning.
+    """Return the operations of the search, and how many there would have been without pruning.
 
     Without pruning, a pruned trial would have continued to its last epoch. Some would have stopped
-    early anyway, so the second figure is an upper bound.
+    early anyway, so the second number is an upper bound.
     """
     done, whole = 0.0, 0.0
     for trial in trials:

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 
 def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -> dict[str, Any]:
-    """Read all facts of a report from the study: plain JSON values, all of them finite.
+    """Return all facts of a report from the study: plain JSON values without infinities.
 
     Args:
         further: whether to compare arms by the task's further metric, which takes seconds.
@@ -102,7 +102,7 @@ def gather(study: optuna.Study, workplace: Workplace, *, further: bool = True) -
 
 
 def _place(study: optuna.Study, workplace: Workplace) -> dict[str, Any]:
-    """Return the study's name and place."""
+    """Return the study's name, and where it is stored."""
     return {
         "study": study.study_name,
         "storage": shown(workplace.url),
@@ -193,7 +193,10 @@ def _evidence(
 
 
 def _plain(value: Any) -> Any:
-    """Make a value safe for JSON and for other readers: no NaN or infinity, no secret in a URL."""
+    """Return a value that is safe for JSON and for other readers.
+
+    NaN and infinity become None, and URLs lose their secrets.
+    """
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered, and which of them more than noise."""
+"""Importance of the hyperparameters, and which of them exceed noise."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from tuner.search.scoring import STAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# How far an importance must exceed noise to count as evidence. Simulated studies of 50 trials named
-# a hyperparameter that does nothing in 24 % (12 hyperparameters, none matters), 17 % (3, none) and
-# 28 % (12, 3 matter, drawn by TPE) with a factor of 1, and in 6, 0 and 7 % with 3. Of those that
-# matter, 60 % were named with a factor of 1, and 48 % with 3.
+# Factor by which an importance must exceed noise to count as evidence. In simulated studies of 50
+# trials, a factor of 1 named a hyperparameter without effect in 24 % of the studies (12
+# hyperparameters, none matters), 17 % (3, none) and 28 % (12, 3 matter, drawn by TPE). A factor of
+# 3 did so in 6, 0 and 7 %. Of the hyperparameters that matter, a factor of 1 named 60 % and a
+# factor of 3 named 48 %.
 TIMES_NOISE = 3
 
 
 def importance_facts(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the importances with `evidence`: whether a hyperparameter has beaten pure noise.
+    """Return the importances, each with `evidence`: whether it clearly exceeds pure noise.
 
-    It has if it was above the noise of the same resample in 95 % of the resamples, and its
-    importance is three times the level that noise reaches in 97.5 % of them: the best of many
-    hyperparameters easily exceeds a single column of noise. Picture and table both show this.
+    There is evidence if two conditions hold. The hyperparameter was above the noise of the same
+    resample in 95 % of the resamples. And its importance is three times the level that noise
+    reaches in 97.5 % of them: the best of many hyperparameters easily exceeds a single column of
+    noise. Plot and table both show this.
     """
     if not stored:
         return None

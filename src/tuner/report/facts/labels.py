@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def diagnoses(arms: Mapping[str, FrozenTrial], made: Mapping[str, Any]) -> dict[str, Any]:
-    """Diagnose each arm, with the study's best validation score as a reference.
+    """Return the diagnosis of each arm, with the study's best validation score as the reference.
 
     Args:
         made: the settings that the study was made with.

@@ -19,7 +19,8 @@ def limits_facts(
     """Return the limits' entry in report.json; None if there are none.
 
     Args:
-        attributes: of the study.
+        attributes: user attributes of the study.
+        arms: their trials, by name.
     """
     limits = limits_of(attributes)
     if not limits:

@@ -17,8 +17,8 @@ def mistakes_facts(
 ) -> dict[str, Any] | None:
     """Return the entry in report.json; None if it is not about the current best.
 
-    `recall` is the share of a class's rows that are found; None for a class without rows. Older
-    studies also stored suspects of which the models were less sure; these are left out.
+    `recall` is the share of a class's rows that are predicted correctly; None for a class without
+    rows. Older studies also stored suspects with lower confidence; these are left out.
     """
     if not stored or "best" not in arms or arms["best"].number != stored["trial"]:
         return None

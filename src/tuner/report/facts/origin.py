@@ -1,4 +1,4 @@
-"""The versions and code that results depend on, and options to name the study's place."""
+"""The versions and code that results depend on, and the options that name the study's place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MACHINE = ("platform", "processor", "cores", "memory_gib")
 
 
 def where(workplace: Workplace) -> str:
-    """Return the command line options that name the workplace."""
+    """Return the command-line options that name the workplace."""
     if workplace.is_default:
         return ""
     words = ["--storage", shown(workplace.url)]
@@ -29,7 +29,7 @@ def where(workplace: Workplace) -> str:
 
 
 def dashboard_of(workplace: Workplace) -> str:
-    """Return the command that shows a workplace in the dashboard."""
+    """Return the command that opens the dashboard on a workplace."""
     artifacts = f"{workplace.depot.url}/{ARTIFACTS}"
     return dashboard_command(shown(workplace.url), artifacts, where(workplace))
 

@@ -1,4 +1,4 @@
-"""Whether more trials would help, judged by the gain of the latest ones."""
+"""Whether more trials would help, judged by the gain of the latest trials."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
 def outlook(
     trials: Sequence[FrozenTrial], made: Mapping[str, Any], stopped: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Judge whether more trials of this search would help.
+    """Return whether more trials of this search would help, and the figures behind the answer.
 
     Args:
-        stopped: why the search has ended by itself; None if it has not.
+        stopped: why the search ended by itself; None if it did not.
 
     Returns:
-        `more_trials` is "limited" if the search draws nothing within the limits that a person has
-        set; "no" if every configuration of the search space has been tried, with their number in
-        `configurations`; "unknown" if there are too few trials to tell; "hardly" if the last half
-        of them gained no more than the uncertainty of the best score, so that as many more will
-        probably not gain more either; else "perhaps". The `last` trials gained `gain`, and the best
-        score has the standard error `noise`, both in units of the metric; `since_best` trials came
-        after the best one.
+        `more_trials` is one of:
+
+        - "limited": the search draws no more configurations within the limits that the user set.
+        - "no": every configuration of the search space was tried. `configurations` is their number.
+        - "unknown": there are too few trials to tell.
+        - "hardly": the last half of the trials gained no more than the uncertainty of the best
+          score. As many more will probably not gain more either.
+        - "perhaps": otherwise.
+
+        The `last` trials gained `gain`, and `noise` is the standard error of the best score, both
+        in units of the metric. `since_best` trials came after the best one.
     """
     finished = [t for t in trials if t.state.is_finished() and not was_passed_over(t)]
     half = recent(finished, made)

@@ -1,4 +1,4 @@
-"""The runs of a search: their duration and workers, and whether together they made one search."""
+"""The sessions of a search: durations, workers, and whether they are equal to one search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def wall_seconds(
     sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
 ) -> dict[str, Any]:
-    """Return wall-clock seconds; a killed session has left none for the part it was in."""
+    """Return the wall-clock seconds of each part; a killed session lacks those of its last part."""
     search = [session["search_seconds"] for session in sessions if "search_seconds" in session]
     confirmation = [s["confirmation_seconds"] for s in sessions if "confirmation_seconds" in s]
     audit = [session["audit_seconds"] for session in sessions if "audit_seconds" in session]
@@ -39,9 +39,9 @@ def wall_seconds(
 def workers_of_search(
     sessions: Sequence[Mapping[str, Any]], trials: Iterable[FrozenTrial]
 ) -> list[int]:
-    """Return the numbers of workers in the search, without repetitions, in order of its runs.
+    """Return the different numbers of workers in the search, in the order of its sessions.
 
-    A run without an ended trial has searched nothing: it only confirmed, or was stopped at once.
+    A session in which no trial ended does not count: it only confirmed, or was stopped at once.
     """
     ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
     before = [session[TRIALS_BEFORE] for session in sessions if TRIALS_BEFORE in session]
@@ -57,17 +57,17 @@ def workers_of_search(
 def was_continued_after_its_end(trials: Iterable[FrozenTrial], workers: int) -> bool:
     """Whether trials were added to a completed search with several workers.
 
-    Towards the end of a search, fewer and fewer trials run beside the last ones. Trials that a
-    larger total adds begin when all before them have ended. In a search with that total from the
-    start they begin earlier, and are drawn and pruned with less knowledge. An interrupted search
-    does not count: its running trials are repeated as they were. Trials of earlier versions did not
-    store which others were running, so for them the answer is unknown.
+    Towards the end of a search, fewer and fewer trials run beside the last ones. If a larger total
+    adds trials, they begin after all earlier ones have ended. In a search with that total from the
+    start, they would begin earlier, and would be drawn and pruned with fewer results. An
+    interrupted search does not count: its running trials are repeated as they were. Trials of
+    earlier versions did not store which others were running, so the answer is false for them.
     """
     known = [one for one in trials if one.state.is_finished() and TAKEN not in one.user_attrs]
     if not any(ALONGSIDE in one.user_attrs for one in known):
         return False
     last = [
-        one  # that a worker was idle when it ended
+        one  # a worker was idle when it ended
         for one in known
         if one.user_attrs.get(SECONDS) and len(_beside(one)) < workers - 1
     ]
@@ -75,7 +75,7 @@ def was_continued_after_its_end(trials: Iterable[FrozenTrial], workers: int) -> 
 
 
 def _began_after(later: FrozenTrial, one: FrozenTrial) -> bool:
-    """Whether a trial began, in virtual time, when another had ended."""
+    """Whether `later` began, in virtual time, after `one` had ended."""
     begun, ended = later.user_attrs.get(BEGUN), one.user_attrs.get(ENDED)
     if later is one or begun is None or ended is None or begun < ended:
         return False
@@ -84,6 +84,6 @@ def _began_after(later: FrozenTrial, one: FrozenTrial) -> bool:
 
 
 def _beside(trial: FrozenTrial) -> Mapping[str, int]:
-    """Return the trials that were running when one ended, with the stages they had reached."""
+    """Return the trials that were running when this one ended, and the stage each had reached."""
     beside: Mapping[str, int] = trial.user_attrs.get(ALONGSIDE, {})
     return beside

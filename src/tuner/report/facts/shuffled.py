@@ -1,4 +1,4 @@
-"""What the same search finds on shuffled targets, compared with its result on the real ones."""
+"""The result of the same search on shuffled targets, compared with the one on real targets."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ def placebo_facts(
         sign: 1 if a higher score is better, -1 if a lower one is.
 
     Returns:
-        All in units of the metric. `score`: of the best in the search on shuffled targets; `fresh`:
-            its mean on `n` fresh folds; `optimism`: how much better the first is than the second.
-            `chance`: the score of a constant prediction. `gain`: of the best over the baseline in
-            the search on the real targets; None in the placebo itself.
+        All in units of the metric:
+
+        - `score`: of the best trial of the search on shuffled targets.
+        - `fresh`: its mean score on `n` fresh folds.
+        - `optimism`: how much better `score` is than `fresh`.
+        - `chance`: the score of a constant prediction.
+        - `gain`: of the best over the baseline, in the search on the real targets; None in the
+          placebo's own report.
     """
     if not stored:
         return None

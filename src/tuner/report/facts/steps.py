@@ -25,15 +25,20 @@ def ablation_facts(
     """Return the ablation's entry in report.json; None if there is none for these arms.
 
     Gains are in units of the metric, positive for an improvement, on the validation rows of fresh
-    folds. `gain` of a change on the path is over the changes before it, `total` over the baseline.
-    `without` is the loss of the best when the change is left out. `worth` is the mean of the two:
-    the gain on the path depends on the changes before it, and the loss on all others, so the mean
-    favours neither. `left` is the gain of all changes over those up to there; for `smallest`, over
-    the smallest change worth making. Intervals cover new trainings and new folds of the development
-    rows, which share most of their training rows; they do not cover new test rows.
+    folds.
+
+    - `gain` of a change on the path is over the changes before it, and `total` over the baseline.
+    - `without` is the loss of the best when the change is left out.
+    - `worth` is the mean of gain and loss. The gain depends on the changes before it, the loss on
+      all others; the mean favours neither.
+    - `left` is the gain of all changes over those up to this step, or over the smallest sufficient
+      set.
+
+    Intervals cover new trainings and new folds of the development rows, which share most of their
+    training rows. They do not cover new test rows.
 
     Args:
-        sizes: rows of a fold: `training` and `validation`.
+        sizes: number of rows of a fold: `training` and `validation`.
     """
     if not stored or not {"baseline", "best"} <= arms.keys():
         return None
@@ -81,8 +86,8 @@ def ablation_facts(
 def can_be_told(found: Mapping[str, Any]) -> bool:
     """Whether the folds can distinguish the gain of all changes together from zero.
 
-    If they cannot, they show the gain of no single change: in half of the studies in which no
-    change has any effect, some change would look best and seem to bring most of the gain.
+    If they cannot, they cannot show the gain of a single change either. In half of the studies in
+    which no change has an effect, some change would look best and seem to bring most of the gain.
 
     Args:
         found: from `ablation_facts`.

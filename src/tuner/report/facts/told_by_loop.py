@@ -1,4 +1,4 @@
-"""What a loop has reported besides its scores: constraints, and files that calls share."""
+"""What a loop reported besides its scores: constraints, and files that several calls share."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def broken_by(arms: Mapping[str, FrozenTrial]) -> dict[str, dict[str, float]]:
-    """Return the constraints that arms break, with their reported values, by arm.
+    """Return the constraints that arms break, by arm, with the values that the loop reported.
 
     Args:
-        arms: trials, by their names.
+        arms: their trials, by name.
     """
     return {name: broken for name, trial in arms.items() if (broken := broken_constraints(trial))}
 

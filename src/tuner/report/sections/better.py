@@ -129,7 +129,7 @@ def _notes(facts: Facts, pair: Facts) -> list[str]:
 
 
 def _least_p(pair: Facts) -> list[str]:
-    """Return the lowest possible p-value, if that affects what is shown."""
+    """Return the lowest possible p-value as a sentence, if that affects what is shown."""
     least = pair.get("least_p_value", 0.0)
     if least < SMALLEST_P:
         return []
@@ -138,7 +138,7 @@ def _least_p(pair: Facts) -> list[str]:
 
 
 def _on_looks(facts: Facts, pair: Facts) -> list[str]:
-    """Return why the intervals are wider, if the test rows are looked at more than once."""
+    """Return why the intervals are wider, if there is more than one look at the test rows."""
     if pair["confidence"] <= CONFIDENCE:
         return []
     planned = _plan(facts)

@@ -1,4 +1,4 @@
-"""Which change made the difference? The measured ablation, and which changes can be dropped."""
+"""Section "Which change made the difference?": the measured ablation, and what can be dropped."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 HEADING = said("## Which change made the difference? Can I drop some?")
-NOTHING = 0.1  # share of the whole gain: what changes may add at most if they can be dropped
+NOTHING = 0.1  # the largest share of the whole gain that dropped changes may add
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
-    """Return the section; empty where there is no baseline to start from."""
+    """Return the section; an empty string if there is no baseline to start from."""
     found = facts["ablation"]
     if found is None:
         return _not_measured(facts)
@@ -66,10 +66,10 @@ def changes_section(facts: Facts, picture: str | None) -> str:
 
 
 def ablate_command(facts: Facts, *, times: int = 1) -> str:
-    """Return the command that measures the changes, or continues to.
+    """Return the command that measures the changes, or continues to measure them.
 
     Args:
-        times: as many folds as they were measured on.
+        times: factor by which to multiply the number of folds.
     """
     rounds = f" --seeds {times * facts['ablation']['rounds']}" if facts["ablation"] else ""
     return f"tuner ablate{option_for_place(facts)}{rounds} {study_word(facts)}"
@@ -95,7 +95,7 @@ def _not_measured(facts: Facts) -> str:
 
 
 def _answers(metric: Metric, found: Facts) -> list[str]:
-    """Say which change mattered most, and which are enough; or that nothing can be told."""
+    """Return the most important change and the changes that suffice, or why neither is known."""
     whole = found["whole"]["gain"]
     if can_be_told(found) or whole is None or not whole > 0:
         return [_most(found, metric), _smallest(metric, found)]
@@ -112,7 +112,7 @@ def _answers(metric: Metric, found: Facts) -> list[str]:
 
 
 def _most(found: Facts, metric: Metric) -> str:
-    """Say which change mattered most, once that is known of all on the path."""
+    """Return which change mattered most; an empty string until all steps are measured."""
     if any(step["worth"] is None for step in found["path"]):
         return ""
     ranked = sorted(found["path"], key=lambda step: -step["worth"])
@@ -137,7 +137,7 @@ def _most(found: Facts, metric: Metric) -> str:
 
 
 def _smallest(metric: Metric, found: Facts) -> str:
-    """Say which changes are enough, and which can be dropped."""
+    """Return which changes suffice, and which can be dropped."""
     smallest, whole = found["smallest"], found["whole"]["gain"]
     if not smallest:
         if not found["complete"]:
@@ -164,14 +164,15 @@ def _smallest(metric: Metric, found: Facts) -> str:
 
 
 def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:
-    """Say what the other changes add to the smallest one, paired by fold.
+    """Return how much the other changes add to the smallest sufficient set, paired by fold.
 
-    The uncertainty of the gain of all changes is another one: if the baseline varies most, the
-    folds can tell a twentieth of a gain that is known only to a quarter.
+    This difference has an uncertainty of its own. If the baseline varies most between folds, it is
+    far smaller than that of the gain of all changes: the baseline has no part in this difference.
     """
     names = listed([code(name) for name in dropped])
     left, whole = found["smallest"].get("left"), found["whole"]["gain"]
-    # One fold, or the same on all of them; or the report of an earlier version is told again.
+    # There is no interval with one fold, or if all folds agree. Reports of earlier versions have no
+    # `left`.
     if left is None or left["interval"] is None:
         return phrase(
             "{folds} cannot tell whether the others are needed: {names}. Run `tuner ablate` with "
@@ -201,7 +202,7 @@ def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:
 
 
 def _better_half_way(found: Facts) -> list[str]:
-    """Say so where the path was better before its end, by more than chance: some do harm."""
+    """Return a remark if the path was better before its end: the later changes do proven harm."""
     totals = [step["total"] if step["total"] is not None else -math.inf for step in found["path"]]
     if not totals:
         return []
@@ -228,13 +229,13 @@ def _better_half_way(found: Facts) -> list[str]:
 
 
 def _is_loss(step: Facts) -> bool:
-    """Whether the changes after this step are proven to do harm together."""
+    """Whether the changes after this step are proven to be harmful together."""
     left = step["left"]
     return left["n"] > 1 and (left["interval"] is None or left["interval"][1] < 0)
 
 
 def _groups(found: Facts) -> str:
-    """Say what share of the gain each group of changes has; empty where it is unknown."""
+    """Return the share of the gain for each group of changes; an empty string if unknown."""
     if not found["complete"]:
         return ""
     groups: dict[str, float] = {}

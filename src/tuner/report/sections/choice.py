@@ -1,4 +1,4 @@
-"""Which arm a reader should use, and the commands that make a model of it."""
+"""Chooses the arm to use, and gives the commands that train and save its model."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-# How files are read, as tuner.data.reading writes it, of which a report knows nothing.
+# Values of `reading` that `tuner.data.reading` stores; a report does not import that module.
 READ_BY_CASE, READ_UNKNOWN = "case", "unknown"
 
 
 def chosen_arm(facts: Facts) -> str | None:
     """Return the arm to use: one that is proven better, else the baseline, if it keeps all limits.
 
-    Without a confirmation it is the best of the search; None while there is no complete trial,
-    where all models that were trained are over a limit, and where targets were shuffled.
+    Without a confirmation, it is the best of the search. None if no trial is complete, if every
+    trained model is over a limit, or if the targets were shuffled.
     """
     arms, compared = facts["arms"], facts["comparison"]
     if "best" not in arms or facts.get("shuffled"):
@@ -47,7 +47,7 @@ def _is_barred(facts: Facts, arm: str) -> bool:
 
 
 def reason(facts: Facts) -> str:
-    """Say which arm to use, and why."""
+    """Return which arm to use, and why."""
     arm = chosen_arm(facts)
     if facts.get("shuffled"):
         return phrase("Nothing: the models of a placebo have learned shuffled targets.")
@@ -88,7 +88,7 @@ def reason(facts: Facts) -> str:
 
 
 def how_to_use(facts: Facts) -> str:
-    """Return the commands that train the chosen arm again, keep the model, and use it."""
+    """Return the commands that train the chosen arm again, and how to use its model."""
     arm = chosen_arm(facts)
     if arm is None:
         return ""
@@ -109,7 +109,7 @@ def how_to_use(facts: Facts) -> str:
 
 
 def _told_of_use(facts: Facts, folder: str) -> str:
-    """Say where a model of a case is saved, and how it is used."""
+    """Return where the model of a case is saved, and how to use it."""
     if facts["data"].get("reading") == READ_UNKNOWN:
         return phrase(
             "This trains it on the development rows and saves the model in a folder under "
@@ -127,7 +127,7 @@ def _told_of_use(facts: Facts, folder: str) -> str:
 
 
 def _file_in_words(facts: Facts) -> str:
-    """Say what `predict` takes."""
+    """Return the kind of file that `tuner predict` accepts for this study."""
     data = facts["data"]
     if data.get("pixels") or door_of(facts["reference"]) == "images":
         return phrase("an image file")
@@ -141,7 +141,12 @@ def _file_in_words(facts: Facts) -> str:
 def retrain_command(
     facts: Facts, arm: str = "best", only: Sequence[str] = (), models: int = 1
 ) -> str:
-    """Return the command that trains an arm, or the baseline with only some changes."""
+    """Return the command that trains an arm again, or the baseline with only some changes.
+
+    Args:
+        only: names of the changes to apply to the baseline; `arm` then has no effect.
+        models: number of models to train.
+    """
     option = "" if arm == "best" else f" --arm {arm}"
     if only:
         option = f" --only {shlex.quote(','.join(only))}"
@@ -151,7 +156,7 @@ def retrain_command(
 
 
 def option_for_place(facts: Facts) -> str:
-    """Return the options, with a space before, that name the storage and the case of a study."""
+    """Return the options for the storage and the case of a study, each with a space before it."""
     place = f" {facts['where']}" if facts["where"] else ""
     if is_file(facts["reference"]) or is_loop(facts["reference"]):
         place += f" --case {shlex.quote(facts['reference'])}"
@@ -159,5 +164,5 @@ def option_for_place(facts: Facts) -> str:
 
 
 def study_word(facts: Facts) -> str:
-    """Return the study's name as it ends a command line."""
+    """Return the study's name, quoted for the end of a command line."""
     return shlex.join(last_words(facts["study"]))

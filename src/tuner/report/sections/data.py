@@ -1,4 +1,4 @@
-"""What data was it: source, splits, and how often the test split was opened."""
+"""Section "What data was it?": source, splits, and how often the test split was opened."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 MOST_COLUMNS = 60
-MOST_SAID = 600  # letters
-# What stores of earlier versions hold, so that the catalogues have it.
+MOST_SAID = 600  # characters of one finding
+# Sentences that earlier versions stored. They stand here so that the catalogues contain them.
 OF_BEFORE = (said("final evaluation of {trials} arms on {seeds} seeds"),)
-# What the shipped cases say of their data. Their own files stay as they are: studies hold them
-# against what they began with.
+# The sources of the shipped cases, for the catalogues. They are not marked with `said` in the files
+# of the cases, because a study checks that the source code of its case has not changed.
 SHIPPED = (
     said(
         "made by sklearn.datasets.make_regression(1000, 10, random_state=42), split 80/20 with "
@@ -67,7 +67,7 @@ KINDS = {
 
 
 def data_section(facts: Facts) -> str:
-    """Return what data it was, how it was split, and how often the test split was opened."""
+    """Return the section: the data, its splits, and the openings of the test split."""
     data, sizes = facts["data"], facts["data"]["sizes"]
     if is_of_loop(facts):
         lines = [
@@ -105,10 +105,11 @@ def data_section(facts: Facts) -> str:
 
 
 def _split(sizes: Facts, *, in_time: bool) -> str:
-    """Say how many rows there are, and how many a fold has.
+    """Return the number of rows, and how many of them a fold has.
 
     Args:
-        in_time: each fold trains on all rows before those that it validates on.
+        sizes: numbers of rows: `development`, `training`, `validation` and `test`; and `folds`.
+        in_time: whether each fold trains only on rows earlier than those it validates on.
     """
     told = {
         "development": count(sizes["development"], "development row"),
@@ -136,7 +137,7 @@ def _split(sizes: Facts, *, in_time: bool) -> str:
 
 
 def _columns(data: Facts) -> str:
-    """Return what each column of a table was taken as; empty for other data."""
+    """Return the type that each column of a table was given; an empty string for other data."""
     found = data.get("table")
     if not found:
         return ""
@@ -171,7 +172,7 @@ def _columns(data: Facts) -> str:
 
 
 def _inspection(data: Facts) -> str:
-    """Return what was found in the files of the data; empty where nobody has looked."""
+    """Return what was found in the data files; an empty string if they were not inspected."""
     found = data.get("inspection")
     if not found:
         return ""

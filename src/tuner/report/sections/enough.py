@@ -1,4 +1,4 @@
-"""Was the search good enough, and would more trials help."""
+"""Section "Was the search good enough?": the outlook, the checks, and the search in numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ MOST_REASONS = 8
 
 
 def enough_section(facts: Facts, plots: Sequence[str]) -> str:
-    """Return the section: the answer, the checks, pictures, and how the search went in numbers."""
+    """Return the section: the answer, the checks, the plots, and the search in numbers.
+
+    Args:
+        plots: file names of the plots that were drawn.
+    """
     captions = {
         "history.svg": phrase(
             "Optimisation history: validation of every trial, best so far, baseline"
@@ -74,8 +78,8 @@ def enough_section(facts: Facts, plots: Sequence[str]) -> str:
 
 
 def _checks(facts: Facts) -> str:
-    """Return a line a check, first those with something to do."""
-    checks = [one for one in facts["health"] if one["name"] != "progress"]  # answered above
+    """Return one line per check, first those that give advice."""
+    checks = [one for one in facts["health"] if one["name"] != "progress"]  # see `more_trials`
     checks.sort(key=lambda one: bool(one["good"]))
     return "\n".join(
         f"- {sentence(recalled(one['found']))}"
@@ -115,7 +119,7 @@ def _trials(facts: Facts) -> str:
 
 
 def _taken_over(facts: Facts) -> str:
-    """Say how many trials were trained in another study; empty where all are its own."""
+    """Return how many trials came from another study; an empty string if none did."""
     parent = facts.get("parent")
     if not parent:
         return ""
@@ -137,7 +141,7 @@ def _stopped(facts: Facts) -> str:
             "bit",
             budget=duration(budget["seconds"]),
         )
-    if not stopped or facts["outlook"]["more_trials"] == "limited":  # that is told above
+    if not stopped or facts["outlook"]["more_trials"] == "limited":  # see `more_trials`
         return ""
     return phrase("- Stopped by `--trials auto` {reason}", reason=recalled(stopped["reason"]))
 
@@ -182,7 +186,7 @@ def _time(facts: Facts) -> str:
         )
     parts.append(phrase("all trials together {time}", time=duration(wall["all_trials"])))
     told = {"times": in_a_row(parts), "sessions": count(wall["sessions"], "session")}
-    if later := wall.get("cut_off_after_search"):  # a report of before does not know
+    if later := wall.get("cut_off_after_search"):  # missing in older reports
         return phrase(
             "- Time: {times}, in {sessions} (without interrupted work: {count} times in the "
             "search, {later} times after it)",
@@ -231,7 +235,7 @@ def _failures(facts: Facts) -> list[str]:
 
 
 def _tries(facts: Facts) -> list[str]:
-    """Say what came of the configurations that a person asked for."""
+    """Return the results of the configurations that the user asked for."""
     metric = metric_in(facts)
     lines = []
     for one in facts.get("tries") or []:
@@ -248,7 +252,7 @@ def _tries(facts: Facts) -> list[str]:
 
 
 def _came_to(metric: Metric, tried: Facts) -> str:
-    """Say how a trial ended; the score of one that was pruned is not what it would have come to."""
+    """Return how a trial ended, and its score; for a pruned trial, the score when it was pruned."""
     if tried["state"] == "fail":
         return phrase("failed")
     if tried["state"] in {"waiting", "running"}:

@@ -1,4 +1,4 @@
-"""What the models of an arm come to as one, and what that is worth."""
+"""The ensemble of an arm's models: its score, its gain, and whether to recommend it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-SURE = 2  # standard errors of the gain over rows, at least, where an ensemble is recommended
+SURE = 2  # an ensemble is recommended if its gain exceeds this many standard errors
 
 
 def row_of_ensembles(facts: Facts, arms: Mapping[str, Facts]) -> list[list[str]]:
-    """Return the row of the scores of the arms' ensembles; none where no arm has one.
+    """Return the table row with the scores of the ensembles; no row if no arm has one.
 
     Args:
-        arms: in the order of the columns.
+        arms: facts of the arms, in the order of the columns.
     """
     known = [arm.get("ensemble") for arm in arms.values()]
     models = max((one["models"] for one in known if one), default=0)
@@ -45,7 +45,7 @@ def row_of_ensembles(facts: Facts, arms: Mapping[str, Facts]) -> list[list[str]]
 
 
 def note_on_ensembles(facts: Facts) -> str:
-    """Say what an ensemble is, and how much better that of the best is than its models."""
+    """Return what an ensemble is, and how much the ensemble of the best gains over its models."""
     best = facts["arms"].get("best", {}).get("ensemble")
     if not best or best["gain"] is None:
         return ""
@@ -65,9 +65,9 @@ def note_on_ensembles(facts: Facts) -> str:
 
 
 def ensemble_to_use(facts: Facts, arm: str) -> Facts | None:
-    """Return the ensemble of an arm, if it is surely better on the test rows than its models.
+    """Return an arm's ensemble if it is clearly better on the test rows than its models.
 
-    None, too, where it would be larger or slower than a model of the study may be.
+    None if it would exceed the limits of the study on parameters or latency.
     """
     known: Facts | None = facts["arms"][arm].get("ensemble")
     if not known or known["gain"] is None or known["standard_error"] is None:
@@ -78,7 +78,7 @@ def ensemble_to_use(facts: Facts, arm: str) -> Facts | None:
 
 
 def _breaks_limits(facts: Facts, arm: str, models: int) -> bool:
-    """Whether so many models of an arm have more parameters, or take longer, than they may."""
+    """Whether this many models of an arm together exceed the limit on parameters or on latency."""
     limits = facts["limits"]
     if limits is None:
         return False
@@ -88,7 +88,7 @@ def _breaks_limits(facts: Facts, arm: str, models: int) -> bool:
 
 
 def ensemble_in_words(facts: Facts, ensemble: Facts) -> str:
-    """Say what an ensemble comes to, and what it takes."""
+    """Return the score of an ensemble, its gain, and what it costs to use."""
     metric = metric_in(facts)
     return phrase(
         "As an ensemble (the mean of their predictions), the {models} tested models have a test "
@@ -106,7 +106,7 @@ def _summary(facts: Facts, ensemble: Facts) -> dict[str, Any]:
 
 
 def _gain(facts: Facts, ensemble: Facts) -> str:
-    """Write a gain with its standard error over the rows, where that is known."""
+    """Return a gain with its unit, and with its standard error over the rows if known."""
     metric, gain, error = metric_in(facts), ensemble["gain"], ensemble["standard_error"]
     if not error:
         return difference(metric, gain)

@@ -1,4 +1,4 @@
-"""What does it still get wrong? The mistakes of the best on the test split."""
+"""Section "What does it still get wrong?": the errors of the best on the test split."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 HEADING = said("## What does it still get wrong?")
-MOST_CLASSES = 30  # in a table
-MOST_SUSPECTS = 20  # in a table; report.json has more
-PLAIN_LETTERS = 0x024F  # the last of Latin; a font for others may be missing
+MOST_CLASSES = 30  # rows of a table
+MOST_SUSPECTS = 20  # rows of a table; report.json has more
+PLAIN_LETTERS = 0x024F  # the last Latin character; the plot's font may lack later ones
 
 
 def errors_section(facts: Facts, plots: Sequence[str]) -> str:
-    """Return the section: which classes are confused, or how far off the numbers are."""
+    """Return the section: the confused classes, or the size of the errors of a regression."""
     found = facts["mistakes"]
     if not found:
         return ""
@@ -68,7 +68,7 @@ def _one_class(found: Facts) -> str:
 
 
 def _pairs(found: Facts) -> str:
-    """Name the classes that are confused most."""
+    """Return the classes that are confused most often."""
     classes, counts = found["classes"], found["confusion"]
     pairs = sorted(
         (-counts[row][column], classes[row], classes[column])
@@ -88,7 +88,7 @@ def _pairs(found: Facts) -> str:
 
 
 def _classes(found: Facts) -> str:
-    """Show how many rows of each class are found, with the number a picture may show for it."""
+    """Return a table of the recall of each class, with the number that a plot may show for it."""
     classes, counts, recall = found["classes"], found["confusion"], found["recall"]
     if len(classes) > MOST_CLASSES:
         return ""
@@ -114,7 +114,7 @@ def _classes(found: Facts) -> str:
 
 
 def _labels(found: Facts) -> str:
-    """Show how many rows of each label are found, and how often it is said in vain."""
+    """Return a table of the recall and precision of each label."""
     rows = [
         [
             str(place),
@@ -151,7 +151,7 @@ def _often(ranked: Sequence[tuple[int, str]]) -> str:
 
 
 def _suspects(found: Facts) -> str:
-    """Name the test rows that nearly all models contradict; older studies have not kept them."""
+    """Return the test rows whose label nearly all models contradict; older studies have none."""
     suspects = found.get("suspects")
     if suspects is None:
         return ""
@@ -188,7 +188,7 @@ def _suspects(found: Facts) -> str:
 
 
 def _sure(found: Facts) -> str:
-    """Say how many sure answers are wrong although the label is right, as far as models tell."""
+    """Return how many confident answers are wrong, estimated from the models' probabilities."""
     sure = found.get("sure")
     if not sure:
         return phrase("Even such confident models are sometimes wrong.")

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 
 def figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
-    """Return the quantity, the levels of baseline and arm, and the interval of the gain."""
+    """Return the name of the score, the levels of baseline and arm, and the gain's interval."""
     metric, pair = metric_in(facts), facts["comparison"][f"{arm}_vs_baseline"]
     was, now = (
         level_of(metric, facts["arms"][name]["test"][metric.name]["mean"])
         for name in ("baseline", arm)
     )
     low, high = gain_interval(facts, pair) or (0.0, 0.0)
-    # As many decimals as the width of the interval justifies, and no end rounded to a false zero.
+    # Use as many decimals as the width of the interval justifies, and do not round an end to zero
+    # unless it is negligible.
     ends = (end for end in (low, high) if abs(end) > (high - low) / 100)
     decimals = decimals_of(metric, was, now, *ends, (high - low) / 2)
     if pair["verdict"] == "worse":
@@ -41,18 +42,18 @@ def figures(facts: Facts, arm: str) -> tuple[str, tuple[str, str], str]:
 
 
 def gain_interval(facts: Facts, pair: Facts) -> tuple[float, float] | None:
-    """Return the interval of a gain in the units of a loss: in percentage points for accuracy."""
+    """Return the interval of a gain in the units of a difference: points for an accuracy."""
     factor = metric_in(facts).factor
     return pair["interval"] and (factor * pair["interval"][0], factor * pair["interval"][1])
 
 
 def level_or_none(metric: Metric, score: float | None) -> float | None:
-    """Return the level under which a score is shown, if there is one."""
+    """Return the level that is shown for a score; None if there is no score."""
     return None if score is None else level_of(metric, score)
 
 
 def decimals_of(metric: Metric, *values: float) -> int:
-    """Return the meaningful number of decimals for levels and differences of a metric."""
+    """Return how many decimals are meaningful for levels and differences of a metric."""
     least = 1 if metric.per_cent else 0
     most = 3 if metric.per_cent else 6
     smallest = decimals_for(*(value for value in values if abs(value) > 1e-9), least=least)

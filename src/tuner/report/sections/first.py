@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-MOST_SHOWN = 6  # hyperparameters, so that it stays one screen
+MOST_SHOWN = 6  # hyperparameters; more would not fit on one screen
 
 
 def first(facts: Facts) -> str:
-    """Return all that a person in a hurry needs; it holds no second-level heading."""
+    """Return the summary for a reader in a hurry; it has no second-level heading."""
     answer = verdict(facts)
     more = joined(in_target_units(facts), recipe_verdict(facts), rivals_verdict(facts))
     parts = [
@@ -75,7 +75,7 @@ def _stand_in(facts: Facts) -> str:
 
 
 def _remarks(facts: Facts) -> str:
-    """Say first what is odd about the data, and which changes somebody has accepted."""
+    """Return the remarks that come first: on the data, the loop, and accepted changes."""
     told = [
         phrase("> **About the data:** {remark}", remark=sentence(known(one, DATA)))
         for one in facts.get("remarks") or []
@@ -101,7 +101,7 @@ def _remarks(facts: Facts) -> str:
 
 
 def _in_words(change: Any) -> str:
-    """Say what has changed; earlier versions kept it in forms of their own."""
+    """Return what has changed, in words; earlier versions stored it in other forms."""
     if isinstance(change, dict) and AcceptedChange.__required_keys__ <= change.keys():
         what, was, now = (code(str(change[name])) for name in ("what", "was", "now"))
         return phrase(
@@ -127,7 +127,7 @@ def _how_to_confirm(facts: Facts) -> str:
 
 
 def _what_changed(facts: Facts) -> str:
-    """Show the few hyperparameters that matter, from the baseline to the best."""
+    """Return a table of the few hyperparameters that matter, for the baseline and the best."""
     arms = facts["arms"]
     if not {"baseline", "best"} <= arms.keys():
         return ""
@@ -168,7 +168,7 @@ def _what_changed(facts: Facts) -> str:
 
 
 def _that_matter(facts: Facts, differing: list[str]) -> tuple[list[str], str]:
-    """Return the changed hyperparameters, those that matter most first, and how that is known."""
+    """Return the changed hyperparameters, the most important first, and how the order is known."""
     ablation, importance = facts["ablation"], facts["importance"]
     if ablation and ablation["path"] and can_be_told(ablation):
         enough = (ablation["smallest"] or {}).get("changes", [])

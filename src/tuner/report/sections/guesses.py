@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def is_guess(facts: Facts, trial: int) -> bool:
-    """Whether a trial is a guess; a study from before there were guesses has none."""
+    """Whether a trial is a guess; always false in studies of versions without guesses."""
     return any(one["trial"] == trial for one in facts.get("guesses") or ())
 
 
 def best_is_guess(facts: Facts) -> bool:
-    """Whether a guess is at least as good as everything that the search has drawn."""
+    """Whether the best trial is a guess: nothing that the search has drawn is better."""
     best = facts["arms"].get("best")
     return best is not None and is_guess(facts, best["trial"])
 
 
 def guesses_in_words(facts: Facts) -> str:
-    """Return which trials were guesses, and whether one of them won; empty if there are none."""
+    """Return which trials were guesses, and whether one of them won; an empty string if none."""
     known = facts.get("guesses") or ()
     tried = [one["trial"] for one in known if one["state"] not in {"waiting", "running"}]
     if not tried:

@@ -1,4 +1,4 @@
-"""The limits of a study: what the models of the arms cost, and which are over."""
+"""The limits of a study: the costs of the arms' models, and which of them exceed a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
-    """Return a row for each limit: what the model of each arm costs; none without limits."""
+    """Return one table row per limit, with the cost of each arm's model; no rows without limits."""
     found = facts.get("limits")
     if not found:
         return []
@@ -33,7 +33,7 @@ def rows_of_limits(facts: Facts, arms: Sequence[str]) -> list[list[str]]:
 
 
 def _in_words(limits: Facts) -> str:
-    """Write what the model may need as in a sentence; empty: whatever it likes."""
+    """Return the limits on parameters and latency as part of a sentence; empty without limits."""
     told = []
     if limits["parameters"] is not None:
         told.append(phrase("{count:,} parameters", count=limits["parameters"]))
@@ -43,7 +43,7 @@ def _in_words(limits: Facts) -> str:
 
 
 def _of_a_training(found: Facts) -> str:
-    """Say what a trial may cost to train, and who has decided it; empty: whatever it likes."""
+    """Return the limit on the cost of a training, and who set it; an empty string if none."""
     cost, allowed = found["limits"].get("cost"), found.get("allowed")
     if cost is None:
         return ""
@@ -66,7 +66,7 @@ def _of_a_training(found: Facts) -> str:
 
 
 def notes_on_limits(facts: Facts) -> list[str]:
-    """Say what was not trained, which arm is over a limit, and what cannot be repeated."""
+    """Return what was not trained, which arms exceed a limit, and why a repeat may differ."""
     found = facts.get("limits")
     if not found:
         return []

@@ -1,4 +1,4 @@
-"""What a report says in other words where a loop of the user's own was searched, and no case."""
+"""Wording that differs if the study is of the user's own loop instead of a case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-MOST_FILES = 3  # that are named: the first show what is meant
+MOST_FILES = 3  # file names in a message; the first few are enough
 
 
 def is_of_loop(facts: Facts) -> bool:
@@ -22,28 +22,36 @@ def is_of_loop(facts: Facts) -> bool:
 
 
 def has_test(facts: Facts) -> bool:
-    """Whether the scores that decide are on test rows: a loop may have none."""
+    """Whether the deciding scores are on test rows; a loop may have none."""
     return not is_of_loop(facts) or bool(facts["test_openings"])
 
 
 def on_test(facts: Facts, title: str) -> str:
-    """Write the name of a score that decides: of a metric, or a word for one."""
+    """Return the name of a deciding score, with "test" if it is on test rows.
+
+    Args:
+        title: of the metric, or another word for the score.
+    """
     metric = title_in_words(title)
     return phrase("test {metric}", metric=metric) if has_test(facts) else metric
 
 
 def where_the_space_is(facts: Facts) -> str:
-    """Say where the ranges of hyperparameters are written."""
+    """Return where the search space is written."""
     return phrase("the loop") if is_of_loop(facts) else phrase("the case's `suggest`")
 
 
 def new_trainings(facts: Facts) -> str:
-    """Say what differs from one round to the next."""
+    """Return what differs between rounds: the seeds, and for a case the folds too."""
     return phrase("fresh seeds") if is_of_loop(facts) else phrase("fresh seeds and folds")
 
 
 def overwritten(names: Sequence[str]) -> str:
-    """Say what comes of files that several calls use, and what to do."""
+    """Return a warning about files that several calls use, and how to avoid it.
+
+    Args:
+        names: of the files.
+    """
     return phrase(
         "Several calls use the same files: {files}. Calls run at the same time, so one may read "
         "what another has written, and report a score that is not its own. Write such files to "
@@ -53,7 +61,7 @@ def overwritten(names: Sequence[str]) -> str:
 
 
 def _first_of(names: Sequence[str]) -> str:
-    """Write the first few names, and how many more there are."""
+    """Return the first few names, and how many more there are."""
     shown = [code(name) for name in names[:MOST_FILES]]
     if more := len(names) - len(shown):
         shown.append(phrase("{count} more", count=more))
@@ -61,7 +69,7 @@ def _first_of(names: Sequence[str]) -> str:
 
 
 def remarks_on_loop(facts: Facts) -> list[str]:
-    """Say first what a loop has told that decides what its scores are worth."""
+    """Return remarks that come first, because they affect what the loop's scores mean."""
     told = [
         phrase(
             "> **About the constraints:** the {arm} breaks {names}: the loop gave a value above "

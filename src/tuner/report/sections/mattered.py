@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in the search."""
+"""Section "Which hyperparameters mattered in the search?": importances with intervals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 10
 
 
 def mattered_section(facts: Facts, picture: str | None) -> str:
-    """Return the section: the most important, with intervals, and whether to trust them."""
+    """Return the section: the most important hyperparameters, and the evidence for each."""
     found = facts["importance"]
     if not found or not found["final"]:
         return ""

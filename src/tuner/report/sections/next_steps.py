@@ -1,4 +1,4 @@
-"""What should I try next? The advice of all other sections, the most useful first."""
+"""Section "What should I try next?": the advice of all other sections, the most useful first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def next_section(facts: Facts) -> str:
-    """Return the section: numbered steps, each with the command or the place to change."""
+    """Return the section: numbered steps, each with its command or the place to change."""
     steps = [] if facts.get("shuffled") else _steps(facts)
     if not steps:
         steps = [_nothing(facts)]
@@ -188,6 +188,6 @@ def _advice(facts: Facts, name: str) -> list[str]:
 
 
 def _with_command(step: str, command: str) -> str:
-    """Write a step, and its command as a block that belongs to it."""
+    """Return a step, followed by its command as an indented block."""
     block = "\n".join(f"   {line}" for line in shell(command).splitlines())
     return f"{step}\n\n{block}"

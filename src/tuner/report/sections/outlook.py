@@ -1,4 +1,4 @@
-"""Would more trials of this search help: the answer, and why."""
+"""Says whether more trials of this search would help, and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def more_trials(facts: Facts) -> str:
-    """Say whether more trials of this search would help, and why."""
+    """Return whether more trials of this search would help, and why."""
     found, metric = facts["outlook"], metric_in(facts)
     if found["more_trials"] == "limited":
         return phrase(
@@ -53,7 +53,7 @@ def more_trials(facts: Facts) -> str:
 
 
 def _brought(found: Facts, metric: Metric) -> str:
-    """Say by how much the last trials have improved the best score."""
+    """Return how much the last trials have improved the best score."""
     gain, noise = found["gain"], found["noise"]
     told = {"last": found["last"], "total": found["total"]}
     if not gain:

@@ -1,4 +1,4 @@
-"""The baseline with only a part of the changes, on the test rows, in sentences."""
+"""Test scores of the baseline with only some of the changes, in sentences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def parts_section(facts: Facts) -> list[str]:
-    """Return a paragraph for each part of the changes that has met the test."""
+    """Return one paragraph for each subset of the changes that was scored on the test rows."""
     metric = metric_in(facts)
     told = []
     for part in facts.get("parts") or []:
@@ -38,16 +38,18 @@ def parts_section(facts: Facts) -> list[str]:
 
 
 def confirmed_part(facts: Facts, names: Collection[str]) -> Facts | None:
-    """Return what is known on the test rows of the baseline with exactly these changes."""
+    """Return the test results of the baseline with exactly these changes; None if not tested."""
     parts = facts.get("parts") or []
     return next((part for part in parts if set(part["changes"]) == set(names)), None)
 
 
 def part_in_words(metric: Metric, found: Facts) -> str:
-    """Say how a part compares with the baseline, and the best with it.
+    """Return how a subset of the changes compares with the baseline, and the best with it.
 
     Args:
-        found: `over_baseline` and `best_over`.
+        metric: of the study.
+        found: `over_baseline`: the subset compared with the baseline; `best_over`: the best
+            compared with the subset. Each is None if it was not compared.
     """
     over, rest = found["over_baseline"], found["best_over"]
     if over is None:
@@ -74,7 +76,7 @@ def part_in_words(metric: Metric, found: Facts) -> str:
 
 
 def _too_few(over: Facts) -> str:
-    """Say why nothing could be proven, where that is so; the interval may exclude zero yet."""
+    """Return that there are too few seeds, if so; the interval may exclude zero all the same."""
     fewest = fewest_seeds(over)
     if over["n"] >= fewest:
         return ""
@@ -86,7 +88,7 @@ def _too_few(over: Facts) -> str:
 
 
 def _rest_in_words(metric: Metric, rest: Facts) -> str:
-    """Say how the best compares with the part."""
+    """Return how the best compares with the subset."""
     told = {"gain": difference(metric, rest["gain"]), "sure": _sure(metric, rest)}
     if rest["verdict"] == "better":
         return phrase("The best, with all changes, is better still, by {gain} ({sure}).", **told)

@@ -1,4 +1,4 @@
-"""What this search finds where there is nothing to find."""
+"""The result of the same search on shuffled targets, where there is nothing to find."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def placebo_in_words(facts: Mapping[str, Any]) -> str:
-    """Say what the same search found on shuffled targets; empty where that was not tried."""
+    """Return the result of the search on shuffled targets; an empty string if there was none."""
     found, metric = facts["placebo"], metric_in(facts)
     if not found:
         return ""

@@ -1,4 +1,4 @@
-"""What did pruning cost? A few pruned trials, drawn at random, were trained to their end."""
+"""The cost of pruning: a random sample of pruned trials was trained to the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pruning_cost(facts: Facts) -> str:
-    """Say what pruning cost this study; empty where nothing is known of it."""
+    """Return what pruning cost this study; an empty string if unknown."""
     found = facts["audit"]
     if not found:
         return ""
@@ -57,7 +57,7 @@ def _cost(facts: Facts, found: Facts) -> str:
 
 
 def _of_all(found: Facts) -> str:
-    """Say how many of all pruned trials would have mattered."""
+    """Return how many of all pruned trials would have been candidates for the race."""
     n, pruned = found["audited"], found["pruned"]
     better = len(found["candidates"]["trials"])
     some = phrase("None of {n}", n=n) if not better and n > 1 else ""
@@ -88,7 +88,7 @@ def _of_all(found: Facts) -> str:
 
 
 def _differing(found: Facts) -> str:
-    """Say so where a training did not begin as the search's did."""
+    """Return which trainings began differently than in the search; an empty string if none did."""
     numbers = [str(one["trial"]) for one in found["trials"] if one["differs"]]
     if not numbers:
         return ""

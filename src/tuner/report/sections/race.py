@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def race(facts: Facts) -> str:
-    """Show how the best of the search did on fresh seeds and folds."""
+    """Return the results of the race: a table of its participants, and how it was decided."""
     confirmation = facts["confirmation"]
     if not confirmation:
         return ""
@@ -89,7 +89,7 @@ def _race_in_words(facts: Facts) -> str:
 
 
 def _ranked_by(facts: Facts) -> str:
-    """Say by what the candidates were ranked, where that is not their score on new folds alone."""
+    """Return how the candidates were ranked, if not by their scores on new folds alone."""
     if title := _title_of_rank(facts):
         return phrase(
             "They were ranked by the {surrogate} on the new folds (less is better). It also "
@@ -108,7 +108,7 @@ def _ranked_by(facts: Facts) -> str:
 
 
 def _title_of_rank(facts: Facts) -> str | None:
-    """Return what the candidates were ranked by in place of the metric; None: by the metric."""
+    """Return the title of the score that ranked the candidates; None if it was the metric."""
     name = facts["confirmation"].get("ranked_by")
     return metric_named(name).title if name else None
 
@@ -118,7 +118,7 @@ def _rank(mean: float | None) -> str:
 
 
 def _fixed(facts: Facts) -> list[str]:
-    """Name the arms that are in the race whatever the search has found."""
+    """Return the names of the arms that take part in every race."""
     names = [name for name in arms_in_columns(facts) if name != "best"]
     return [phrase("the {arm}", arm=arm_word(name)) for name in names]
 
@@ -151,10 +151,11 @@ def _who_won(facts: Facts) -> str:
 
 
 def _optimism(facts: Facts) -> str:
-    """Say by how much the search overestimated the best, as far as its fresh scores tell.
+    """Return how much the search overestimated the best, estimated from its fresh scores.
 
-    These are the best of the race. Where trials differ by less than the noise of a fold, they make
-    up for half of what the search was too optimistic by, and hide it in one study of four.
+    The fresh scores of a winner are optimistic too, because it won by them. Where trials differ by
+    less than the noise of a fold, this hides half of the optimism of the search, and all of it in
+    one study of four.
     """
     best, metric = facts["arms"].get("best"), metric_in(facts)
     if not best or best["optimism"] is None:

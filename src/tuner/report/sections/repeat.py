@@ -1,4 +1,4 @@
-"""How can I repeat it? The machine, the versions, and the commands."""
+"""Section "How can I repeat it?": the commands, the machine, and the versions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-ELSEWHERE = "storage-again"  # a folder of its own, so that the study is made from the start
+ELSEWHERE = "storage-again"  # a new folder, so that the study starts from the beginning
 
 
 def repeat_section(facts: Facts) -> str:
-    """Return the section: the command that makes the study again, then what it ran on."""
+    """Return the section: the command that repeats the study, and the machine it ran on."""
     browse = dashboard_command(facts["storage"], facts["artifacts"], facts["where"])
     parts = [
         phrase("## How can I repeat it?"),
@@ -36,7 +36,7 @@ def repeat_section(facts: Facts) -> str:
 
 
 def _again(facts: Facts) -> list[str]:
-    """Say what makes the study again, and how like it that is."""
+    """Return the command that repeats the study, and how similar its result will be."""
     if facts.get("shuffled"):
         return [
             phrase(
@@ -62,13 +62,13 @@ def _the_same(facts: Facts) -> str:
 
 
 def _only_similar(facts: Facts) -> str:
-    """Say why no command makes the same study again; empty where one does."""
+    """Return why no command repeats the study exactly; an empty string if one does."""
     if facts["order"] == "arrival" and (facts["manifest"]["workers"] or 1) > 1:
         return phrase(
             "This command makes a similar study, not the same one: with `--order arrival` the "
             "speed of the workers decides which trials come next."
         )
-    # A report of an earlier version does not know.
+    # Reports of earlier versions lack `search_workers`.
     if len(numbers := facts.get("search_workers", [])) > 1:
         return phrase(
             "This command makes a similar study, not the same one: the number of workers changed "
@@ -116,7 +116,11 @@ def _only_similar(facts: Facts) -> str:
 
 
 def _planned_for_later_test(facts: Facts) -> Sequence[int]:
-    """Return the models of two looks that were planned knowing of an earlier test; empty: none."""
+    """Return the planned numbers of models, if an earlier test on these rows has changed them.
+
+    Returns:
+        Models per arm at each of the two looks; empty if the plan is the usual one.
+    """
     plan = (facts["confirmation"] or {}).get("plan")
     if not plan or len(plan["models"]) == 1 or plan["models"] == list(Plan.of(1).models):
         return ()
@@ -125,16 +129,16 @@ def _planned_for_later_test(facts: Facts) -> Sequence[int]:
 
 
 def _asked_models(facts: Facts) -> int | None:
-    """Return the `--seeds` of a confirmation; None: two looks were planned."""
+    """Return the `--seeds` of a confirmation; None if two looks were planned."""
     confirmation = facts["confirmation"]
     plan = confirmation.get("plan")
     if plan and not is_of_loop(facts):
         return int(plan["models"][0]) if len(plan["models"]) == 1 else None
-    return int(confirmation["fewest"])  # a loop may be called more often than that
+    return int(confirmation["fewest"])  # the fewest calls; a loop may be called more often
 
 
 def _was_raced_again(facts: Facts) -> bool:
-    """Whether the race had other rounds than a run has that plans the test that was made."""
+    """Whether the race had another number of rounds than a run with this test plan would have."""
     confirmation = facts["confirmation"]
     if not confirmation or not confirmation.get("plan"):
         return False
@@ -144,7 +148,7 @@ def _was_raced_again(facts: Facts) -> bool:
 
 
 def _was_told_later(facts: Facts) -> bool:
-    """Whether a configuration of a person's own came in a later run than the first."""
+    """Whether a configuration of `--try` was added in a later run than the first."""
     first, *later = facts["sessions"] or [{}]
     words = shlex.split(first.get("command") or "")
     told_at_once = sum(word.partition("=")[0] == "--try" for word in words)
@@ -163,9 +167,10 @@ def _several(names: Sequence[str]) -> str:
 
 
 def repeat_command(facts: Facts) -> str:
-    """Return the command that makes the same study in an empty folder, workers included.
+    """Return the command that makes the same study in an empty folder, with as many workers.
 
-    One that begins with trials of another study has to be made beside that, under another name.
+    A study that begins with trials of another study needs that study. The command then keeps the
+    folder, and gives the new study another name.
     """
     here = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers", "--try")
     words = [word for word in _without(_words(facts), here) if word != "--accept-changes"]
@@ -192,13 +197,17 @@ def repeat_command(facts: Facts) -> str:
 
 
 def study_command(facts: Facts, *, confirm: bool = False) -> str:
-    """Return the command that continues the study where it is; `confirm` it, if wanted."""
+    """Return the command that continues the study where it is.
+
+    Args:
+        confirm: whether to remove `--seeds 0`, so that the study is confirmed.
+    """
     words = _words(facts)
     return shlex.join(_without_no_seeds(words) if confirm else words)
 
 
 def _words(facts: Facts) -> list[str]:
-    """Return the study command as it was typed last, or as far as the study itself knows it."""
+    """Return the study command as last typed, or one made from the study's settings if unknown."""
     typed = facts["manifest"]["command"]
     if typed:
         return shlex.split(typed)
@@ -208,7 +217,7 @@ def _words(facts: Facts) -> list[str]:
 
 
 def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Leave out options with their values."""
+    """Return the words without these options and their values."""
     kept, skip = list[str](), False
     for word in words:
         if skip:
@@ -221,7 +230,7 @@ def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
 
 
 def _without_no_seeds(words: Sequence[str]) -> list[str]:
-    """Leave out `--seeds 0`, which keeps a study from being confirmed."""
+    """Return the words without `--seeds 0`, which prevents the confirmation."""
     pairs = zip(words, [*words[1:], ""], strict=True)
     if "--seeds=0" in words or ("--seeds", "0") in pairs:
         return _without(words, ("--seeds",))
@@ -229,7 +238,7 @@ def _without_no_seeds(words: Sequence[str]) -> list[str]:
 
 
 def _machine(facts: Facts) -> str:
-    """Return the machine, how it was used, and the versions; of the last session."""
+    """Return the machine of the last session, its settings, and the versions."""
     manifest = facts["manifest"]
     if not manifest["versions"]:
         return ""
@@ -257,7 +266,7 @@ def _machine(facts: Facts) -> str:
 
 
 def _notes(manifest: Facts) -> list[str]:
-    """Return what is said of GPUs, of a cluster, and of what may keep a repeat from being equal."""
+    """Return notes on GPUs, a cluster, and what may prevent an exact repeat."""
     notes = []
     if cards := manifest.get("cards"):
         notes.append(

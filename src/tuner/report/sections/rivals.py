@@ -1,4 +1,4 @@
-"""Is a network the right model for this table? Beside it, a linear model and gradient boosting."""
+"""Section "Is a network the right model for this table?": rivals from scikit-learn beside it."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ NOTES = (
 
 
 def winners(facts: Facts) -> list[str]:
-    """Return names of the rivals that are proven better than the best network, the best first."""
+    """Return the names of the rivals that are proven better than the best network, best first."""
     metric, rivals = metric_in(facts), facts.get("rivals") or {}
     better = [name for name, one in rivals.items() if _verdict(one) == "better"]
     return sorted(better, key=lambda name: -metric.sign * rivals[name]["test"][metric.name]["mean"])
 
 
 def rivals_verdict(facts: Facts) -> str:
-    """Say on the first screen how rivals do on the same test rows; empty where there are none."""
+    """Return how the rivals do on the same test rows, for the first screen; empty if none."""
     rivals, metric = facts.get("rivals") or {}, metric_in(facts)
     if not rivals or "best" not in facts["arms"] or not facts["arms"]["best"]["test"]:
         return ""
@@ -104,7 +104,7 @@ def _name(rival: Facts) -> str:
 
 
 def rivals_section(facts: Facts) -> str:
-    """Return the section: network and rivals side by side; empty where there are none."""
+    """Return the section: network and rivals side by side; an empty string without rivals."""
     rivals, metric = facts.get("rivals") or {}, metric_in(facts)
     untrained = "\n".join(_untrained(facts))
     if not rivals:
@@ -148,7 +148,7 @@ def rivals_section(facts: Facts) -> str:
 
 
 def _untrained(facts: Facts) -> list[str]:
-    """Say which rivals are missing, and why."""
+    """Return which rivals are missing, and why."""
     return [
         phrase(
             "- The {rival} is missing: it cannot be trained on these rows ({reason}).",
@@ -160,7 +160,7 @@ def _untrained(facts: Facts) -> list[str]:
 
 
 def _notes(rivals: Facts) -> tuple[str, ...]:
-    """Return what holds for the rivals that there are."""
+    """Return the notes that apply to these rivals."""
     own = {"linear", "boosting"} & set(rivals)
     return NOTES if len(own) > 1 else (OF_ONE, *NOTES[1:]) if own else NOTES[1:]
 
@@ -212,7 +212,7 @@ def _against_best(metric: Metric, pair: Facts | None, decimals: int) -> list[str
 
 
 def _levels(metric: Metric, models: list[Facts]) -> list[str]:
-    """Write mean test scores so that they can be told apart."""
+    """Return mean test scores with enough decimals to distinguish them from the first."""
     means = [one["test"][metric.name]["mean"] for one in models]
     gaps = [abs(one - means[0]) for one in means[1:]]
     decimals = min(decimals_of_differences(metric, *gaps), 5)
@@ -226,5 +226,5 @@ def _has_units(facts: Facts, metric: Metric) -> bool:
 
 
 def _in_units(facts: Facts, metric: Metric, one: Facts) -> str:
-    """Write a mean test error in the target's own units."""
+    """Return a mean test error in the target's own units."""
     return significant(one["test"][metric.name]["mean"] * facts["data"]["target"]["std"], 3)

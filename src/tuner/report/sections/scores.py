@@ -1,4 +1,4 @@
-"""The scores of the arms, by kind of score, and what each kind rests on."""
+"""The table of scores: one row per kind of score, with notes on how each was measured."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-COLUMNS = ("baseline", "best", "recipe")  # the best is on a narrow screen, too
+COLUMNS = ("baseline", "best", "recipe")  # the best comes second, so that a narrow screen shows it
 
 
 def arms_in_columns(facts: Facts) -> dict[str, Any]:
-    """Return the arms in the order in which tables show them."""
+    """Return the arms in the order of the tables' columns."""
     return {name: facts["arms"][name] for name in COLUMNS if name in facts["arms"]}
 
 
 def scores_table(facts: Facts) -> str:
-    """Return each arm's scores, a row a kind of score."""
+    """Return a table of the arms' scores, one row per kind of score."""
     metric, loop = metric_in(facts), is_of_loop(facts)
     arms = arms_in_columns(facts)
     rounds = max((arm["fresh"]["n"] for arm in arms.values() if arm["fresh"]), default=0)
@@ -73,7 +73,7 @@ def scores_table(facts: Facts) -> str:
 
 
 def notes_on_scores(facts: Facts) -> str:
-    """Say what each row of the table is."""
+    """Return an explanation of each row of the table."""
     arms = arms_in_columns(facts).values()
     fresh, tested = (any(arm[kind] for arm in arms) for kind in ("fresh", "test"))
     if is_of_loop(facts):
@@ -108,7 +108,7 @@ def notes_on_scores(facts: Facts) -> str:
 
 
 def _of_validation(facts: Facts) -> str:
-    """Say what a score of the search is, and what it rests on, where it is not all folds."""
+    """Return what a score of the search is, and on how many folds and rows if not on all."""
     shown = facts["arms"][next(iter(facts["arms"]))]["validation"]
     if not _is_of_few_folds(facts) or shown.get("standard_error") is None:
         return phrase(
@@ -173,7 +173,7 @@ def _epochs(arm: Facts) -> str:
 
 
 def folds_of_search(facts: Facts) -> str:
-    """Write on how many folds the scores of the search are: 2 of 5 folds."""
+    """Return how many folds the search trained, for example "2 of 5 folds"."""
     folds = facts["data"]["sizes"].get("folds", 1)
     searched = facts.get("folds_in_search", folds)
     every = count(folds, "fold")
@@ -183,16 +183,16 @@ def folds_of_search(facts: Facts) -> str:
 
 
 def with_uncertainty(facts: Facts, of_search: Facts) -> Facts:
-    """Return a score of the search with what it is written ±: how uncertain it is.
+    """Return a score of the search with its uncertainty as `std`.
 
-    That is the standard deviation over all folds; where few were trained, the standard error that
-    the rows held out bring: two folds tell next to nothing of a spread, and one nothing.
+    This is the standard deviation over all folds. If the search trained few folds, it is the
+    standard error over the held-out rows instead, because one or two folds hardly show a spread.
     """
     few = _is_of_few_folds(facts)
     return {**of_search, "std": of_search.get("standard_error")} if few else of_search
 
 
 def _is_of_few_folds(facts: Facts) -> bool:
-    """Whether a score of the search is of so few folds that they show no spread."""
+    """Whether the search trained too few folds to show the spread between folds."""
     folds = facts["data"]["sizes"].get("folds", 1)
     return not is_of_loop(facts) and (folds == 1 or folds > facts.get("folds_in_search", folds))

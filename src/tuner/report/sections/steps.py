@@ -1,4 +1,4 @@
-"""The steps of the ablation path: a row a change, and how it was measured."""
+"""The steps of the ablation path: one table row per change, and how it was measured."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEADER = (
 
 
 def steps_table(metric: Metric, found: Facts) -> str:
-    """Return a row for each step, and one for the changes that were not worth a step."""
+    """Return a table with one row per step, and one row for the changes that got no step."""
     rows = [
         [
             str(step),
@@ -54,7 +54,7 @@ def steps_table(metric: Metric, found: Facts) -> str:
 
 
 def notes_on_steps(metric: Metric, found: Facts) -> str:
-    """Say how the steps were measured, and what each column is."""
+    """Return how the steps were measured, and an explanation of each column."""
     title = title_in_words(metric.title)
     told = joined(
         phrase(
@@ -93,7 +93,7 @@ def notes_on_steps(metric: Metric, found: Facts) -> str:
 
 
 def gain_written(metric: Metric, gain: float | None, found: Facts) -> str:
-    """Write a gain with as many decimals as the gain of all changes is worth."""
+    """Return a gain with as many decimals as are meaningful for the gain of all changes."""
     if gain is None or not math.isfinite(gain):
         return BLANK
     decimals = decimals_of_differences(metric, found["whole"]["gain"] or gain)
@@ -101,14 +101,14 @@ def gain_written(metric: Metric, gain: float | None, found: Facts) -> str:
 
 
 def interval_written(metric: Metric, interval: Sequence[float] | None, found: Facts) -> str:
-    """Write the interval of a gain."""
+    """Return the interval of a gain; blank if there is none."""
     if interval is None:
         return BLANK
     return between(*(gain_written(metric, end, found) for end in interval))
 
 
 def _rest(metric: Metric, found: Facts) -> list[list[str]]:
-    """Return the row of the changes that were not worth a step by themselves; none without any."""
+    """Return the row of the changes that were too small for a step; no row if there are none."""
     rest = found["rest"]
     if not rest:
         return []

@@ -1,4 +1,4 @@
-"""How sure a verdict is, in sentences: what it covers, and what would help."""
+"""How certain a verdict is: what it covers, and what would make it more certain."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tuner.report.wording import (
     sentence,
 )
 
-ROUNDING = 1e-9  # of a p-value
-IN_TIME = "TimeFolds"  # a split scheme; to import the class would import PyTorch
+ROUNDING = 1e-9  # relative tolerance between p-values
+IN_TIME = "TimeFolds"  # name of a split scheme; importing its class would import PyTorch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def how_sure(facts: Facts) -> str:
-    """Say how sure the verdict is, what that covers, and what would help."""
+    """Return how certain the verdict is, what it covers, and what would make it more certain."""
     pair = facts["comparison"]["best_vs_baseline"]
     if pair is None:
         return _why_unsure(facts)
@@ -69,12 +69,12 @@ def how_sure(facts: Facts) -> str:
 
 
 def seeds_per_arm(pair: Facts) -> str:
-    """Write how many models an arm of a comparison has."""
+    """Return how many models each arm of a comparison has."""
     return nphrase("{count:,} seed per arm", "{count:,} seeds per arm", pair["n"], count=pair["n"])
 
 
 def by_so_many(pair: Facts) -> str:
-    """Write how many models an arm of a comparison has, and whether they can show no lower p."""
+    """Return how many models each arm has, and whether p is the lowest they can show."""
     seeds = seeds_per_arm(pair)
     if pair["p_value"] > pair.get("least_p_value", 0.0) * (1 + ROUNDING):
         return seeds
@@ -82,7 +82,7 @@ def by_so_many(pair: Facts) -> str:
 
 
 def looks_taken(facts: Facts) -> str:
-    """Say how many looks at the test it took, where two were planned."""
+    """Return how many looks at the test were needed; an empty string if only one was planned."""
     plan = (facts["confirmation"] or {}).get("plan")
     if not plan or len(plan["models"]) < 2:
         return ""
@@ -103,7 +103,7 @@ def looks_taken(facts: Facts) -> str:
 
 
 def _left_out(facts: Facts) -> Iterator[str]:
-    """Say which trainings for the test came to nothing, and what that means for the verdict."""
+    """Yield which trainings for the test gave no score, and how that limits the verdict."""
     confirmation = facts["confirmation"] or {}
     for name, diverged in confirmation.get("diverged", {}).items():
         if diverged:
@@ -136,7 +136,7 @@ def _left_out(facts: Facts) -> Iterator[str]:
 
 
 def covered(facts: Facts, pair: Facts) -> str:
-    """Say which kinds of luck an interval covers, and how much each adds to the uncertainty."""
+    """Return what an interval covers, and how much seeds and rows add to the uncertainty."""
     if not has_test(facts):
         return phrase(
             "This covers the luck of training. The scores are on the validation rows that the "
@@ -277,12 +277,12 @@ def has_few_seeds(facts: Facts) -> bool:
 
 
 def fewest_seeds(pair: Facts) -> int:
-    """Return how many models per arm can prove anything."""
+    """Return how many models per arm are needed to prove anything."""
     return int(pair.get("fewest", FEWEST_TO_PROVE))
 
 
 def _with_more(facts: Facts, pair: Facts) -> str:
-    """Say what to run for enough models; a further test on the same rows may need more."""
+    """Return what to run for enough models; a later test on the same rows may need more."""
     if is_of_loop(facts):
         return phrase("run again with `--seeds {fewest}` or more", fewest=fewest_seeds(pair))
     return phrase("run again without `--seeds`")

@@ -1,4 +1,4 @@
-"""Errors of a regression in the target's own units, beside those of a trivial predictor."""
+"""Errors of a regression in the target's own units, compared with those of a trivial predictor."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-MOST_DIGITS = 6  # of an error; two that are alike in all of them are taken as the same
+MOST_DIGITS = 6  # significant digits; errors that agree in all of them count as equal
 
 
 def in_target_units(facts: Facts) -> str:
-    """Say what the errors of baseline and best are in the target's units.
+    """Return the errors of baseline and best in the target's units.
 
-    Empty for classes, for a study of a version that did not keep the target's scale, and where no
-    arm has met the test split.
+    An empty string for classification, for studies of versions that did not store the target's
+    scale, and if no arm was tested.
     """
     target = facts["data"].get("target")
     if facts["task"] != "regression" or not target:
@@ -42,7 +42,7 @@ def in_target_units(facts: Facts) -> str:
             "In the units of the target, the {metric} went from {was} to {now}", **parts, was=was
         )
     )
-    if facts["constant"] is None:  # the test rows were not kept, as they were not at first
+    if facts["constant"] is None:  # earlier versions did not keep the test rows
         trivial = phrase(
             "a model that always gives the median has {trivial} on the development rows.",
             trivial=significant(target["trivial_mae"], 3),
@@ -56,7 +56,7 @@ def in_target_units(facts: Facts) -> str:
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:
-    """Write two numbers with three digits, or with as many more as tell them apart."""
+    """Return two numbers with three digits, or with as many more as distinguish them."""
     for digits in range(3, MOST_DIGITS + 1):
         first, second = significant(one, digits), significant(other, digits)
         if first != second:

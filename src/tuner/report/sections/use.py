@@ -1,4 +1,4 @@
-"""Section "What should I use?": the arms' scores and settings, and how they were found."""
+"""Section "What should I use?": the arms' scores and settings, and how the best was found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def use_section(facts: Facts) -> str:
-    """Return the section; empty without a complete trial."""
+    """Return the section; an empty string without a complete trial."""
     if not facts["arms"]:
         return ""
     return "\n\n".join(
@@ -42,7 +42,7 @@ def use_section(facts: Facts) -> str:
 
 
 def _settings(facts: Facts) -> str:
-    """Return the settings of the arms: the different ones, and the common ones."""
+    """Return the arms' hyperparameters: a table of those that differ, and a list of the others."""
     arms = {name: arm["hyperparameters"] for name, arm in arms_in_columns(facts).items()}
     names = list(dict.fromkeys(name for values in arms.values() for name in values))
     values = {name: [setting(arm.get(name, BLANK)) for arm in arms.values()] for name in names}

@@ -1,4 +1,4 @@
-"""What a study has shown, in sentences: first the best against the baseline, then the recipe."""
+"""The verdict in sentences: the best compared with the baseline, then the textbook recipe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     Facts = Mapping[str, Any]
 
-MOST_NAMED = 4  # changes in a sentence
+MOST_NAMED = 4  # changes named in a sentence
 
 
 def verdict(facts: Facts) -> str:
-    """Return, in one sentence, whether tuning has paid."""
+    """Return in one sentence whether tuning has brought a proven gain."""
     arms, pair = facts["arms"], facts["comparison"]["best_vs_baseline"]
     if facts.get("shuffled"):
         return phrase(
@@ -74,7 +74,7 @@ def verdict(facts: Facts) -> str:
 
 
 def recipe_verdict(facts: Facts) -> str:
-    """Return, in one sentence, what the textbook recipe has achieved; empty if unknown."""
+    """Return in one sentence what the textbook recipe has achieved; an empty string if unknown."""
     arms, pair = facts["arms"], facts["comparison"]["recipe_vs_baseline"]
     if arms and "recipe" not in arms:
         if not facts.get("has_recipe", True):
@@ -106,10 +106,10 @@ def recipe_verdict(facts: Facts) -> str:
 
 
 def most_of_it(facts: Facts) -> str:
-    """Return which few changes bring a proven gain by themselves; empty if unknown.
+    """Return which few changes bring a proven gain by themselves; an empty string if unknown.
 
-    They were trained together, with nothing else changed. That is a measurement; it does not divide
-    a gain among changes that need each other.
+    These changes were trained together, with nothing else changed. So this is a measurement. It
+    does not divide the gain among changes that depend on each other.
     """
     found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
     if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
@@ -146,14 +146,14 @@ def most_of_it(facts: Facts) -> str:
 
 
 def of_the_gain(share: float) -> str:
-    """Return a share of the gain in words; more than all of it counts as all of it."""
+    """Return a share of the gain in words, at most "all of the gain"."""
     if share >= 1:
         return phrase("all of the gain")
     return phrase("{share} of the gain", share=per_cent(share))
 
 
 def is_unconfirmed(facts: Facts) -> bool:
-    """Whether a confirmation would add something."""
+    """Whether baseline and best exist but have not been compared on the test split."""
     if facts.get("shuffled"):
         return False
     compared = facts["comparison"]["best_vs_baseline"]
@@ -162,7 +162,7 @@ def is_unconfirmed(facts: Facts) -> bool:
 
 def _unconfirmed(facts: Facts) -> str:
     confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
-    going_on = True  # until a clause was explained
+    going_on = True  # whether `begin` is one clause, and a colon can follow
     if confirmation is None:
         begin = phrase("Not confirmed yet")
     elif "best" in confirmation["outdated"]:

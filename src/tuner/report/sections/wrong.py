@@ -1,4 +1,4 @@
-"""Section on what is wrong with the baseline: diagnoses of the arms, and what to try first."""
+"""Section "What is wrong with the baseline?": diagnoses of the arms, and what to try first."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def is_archive(path: Path) -> bool:
 
 
 def add(archive: zipfile.ZipFile, name: str, source: Path) -> Entry | None:
-    """Write a file into an archive; None if it has been removed meanwhile.
+    """Write a file into an archive, and return its entry; None if the file has just been removed.
 
     Raises:
         OSError: it cannot be read, or keeps changing.

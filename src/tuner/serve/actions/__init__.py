@@ -1,4 +1,4 @@
-"""People's actions on studies and models, from a page or the API: checked, done, and recorded.
+"""Users' actions on studies and models, from a page or the API: checked, done, and recorded.
 
 `studies` submits and steers studies, `models` retrains and promotes models, and `tidying` archives
 and deletes. `noting` records who did it.

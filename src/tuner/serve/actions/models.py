@@ -1,4 +1,4 @@
-"""Retrains, promotes and rolls back models."""
+"""Actions on models: retrain, promote and roll back."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 def retrain(service: Service, who: str, name: str, arm: object, models: object = 1) -> Job:
-    """Queue the retraining of an arm, which makes a bundle.
+    """Queue the retraining of an arm, which saves its model as a bundle.
 
     Args:
-        models: number of models to keep as one, an ensemble.
+        who: the person who asks, for the audit log.
+        name: of the study.
+        models: number of models; more than one are saved as an ensemble.
 
     Raises:
-        UsageError: there is no such study or arm, too many models are asked for, or another job has
-            that study.
+        UsageError: the study or the arm does not exist, there are too many models, or another job
+            has the study.
     """
     facts = facts_of(service, name)
     reference = str(facts.get("reference", facts["case"]))
@@ -32,10 +34,10 @@ def retrain(service: Service, who: str, name: str, arm: object, models: object =
 def promote(
     service: Service, who: str, study: str, bundle: str, alias: object, reason: object
 ) -> Promotion:
-    """Make an alias name a model.
+    """Give an alias to a model.
 
     Raises:
-        TunerError: as the ledger raises it.
+        TunerError: see `Ledger.promote`.
     """
     done = service.ledger.promote(study, bundle, str(alias), who, str(reason or ""))
     service.acts.note(who, f"promote to {done.alias}", f"{study}/{bundle}")
@@ -43,10 +45,10 @@ def promote(
 
 
 def roll_back(service: Service, who: str, case: str, reason: object) -> Promotion:
-    """Make the previous current model of a case current again.
+    """Make the previous model of a case the current one again.
 
     Raises:
-        TunerError: as the ledger raises it.
+        TunerError: see `Ledger.roll_back`.
     """
     done = service.ledger.roll_back(case, who, str(reason or ""))
     service.acts.note(who, "roll back", f"{done.study}/{done.bundle}")

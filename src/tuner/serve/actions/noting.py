@@ -22,7 +22,7 @@ def job_of(service: Service, name: str) -> Job:
     """Return the job of a study.
 
     Raises:
-        UsageError: there is no such study, or the service has not run it.
+        UsageError: the study does not exist, or the service has not run it.
     """
     job = service.queue.of_study(name)
     if job is None:
@@ -42,7 +42,7 @@ def facts_of(service: Service, name: str) -> Mapping[str, Any]:
     """Return the settings that a study was made with.
 
     Raises:
-        UsageError: there is no such study.
+        UsageError: the study does not exist.
     """
     catalogue = catalogue_of(service.storage, name)
     catalogue.check(name)
@@ -51,9 +51,9 @@ def facts_of(service: Service, name: str) -> Mapping[str, Any]:
 
 
 def noted(service: Service, who: str, what: str, job: Job) -> Job:
-    """Record an action on a study that changed a job; return the job."""
+    """Record an action that changed the job of a study; return the job."""
     if job.kind == "study" and job.state in AT_WORK:
-        service.tidying.bring_back(job.study)  # a study at work must be in the list
+        service.tidying.bring_back(job.study)  # the list must show a study that is running
     note(service, who, what, job.study)
     return job
 

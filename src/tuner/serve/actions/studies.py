@@ -1,4 +1,4 @@
-"""Studies submitted, steered and changed."""
+"""Actions on studies: submit, pause, resume, cancel, and change a running one."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ if TYPE_CHECKING:
     from tuner.serve.tokens import Person
 
 LONGEST_KEY = 200
-NOT_TAKEN = {"accept_changes"}  # that was said of the earlier study alone
+NOT_TAKEN = {"accept_changes"}  # it concerned only the earlier study
 
 
 def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None = None) -> Job:
     """Queue a new study, or one that the service has not run yet.
 
+    Args:
+        who: the person who submits it.
+        asked: fields of the request.
+        key: idempotency key: a second submission with it returns the first job.
+
     Raises:
-        UsageError: what is asked for cannot be run, or another job or another study has that name.
+        UsageError: the request is invalid, or another job or study has that name.
     """
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise UsageError(f"the idempotency key takes 1 to {LONGEST_KEY} printable characters")
@@ -46,7 +51,7 @@ def submit(service: Service, who: str, asked: Mapping[str, Any], key: str | None
 
 
 def _with_settings(service: Service, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is asked for; what is not said of it as it was in the study that is named.
+    """Return the request, completed with the settings of the study that it names.
 
     Raises:
         UsageError: the service has not run that study, or the new one has no name of its own.
@@ -67,11 +72,11 @@ def _with_settings(service: Service, asked: Mapping[str, Any]) -> dict[str, Any]
 
 
 def steer(service: Service, who: str, name: str, act: str) -> Job:
-    """Pause, resume or cancel a study, or the retraining that is at work in it.
+    """Pause, resume or cancel a study, or the retraining that is running in it.
 
     Raises:
         UsageError: there is no such act, the service has not run the study, or its state does not
-            allow it.
+            allow the act.
     """
     acts = {
         "pause": service.queue.pause,
@@ -85,10 +90,10 @@ def steer(service: Service, who: str, name: str, act: str) -> Job:
 
 
 def change_total(service: Service, who: str, name: str, trials: object) -> Job:
-    """Have a study end with another number of finished trials.
+    """Change the number of finished trials that a study ends with.
 
     Raises:
-        UsageError: it is no such number, or the service has not run the study.
+        UsageError: the number is invalid, or the service has not run the study.
     """
     total = whole("trials", trials, 1, MOST_TRIALS)
     job = service.queue.change(job_of(service, name).id, lambda _: {"trials": total})
@@ -96,10 +101,10 @@ def change_total(service: Service, who: str, name: str, trials: object) -> Job:
 
 
 def add_try(service: Service, who: str, name: str, typed: object) -> Job:
-    """Have a configuration trained as the next trial of a study.
+    """Queue a configuration to be trained as the next trial of a study.
 
     Raises:
-        UsageError: the search space does not have it, or the service has not run the study.
+        UsageError: it is not in the search space, or the service has not run the study.
     """
     job = job_of(service, name)
     text = check_try(service.shelf, job.case, typed)
@@ -121,17 +126,17 @@ def add_try(service: Service, who: str, name: str, typed: object) -> Job:
 def begin_child(
     service: Service, who: str, name: str, child: str, fix: Sequence[str], *, accept: bool = False
 ) -> Job:
-    """Have a new study go on with another search space, and with the finished trials that fit it.
+    """Submit a new study with another search space, which takes over the finished trials that fit.
 
-    The study itself is cancelled if it is at work; what it has finished is kept.
+    The earlier study is cancelled if it is running; its finished work is kept.
 
     Args:
         child: name of the new study.
-        fix: NAME=VALUE of the hyperparameters that it does not search.
-        accept: take trials over although the code of the case has changed since.
+        fix: NAME=VALUE of hyperparameters that the new study does not search.
+        accept: whether to take trials over if the code of the case has changed since.
 
     Raises:
-        UsageError: a name or a value that cannot be used, or the service has not run the study.
+        UsageError: a name or a value is invalid, or the service has not run the study.
     """
     job = job_of(service, name)
     if child == name or is_there(service.storage, child):
@@ -153,10 +158,10 @@ def begin_child(
 
 
 def prioritise(service: Service, person: Person, name: str, priority: object) -> Job:
-    """Have a study start before those of a lower priority.
+    """Set the priority of a study: it starts before those with a lower one.
 
     Raises:
-        UsageError: there is no such priority, only admins give it, or the study has ended.
+        UsageError: there is no such priority, only admins may set it, or the study has ended.
     """
     if priority not in PRIORITIES:
         raise unknown_name("priority", "priorities", str(priority), PRIORITIES)

@@ -1,4 +1,4 @@
-"""Tags, archives and deletes studies; and removes files that are no longer needed."""
+"""Actions that keep order: tag, archive and delete studies; remove unneeded files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tag(service: Service, who: str, name: str, given: Sequence[str]) -> list[str
     """Replace the tags of a study; return the new ones.
 
     Raises:
-        UsageError: there is no such study, or a tag is invalid.
+        UsageError: the study does not exist, or a tag is invalid.
     """
     service.browser.study(name)
     tags = service.tidying.tag(name, given)
@@ -34,7 +34,7 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
     """Archive a study, or unarchive it.
 
     Raises:
-        UsageError: there is no such study, or a job works on it.
+        UsageError: the study does not exist, or a job works on it.
     """
     job = service.browser.study(name)["job"]
     if away and job and job["state"] in AT_WORK:
@@ -53,10 +53,10 @@ def archive(service: Service, who: str, name: str, *, away: bool) -> None:
 
 
 def delete(service: Service, who: str, name: str) -> Job:
-    """Queue the deletion of a study with everything that belongs to it.
+    """Queue the deletion of a study and of everything that belongs to it.
 
     Raises:
-        UsageError: there is no such study, or another job has it.
+        UsageError: the study does not exist, or another job has it.
     """
     request = delete_request(service.workplace, name, str(facts_of(service, name)["case"]))
     return noted(service, who, "delete", service.queue.submit(request, who))

@@ -1,6 +1,8 @@
-"""What requests of the API carry, as types with their bounds: read by them and documented by them.
+"""Types of the JSON bodies of API requests, with their bounds.
 
-A field's bounds are the ones that `tuner.serve.orders.requests` holds what a form sends against.
+`reading` checks requests against them, and the API document describes them; the docstrings of the
+classes are part of it. The bounds are the same as in `tuner.serve.orders.requests`, which checks
+forms.
 """
 
 from __future__ import annotations

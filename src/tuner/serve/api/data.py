@@ -1,4 +1,4 @@
-"""Routes of data for tables and pictures: what there is, and more of it sent. No code is taken."""
+"""Routes for data: list tables and pictures, and upload more. They accept no code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes of webhooks: added, listed, tried, removed, and what was sent."""
+"""Routes for webhooks: add, list, test and remove them, and list their messages."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute
 
 GROUP = "Webhooks"
-LARGEST = 2**31 - 1  # that a database takes for a number of a row
+LARGEST = 2**31 - 1  # largest integer that a database accepts as the number of a row
 NUMBER = {"number": {"type": "integer", "minimum": 1, "maximum": LARGEST}}
 
 
 def add(asked: Asked, url: str) -> Hook:
-    """Add a hook, and note who did.
+    """Add a hook, and record who did so.
 
     Raises:
-        UsageError: nothing can be sent to the address.
+        UsageError: nothing may be sent to the address.
     """
     hook = asked.service.hooks.add(url, asked.who)
     asked.service.acts.note(asked.who, f"add hook {hook.id}", place_of(hook))
@@ -36,10 +36,10 @@ def add(asked: Asked, url: str) -> Hook:
 
 
 def remove(asked: Asked) -> Hook:
-    """Remove the hook that the path names, and note who did.
+    """Remove the hook of the path, and record who did so.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not exist.
     """
     hook = asked.service.hooks.get(number_of(asked))
     asked.service.hooks.remove(hook.id)
@@ -48,10 +48,10 @@ def remove(asked: Asked) -> Hook:
 
 
 def try_out(asked: Asked) -> Delivery:
-    """Send a test to the hook that the path names, and note who did.
+    """Send a test message to the hook of the path, and record who did so.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not exist.
     """
     hook = asked.service.hooks.get(number_of(asked))
     sent = asked.service.hooks.try_out(hook.id, asked.who)
@@ -60,10 +60,10 @@ def try_out(asked: Asked) -> Delivery:
 
 
 def number_of(asked: Asked) -> int:
-    """Return the number of a hook that the path names.
+    """Return the number of the hook of the path.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not a number.
     """
     text = asked.path("number")
     if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= LARGEST):
@@ -96,7 +96,7 @@ def _log(asked: Asked) -> Response:
 
 
 def hook_facts(hook: Hook) -> dict[str, Any]:
-    """Return a hook as plain values, without its secret and its path."""
+    """Return a hook as plain values, without its secret and without the path of its address."""
     return {"id": hook.id, "host": place_of(hook), "who": hook.who, "made": iso(hook.made)}
 
 

@@ -1,4 +1,4 @@
-"""Routes of the service itself: whether it is well, what it counts, its queue and its log."""
+"""Routes for the service itself: health, metrics, the queue and the audit log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked, RoleRoute
 
 GROUP = "Service"
-LARGEST_NUMBER = 2**63 - 1  # of a row
+LARGEST_NUMBER = 2**63 - 1  # largest number of a row
 PLAIN = {"text/plain": TEXT}
 
 
@@ -31,7 +31,7 @@ def _healthz(asked: Asked) -> Response:
 
 
 def _readyz(asked: Asked) -> Response:
-    asked.service.queue.states()  # raises where the database cannot be read
+    asked.service.queue.states()  # raises an error if the database cannot be read
     if not (asked.service.supervisor.is_well and asked.service.messenger.is_well):
         raise HTTPException(
             503, said("a part of the service has ended or hangs; restart the service")
@@ -97,7 +97,7 @@ ACTS = Operation(words="Read the log of who did what", group=GROUP, answer=answe
 
 
 def routes(top: str) -> list[RoleRoute]:
-    """Return the routes; those that every service has stand beside the path."""
+    """Return the routes under a path, and the usual ones outside it, such as for health checks."""
     return [
         get("/healthz", _healthz, None, HEALTH),
         get("/readyz", _readyz, None, READY),

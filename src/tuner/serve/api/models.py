@@ -1,4 +1,4 @@
-"""Routes of models: listed, taken away, tried, promoted, rolled back."""
+"""Routes for models: list, download, predict, promote and roll back."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def model_facts(model: Model) -> dict[str, Any]:
 
 
 def promotion_facts(one: Promotion) -> dict[str, Any]:
-    """Return a line of the ledger as plain values."""
+    """Return an entry of the ledger as plain values."""
     names = ("case", "alias", "act", "study", "bundle", "weights", "proof", "reason", "who")
     return {"at": iso(one.at), **{name: getattr(one, name) for name in names}}
 
 
 def _time(text: str) -> float:
-    """Read a date, or a date and time, as seconds since 1970; without a zone it is UTC."""
+    """Return a date, or a date and time, as seconds since 1970; UTC if it has no time zone."""
     try:
         found = datetime.fromisoformat(text)
         if found.tzinfo is not None:

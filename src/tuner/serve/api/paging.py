@@ -1,4 +1,4 @@
-"""Long lists, a part at a time: how many, and after what."""
+"""Pagination of long lists, by a limit and a cursor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuner.serve.web.operation import TEXT, Parameter
 if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked
 
-USUAL, MOST = 100, 1000  # rows of an answer
+USUAL, MOST = 100, 1000  # default and largest number of rows in a response
 LIMIT = Parameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
@@ -20,9 +20,9 @@ CURSOR = Parameter("cursor", TEXT, "`next` of the previous answer, to get the ro
 
 
 def limit_of(asked: Asked) -> int:
-    """Return how many rows are asked for.
+    """Return the requested number of rows.
 
     Raises:
-        UsageError: it is no such number.
+        UsageError: it is not a number, or out of range.
     """
     return whole("limit", asked.query("limit", str(USUAL)), 1, MOST)

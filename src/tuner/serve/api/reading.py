@@ -12,7 +12,7 @@ from tuner.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_SHOWN = 80  # of a received value
+LONGEST_SHOWN = 80  # characters of a received value in a message
 
 
 @cache
@@ -22,7 +22,7 @@ def adapter_of(kind: Any) -> TypeAdapter[Any]:
 
 
 def read(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object as a type of `bodies`.
+    """Return a JSON object, checked against a type of `bodies`.
 
     Raises:
         UsageError: a field is missing, unknown, or has an invalid value.
@@ -41,7 +41,7 @@ def read(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_text(value: str) -> bool:
-    """Whether a database can store a text: JSON may contain half a character or a zero byte."""
+    """Whether a database can store a text: JSON may contain lone surrogates or zero bytes."""
     return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
@@ -67,7 +67,7 @@ def _choices(schema: Mapping[str, Any]) -> list[str]:
 
 
 def takes(schema: Mapping[str, Any]) -> str:
-    """Return in words what a JSON schema of ours accepts."""
+    """Return in words which values a JSON schema of ours accepts."""
     if "anyOf" in schema:
         return " or ".join(takes(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:

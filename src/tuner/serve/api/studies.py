@@ -1,4 +1,4 @@
-"""Routes of studies: submitted, listed, shown, watched, steered, reported."""
+"""Routes for studies: submit, list, show, watch, steer and report."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def _trials_csv(asked: Asked) -> Response:
 
 
 def report_file(asked: Asked) -> Response:
-    """Return a file of a study's report, on a page in the reader's language.
+    """Return a file of a study's report; a page is in the reader's language.
 
     Raises:
-        UsageError: there is no such study, or no report of it yet.
+        UsageError: the study does not exist, or has no report yet.
     """
     name, file = folder_name(asked.path("name")), asked.path("file")
     catalogue_of(asked.service.storage, name).check(name)

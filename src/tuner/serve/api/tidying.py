@@ -1,4 +1,4 @@
-"""Routes that put things in order: tags, the archive, priorities, deletions and clean-ups."""
+"""Routes that keep order: tags, the archive, priorities, deletions and clean-ups."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ SETTING = Operation(
 
 
 def routes(top: str) -> list[RoleRoute]:
-    """Return the routes, under a path; they stand before `{study}/{act}`, which takes any act."""
+    """Return the routes under a path; they come before `{study}/{act}`, which matches any act."""
     study, machine = f"{top}/studies/{{name}}", f"{top}/machine"
     return [
         post(f"{study}/tags", _tag, "operator", TAGGING),

@@ -1,4 +1,4 @@
-"""Room on the disk: what is left, what uses it, and when to stop politely."""
+"""Free space on the disk: how much is left, what uses it, and when to stop trainings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tuner.workplace import Workplace
 
-LEAST_FREE = 0.05  # of the disk: below that nothing that trains is started
-SECONDS_FRESH = 30.0  # for which what was measured is shown again
-LARGEST = 20  # studies that are shown
+LEAST_FREE = 0.05  # share of the disk; with less, no training is started
+SECONDS_FRESH = 30.0  # for which a measurement is reused
+LARGEST = 20  # studies in the list of the largest
 FULL = said("less than 5 % of the disk is free, so nothing can be added")
 
 
@@ -35,16 +35,16 @@ class Disk:
 
     @property
     def is_full(self) -> bool:
-        """Whether so little is free that nothing should be written any more."""
+        """Whether there is too little free space to write anything more."""
         return self.free < LEAST_FREE * self.total
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a storage folder holds, in bytes.
+    """The disk usage of a storage folder, in bytes.
 
     Attributes:
-        parts: by what it is.
+        parts: by kind of content.
         studies: reports, models and weights of the largest studies, by name.
     """
 
@@ -53,7 +53,7 @@ class Usage:
 
 
 def disk_of(folder: Path) -> Disk:
-    """Return the disk that a folder is on, or will be."""
+    """Return the disk that a folder is on; the folder may not exist yet."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     found = shutil.disk_usage(there)
     return Disk(found.total, found.free)
@@ -64,7 +64,8 @@ class Room:
     """The disk of a storage folder.
 
     Args:
-        look: how the disk is looked at.
+        workplace: the storage folder.
+        look: returns the disk of a folder.
     """
 
     workplace: Workplace
@@ -73,7 +74,7 @@ class Room:
     _lock: Any = field(default_factory=threading.Lock)
 
     def disk(self) -> Disk:
-        """Return the disk as it is now; of two, where models have their own, the fuller one."""
+        """Return the disk as it is now; the fuller one if models are on another disk."""
         disks = [self.look(self.workplace.root)]
         with suppress(DepotError):
             folder = self.workplace.depot.folder
@@ -82,10 +83,10 @@ class Room:
         return min(disks, key=lambda one: one.free / max(1, one.total))
 
     def check(self, size: int = 0) -> None:
-        """Look whether so many bytes more fit into the storage folder.
+        """Check that a number of bytes fits into the storage folder.
 
         Raises:
-            UsageError: they do not, or so little is free that nothing can be added.
+            UsageError: they do not fit, or the disk is full.
         """
         disk = self.look(self.workplace.root)
         if disk.is_full:
@@ -104,7 +105,7 @@ class Room:
     def of_study(self, name: str) -> int:
         """Return the bytes of the reports, models and weights of a study.
 
-        Models that cannot be reached now are left out.
+        Models that are unreachable now do not count.
         """
         with suppress(DepotError):
             models = sum(one.bytes for one in bundles_of(self.workplace, name))
@@ -112,7 +113,7 @@ class Room:
         return sum(_size(path) for path in folders_of(self.workplace, name))
 
     def usage(self) -> Usage:
-        """Return what uses the room; it is measured again after half a minute."""
+        """Return what uses the space; measured again after half a minute."""
         with self._lock:
             if self._kept is None or time.monotonic() - self._kept[0] > SECONDS_FRESH:
                 self._kept = time.monotonic(), self._measure()
@@ -148,7 +149,7 @@ class Room:
         return Usage(parts, dict(largest))
 
     def _in_depots(self) -> tuple[dict[str, int], int]:
-        """Return the bytes of models by study, and of the dashboard's files, where they are."""
+        """Return the bytes of each study's models, and of the dashboard's files, in all depots."""
         models: dict[str, int] = {}
         dashboard = 0
         with suppress(DepotError):
@@ -164,7 +165,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of what may be gone the next moment."""
+    """Return the bytes of a file or folder; 0 if it has just been removed."""
     with suppress(OSError):
         return size_of(path)
     return 0

@@ -1,4 +1,4 @@
-"""Jobs held for a moment, so that nobody else changes what is read before it is written."""
+"""Locks on jobs, so that nobody else changes them between reading and writing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tuner.serve.tables import Job
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-SUBMITTING = 0x7375626D6974  # names the lock on a server under which jobs are made: "submit"
+SUBMITTING = 0x7375626D6974  # key of an advisory lock (PostgreSQL): "submit" in ASCII
 
 
 def job_in(session: Session, number: int) -> Job:
     """Return a job.
 
     Raises:
-        UsageError: there is none of that number.
+        UsageError: there is no job with that number.
     """
     job = session.get(Job, number)
     if job is None:
@@ -33,13 +33,13 @@ def job_in(session: Session, number: int) -> Job:
 
 
 def held(session: Session, number: int) -> Job:
-    """Return a job that nobody else can change until this session ends.
+    """Return a job, locked until this session ends.
 
-    An update that changes nothing takes the row, on SQLite the whole database: what is read before
-    one may be old already when something is made of it.
+    An update without an effect locks the row, or on SQLite the whole database. Without the lock, a
+    value that was read could be outdated when it is used.
 
     Raises:
-        UsageError: there is none of that number.
+        UsageError: there is no job with that number.
     """
     session.execute(update(Job).where(Job.id == number).values(id=Job.id))
     session.expire_all()
@@ -47,10 +47,10 @@ def held(session: Session, number: int) -> Job:
 
 
 def alone(session: Session) -> None:
-    """Let nobody else submit or resume a job until this session ends.
+    """Prevent others from submitting or resuming a job until this session ends.
 
-    Whether a study has a job at work is read first, and its job made or queued after that. On
-    SQLite an update takes the whole database, also one of no row.
+    The caller first reads whether a study has an open job, and then creates or queues one. Nobody
+    may do the same in between. On SQLite even an update of no row locks the whole database.
     """
     connection = session.connection()
     if connection.dialect.name == "postgresql":
@@ -60,10 +60,10 @@ def alone(session: Session) -> None:
 
 
 def held_alone(session: Session, number: int) -> Job:
-    """Return a job that may be queued, while nobody else queues one for its study.
+    """Return a job to be queued, while nobody else can queue one for its study.
 
     Raises:
-        UsageError: another job has its study, as one that deletes it, or it was deleted.
+        UsageError: another job has its study, for example to delete it, or the study was deleted.
     """
     alone(session)
     job = held(session, number)
@@ -74,10 +74,10 @@ def held_alone(session: Session, number: int) -> Job:
 
 
 def open_job(session: Session, study: str, besides: int | None = None) -> Job | None:
-    """Return the job of a study that has not ended, if there is one.
+    """Return the job of a study that has not ended; None if there is none.
 
     Args:
-        besides: number of a job that is not meant.
+        besides: number of a job to ignore.
     """
     wanted = select(Job).where(Job.study == study, Job.state.not_in(ENDED))
     return session.scalar(wanted if besides is None else wanted.where(Job.id != besides))

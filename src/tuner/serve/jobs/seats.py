@@ -53,7 +53,7 @@ class Seats:
     _taken: dict[int, list[str]] = field(default_factory=dict)  # one GPU per worker, by job
 
     def take(self, job: int, workers: int) -> list[str] | None:
-        """Give a job this many workers' places; return the GPUs on which they are.
+        """Reserve places for this many workers of a job; return their GPUs.
 
         The emptiest GPU comes first, so that a GPU is shared only if none is free. A job without
         workers sees no GPU.

@@ -1,4 +1,4 @@
-"""Runs the jobs: a process each, watched, asked to stop, and started again if it dies."""
+"""Runs each job in a process: watches it, stops it on request, and restarts it if it dies."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_UNTIL_FREE = 3.0  # before a study is tried again that another process works on
-SECONDS_UNTIL_LATER = 15.0  # before what was in the way is tried again
-SECONDS_BETWEEN_MEASURES = 20.0  # of what a study uses of the disk
+SECONDS_UNTIL_FREE = 3.0  # before the next attempt, if another process works on the study
+SECONDS_UNTIL_LATER = 15.0  # before the next attempt, if the job ended with `LATER`
+SECONDS_BETWEEN_MEASURES = 20.0  # between measurements of the studies' disk usage
 FULL = (
     "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
     "continues by itself once there is room."
@@ -64,9 +64,10 @@ class Supervisor:
     """Takes jobs from the queue and runs them, in a thread of its own.
 
     Args:
-        workers: trainings that run at once, over all jobs; None: one a GPU, or one a core.
-        cards: names of the cards (GPUs) that the jobs share; None: those of this machine.
-        room: the disk; None: that of the storage folder.
+        workers: trainings that run at once, over all jobs; None: one per GPU, or one per core if
+            there are no GPUs.
+        room: the disk; None for that of the storage folder.
+        cards: names of the GPUs that the jobs share; None for those of this machine.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class Supervisor:
         self._looking = Looking("supervisor", SECONDS_BETWEEN_LOOKS, self.look)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._looking.start()
 
     def close(self) -> None:
-        """Have the running jobs stop and wait for the next start of the service."""
+        """Stop the running jobs; they wait for the next start of the service."""
         self._looking.end()
         self._looking.wait()
         running = list(self._running.values())
@@ -107,14 +108,14 @@ class Supervisor:
 
     @property
     def is_well(self) -> bool:
-        """Whether it is at work, or was not begun."""
+        """Whether the thread is running normally, or was not started."""
         return self._looking.is_well
 
     def look(self) -> None:
-        """Do what is due now."""
+        """Do everything that is due now."""
         for current in list(self._running.values()):
             self._watch(current)
-        for number in self.queue.recover():  # not our own, whose leases are renewed now
+        for number in self.queue.recover():  # others' jobs: our own leases have just been renewed
             log.info("job %d is queued again: its service has ended", number)
         is_full = self.room.disk().is_full
         while self._take(chores_only=is_full):
@@ -126,7 +127,7 @@ class Supervisor:
         self._look_after()
 
     def _take(self, *, chores_only: bool) -> bool:
-        """Start the next job; whether there was one."""
+        """Start the next job; return whether there was one."""
         now = time.monotonic()
         self._not_before = {one: when for one, when in self._not_before.items() if when > now}
         job = self.queue.claim(
@@ -148,7 +149,7 @@ class Supervisor:
         cards = self.seats.take(job.id, job.slots or 0)
         try:
             process = Process(words, log_of(self.workplace, job.id), cards)
-        except OSError as error:  # no memory for a process, no room for its log
+        except OSError as error:  # no memory for a process, or no space for its log
             log.warning("job %d cannot be started now: %s", job.id, error)
             self.seats.leave(job.id)
             self._not_before[job.id] = now + SECONDS_UNTIL_FREE
@@ -159,7 +160,7 @@ class Supervisor:
         return True
 
     def _is_free(self, study: str) -> bool:
-        """Whether nobody works on a study: a process whose service died needs a moment to stop."""
+        """Whether no process works on a study: one whose service died needs a moment to stop."""
         if not study:
             return True
         try:
@@ -186,14 +187,15 @@ class Supervisor:
             self._end(current, AFTER.get(wish, "queued"))
         elif wish in AFTER and status != REFUSED:
             self._end(current, AFTER[wish])
-        elif status == REFUSED:  # a second start says the same
+        elif status == REFUSED:  # another start would be refused, too
             self._end(current, "failed")
         elif status == LATER:
             self._say(current.job.id, "This may pass, so it starts again in a moment.")
             self._not_before[current.job.id] = time.monotonic() + SECONDS_UNTIL_LATER
             self._end(current, "queued")
         elif status == INTERRUPTED:
-            # Somebody has stopped the process itself, and meant it. Only a study can be resumed.
+            # Somebody has stopped the process directly, so it is not restarted. Only a study can be
+            # resumed.
             self._end(current, "paused" if current.job.kind == "study" else "failed")
         else:
             again = self.queue.get(current.job.id).starts < MOST_STARTS
@@ -203,16 +205,16 @@ class Supervisor:
             self._end(current, "queued" if again else "failed", died=True)
 
     def _is_deleted(self, job: Job) -> bool:
-        """Whether a deletion has nothing left to do: it was killed after its last step."""
+        """Whether a deletion is complete: it was killed after its last step."""
         return job.kind == "delete" and not is_there(self._storage, job.study)
 
     def _lacked_room(self, job: Job, status: int) -> bool:
-        """Whether a process has ended as the disk is full: its job starts again once there is room.
+        """Whether a process ended because the disk is full: its job restarts once there is space.
 
-        One that ended by itself has met the full disk before it was asked to make way, and one that
-        was asked has met it on its last steps. A chore takes no worker and is not kept waiting for
-        room, so it has its few starts. So has what needs more than there is, though the disk is not
-        full when it has ended.
+        This holds for a process that failed before it was asked to stop, and for one that was asked
+        and failed in its last steps. It does not hold for chores: they do not wait for space, so
+        the usual limit on starts applies to them. That limit also applies to a job that needs more
+        space than there is, if the disk is not full once the job has ended.
         """
         return (
             job.kind not in CHORES and status not in (0, INTERRUPTED) and self.room.disk().is_full
@@ -234,7 +236,7 @@ class Supervisor:
         self._running.pop(current.job.id)
 
     def _balance(self) -> None:
-        """Give a waiting job a worker of one that has several; give workers that are free away."""
+        """Restart a study with fewer workers if jobs wait, or with more if workers are free."""
         needing = [job for job in self.queue.waiting() if job.kind not in CHORES]
         ours = [job for job in self.queue.at_work() if job.owner == self.owner]
         job = to_start_again(self.slots, ours, len(needing), self.queue.clock())
@@ -243,7 +245,7 @@ class Supervisor:
             self.queue.ask_again(job.id, self.owner)
 
     def _make_way(self) -> None:
-        """Stop what trains: the disk is full, and a study that meets its end there would fail."""
+        """Stop all trainings: the disk is full, and a study without space would fail."""
         for job in self.queue.at_work():
             if job.owner == self.owner and job.wish == "" and job.kind not in CHORES:
                 self._say(job.id, FULL)
@@ -258,12 +260,12 @@ class Supervisor:
         upkeep = Upkeep.of(self.queue.engine)
         key = upkeep.key(self.queue.clock())
         if key is not None and not self.queue.knows(key):
-            # Nothing is there to go, a clean-up is at work, or the models cannot be reached now.
+            # There is nothing to remove, a clean-up is running, or the models are unreachable now.
             with suppress(UsageError, DepotError, OSError):
                 request = clean_request(self.workplace, upkeep.older_than, None)
                 self.queue.submit(request, "schedule", key)
         for current in self._running.values():
-            is_study = current.job.kind == "study"  # a model is small, and then its study is done
+            is_study = current.job.kind == "study"  # a retraining only adds a model
             used = self.room.of_study(current.job.study) if upkeep.budget and is_study else 0
             if used > upkeep.budget * MEBIBYTE:
                 self._say(
@@ -276,6 +278,6 @@ class Supervisor:
                     self.queue.pause(current.job.id)
 
     def _say(self, number: int, text: str) -> None:
-        """Add a line to what a job prints."""
+        """Add a line to the output of a job."""
         with suppress(OSError), log_of(self.workplace, number).open("a", encoding="utf-8") as file:
-            file.write(f"tuner: {text}\n")  # a full disk takes no line; what it tells is done
+            file.write(f"tuner: {text}\n")  # on a full disk the line is lost, but not the action

@@ -1,4 +1,4 @@
-"""Webhooks and mail: who is told when a study ends, and what was sent to each."""
+"""Webhooks and mail: the recipients of a study's end, and the messages to each."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tuner.serve.messages.mailing import Mail
 
 PAUSES = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 15 * 3600)  # seconds before each new attempt
-LEASE = 120.0  # seconds for which who sends has a message to itself
-LOOK_BACK = 30 * 24 * 3600.0  # seconds; what ended before is not told any more
+LEASE = 120.0  # seconds for which a message belongs to its sender
+LOOK_BACK = 30 * 24 * 3600.0  # seconds; earlier endings are not reported
 MOST_HOOKS, NEWEST = 100, 200
 log = logging.getLogger("tuner.serve")
 
@@ -40,8 +40,8 @@ class Hooks:
     """The hooks in the database.
 
     Attributes:
-        allowed: hosts that may lead into a private network.
-        mail: how mail is sent, and to whom; None: it is not.
+        allowed: hosts that may be in a private network.
+        mail: how to send mail, and to whom; None for no mail.
     """
 
     engine: Engine
@@ -50,10 +50,10 @@ class Hooks:
     mail: Mail | None = None
 
     def add(self, url: str, who: str) -> Hook:
-        """Have an address told of what ends from now on; return it with its secret.
+        """Add an address that is told of every ending from now on; return the hook with its secret.
 
         Raises:
-            UsageError: it is not an address on the public Internet that begins with https://.
+            UsageError: the address does not begin with https://, or is not on the public Internet.
         """
         self._sender.check(url)
         with self._session() as session:
@@ -70,7 +70,7 @@ class Hooks:
             return hook
 
     def note_recipients(self, who: str) -> None:
-        """Have those told by mail whom the start has named; they are told of what ends from now."""
+        """Add the mail recipients given at the start; they are told of endings from now on."""
         wanted = {SCHEME + one for one in (self.mail.recipients if self.mail else ())}
         known = {hook.url for hook in self.all()}
         with self._session() as session, session.begin():
@@ -86,7 +86,7 @@ class Hooks:
         """Return a hook.
 
         Raises:
-            UsageError: there is none of that number.
+            UsageError: there is no hook with that number.
         """
         with self._session() as session:
             found = session.get(Hook, number)
@@ -97,10 +97,10 @@ class Hooks:
         return found
 
     def remove(self, number: int) -> None:
-        """Forget a hook, and what was sent to it.
+        """Remove a hook and its messages.
 
         Raises:
-            UsageError: there is none of that number.
+            UsageError: there is no hook with that number.
         """
         self.get(number)
         with self._session() as session:
@@ -109,10 +109,10 @@ class Hooks:
             session.commit()
 
     def log(self, number: int) -> Sequence[Delivery]:
-        """Return what was sent to a hook, newest first.
+        """Return the messages to a hook, the newest first.
 
         Raises:
-            UsageError: there is none of that number.
+            UsageError: there is no hook with that number.
         """
         self.get(number)
         wanted = select(Delivery).where(Delivery.hook == number).order_by(Delivery.id.desc())
@@ -120,10 +120,10 @@ class Hooks:
             return session.scalars(wanted.limit(NEWEST)).all()
 
     def try_out(self, number: int, who: str) -> Delivery:
-        """Send a message that says it is a test, once and now; return how that went.
+        """Send a test message now, without further attempts; return its result.
 
         Raises:
-            UsageError: there is no hook of that number.
+            UsageError: there is no hook with that number.
         """
         hook = self.get(number)
         body = _body("test", self.clock(), {"who": who})
@@ -135,9 +135,9 @@ class Hooks:
             return session.get_one(Delivery, sent.id)
 
     def due(self) -> list[Hook]:
-        """Queue messages of what has ended; return the hooks with a message that is due.
+        """Queue messages about what has ended; return the hooks that have a due message.
 
-        The one whose message waits longest comes first.
+        The hook whose message has waited longest comes first.
         """
         hooks = {hook.id: hook for hook in self.all() if self._sender.serves(hook)}
         if not hooks:
@@ -149,7 +149,7 @@ class Hooks:
         return [hooks[number] for number in found if number in hooks]
 
     def deliver(self, hook: Hook) -> None:
-        """Send the messages to a hook that are due, one after the other."""
+        """Send the due messages to a hook, one after the other."""
         for one in self._due(hook):
             if self._claim(one):
                 self._send(hook, one)
@@ -173,9 +173,9 @@ class Hooks:
                     self._queued(hook.id, occasion, event, _body(event, moment, facts))
 
     def _queued(self, hook: int, occasion: str, event: str, body: str) -> Delivery | None:
-        """Queue a message; None: another service has done that."""
+        """Queue a message; None if another service has queued it."""
         now = self.clock()
-        waits = now + LEASE if event == "test" else now  # a test is sent by whoever asked for it
+        waits = now + LEASE if event == "test" else now  # the caller sends a test itself
         made = Delivery(
             hook=hook,
             occasion=occasion,
@@ -214,11 +214,11 @@ class Hooks:
             return taken.rowcount == 1
 
     def _send(self, hook: Hook, one: Delivery, *, last: bool = False) -> None:
-        """Try to deliver a message once, and note how that went."""
+        """Try once to deliver a message, and record the result."""
         attempts, now = one.attempts + 1, self.clock()
         try:
             good, answer = self._sender.send(hook, one, now)
-        except Exception as error:  # this message has failed, and the others are still sent
+        except Exception as error:  # this message fails, but the others are still sent
             log.warning("hook %d: %s: %s", hook.id, type(error).__name__, error)
             good, answer = False, str(error) or type(error).__name__
         over = good or last or attempts > len(PAUSES)

@@ -1,4 +1,4 @@
-"""Mail to people whom the owner of this machine has named at the service's start."""
+"""Sends mail to the people whom the owner of this machine named when starting the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a delivery, and for the whole of it
+SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a delivery, and for all of it
 TLS_FROM_THE_START, USUAL = 465, 587  # ports (RFC 8314, RFC 6409)
 ADDRESS = re.compile(r'[^@\s<>,;:"\\()\[\]]{1,64}@[^@\s<>,;:"\\()\[\]]{1,255}')
 SCHEME = "mailto:"
@@ -31,15 +31,16 @@ LONGEST_ANSWER = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A server that takes mail, and who gets it.
+    """A mail server, and the recipients.
 
-    A password goes over TLS alone, or to this machine.
+    A password is only sent over TLS, or to this machine.
 
     Attributes:
         sender: address that the mail is from.
         recipients: addresses that are told when a study ends.
-        user: name at the server; empty: it asks for none.
-        site: address of the service for links, like https://tuner.example.org; empty: no links.
+        user: user name at the server; empty if it requires none.
+        site: address of the service for links, such as https://tuner.example.org; empty for no
+            links.
     """
 
     host: str
@@ -51,16 +52,16 @@ class Mail:
     site: str = ""
 
     def send(self, recipient: str, number: int, made: float, body: str) -> str:
-        """Send a message of a hook as mail; return what the server said.
+        """Send a message of a hook as mail; return the server's response.
 
         Args:
-            number: of the message: the same message has the same id however often it is sent.
+            number: of the message; it determines the Message-ID, which is the same at each attempt.
             made: seconds since 1970.
-            body: as JSON.
+            body: JSON.
 
         Raises:
-            OSError: the server cannot be reached, is too slow, or does not take it.
-            UsageError: the password would go in the clear, or cannot be sent.
+            OSError: the server cannot be reached, is too slow, or rejects the mail.
+            UsageError: the password would be sent unencrypted, or cannot be sent.
         """
         letter = self.letter(recipient, number, made, json.loads(body))
         begun: list[smtplib.SMTP] = []
@@ -82,12 +83,16 @@ class Mail:
     def letter(
         self, recipient: str, number: int, made: float, told: dict[str, Any]
     ) -> EmailMessage:
-        """Return the mail of a message."""
+        """Return a message as mail.
+
+        Args:
+            told: the JSON object of the message's body.
+        """
         letter = EmailMessage()
         letter["From"], letter["To"] = self.sender, recipient
         letter["Date"] = formatdate(made)
         letter["Message-ID"] = f"<tuner-{number}-{int(made)}@{self.sender.rpartition('@')[2]}>"
-        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer from a machine
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: asks for no automatic reply
         subject, text = self._words(told["type"], told["timestamp"], told["data"])
         letter["Subject"] = "".join(sign if sign.isprintable() else " " for sign in subject)
         letter.set_content(text)
@@ -134,7 +139,10 @@ class Mail:
 
 
 class _Plain(smtplib.SMTP):
-    """A connection that is known before it connects and is greeted, which smtplib does at once."""
+    """A connection that is in `begun` before it connects; smtplib connects in its constructor.
+
+    So a deadline can close it even while it connects.
+    """
 
     def __init__(self, host: str, port: int, begun: list[smtplib.SMTP]) -> None:
         begun.append(self)
@@ -160,13 +168,13 @@ def mail_of(
     password_file: Path | None = None,
     site: str = "",
 ) -> Mail | None:
-    """Return what the options of a start say; None: there is to be no mail.
+    """Return the mail settings from the options of `tuner serve`; None for no mail.
 
     Args:
         server: HOST or HOST:PORT.
 
     Raises:
-        UsageError: one is missing, or cannot be used.
+        UsageError: an option is missing or invalid.
     """
     if not (server or sender or recipients or user or password_file):
         return None
@@ -210,7 +218,7 @@ def _secret(path: Path) -> str:
 
 
 def _reason(error: smtplib.SMTPException) -> str:
-    """Say in one line why a server does not take a mail."""
+    """Return in one line why a server rejects a mail."""
     said: object = error
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, words = next(iter(error.recipients.values()))

@@ -34,7 +34,7 @@ class Messenger:
         return self._looking.is_well
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._looking.start()
 
     def close(self) -> None:

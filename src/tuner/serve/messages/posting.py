@@ -1,8 +1,8 @@
-"""Posts to an address on the Internet that a person has named, and to nowhere else.
+"""Posts to an Internet address that a user has entered, and nowhere else.
 
-A name can lead to this machine or into its network, now or later (server-side request forgery). So
-it is resolved here, every address of it is looked at, and the connection goes to the one that was
-looked at (OWASP, "Server-Side Request Forgery Prevention").
+A host name may lead to this machine or into its network, now or later (server-side request
+forgery). So the name is resolved here, all its IP addresses are checked, and the connection uses a
+checked one (OWASP, "Server-Side Request Forgery Prevention").
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tuner.serve.messages.deadlines import cut_off
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a post, and for the whole of it
+SECONDS, SECONDS_IN_ALL = 10.0, 30.0  # for each step of a request, and for all of it
 LONGEST_URL, LONGEST_ANSWER = 2000, 200
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to post.
+    """The address of a hook.
 
     Attributes:
-        path: with the query.
+        path: including the query.
     """
 
     host: str
@@ -40,10 +40,10 @@ class Target:
 
 
 def target_of(url: str) -> Target:
-    """Read an address.
+    """Parse an address.
 
     Raises:
-        UsageError: it is not one that begins with https://.
+        UsageError: it is not a valid address that begins with https://.
     """
     hint = said("write it like {example}", example="https://example.org/path")
     if len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()) or " " in url:
@@ -73,10 +73,10 @@ def address_of(target: Target, allowed: Set[str]) -> str:
     """Return an IP address of a target.
 
     Args:
-        allowed: hosts that may lead into a private network, as this machine's owner has said.
+        allowed: hosts that the owner of this machine allows to be in a private network.
 
     Raises:
-        UsageError: there is none, or one of them is not on the public Internet.
+        UsageError: the host has no address, or has one that is not on the public Internet.
     """
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -97,12 +97,12 @@ def address_of(target: Target, allowed: Set[str]) -> str:
 
 
 def post(target: Target, address: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-    """Post bytes over TLS; return the status and the beginning of the answer.
+    """Send bytes over TLS by POST; return the status and the beginning of the response.
 
     Redirects are not followed.
 
     Raises:
-        OSError: the other side cannot be reached or is too slow, or its certificate is not good.
+        OSError: the server cannot be reached or is too slow, or its certificate is invalid.
     """
     connection = _Pinned(target, address)
     try:
@@ -118,7 +118,7 @@ def post(target: Target, address: str, body: bytes, headers: Mapping[str, str]) 
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """A connection to an address that was looked at; the certificate has to be the host's."""
+    """A connection to a checked IP address; the certificate must be the host's."""
 
     def __init__(self, target: Target, address: str) -> None:
         self._tls = ssl.create_default_context()
@@ -126,7 +126,7 @@ class _Pinned(http.client.HTTPSConnection):
         self._address = address
 
     def connect(self) -> None:
-        """Connect to the address; no name is resolved again."""
+        """Connect to the IP address, without resolving the name again."""
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
@@ -137,6 +137,6 @@ def _is_public(address: str) -> bool:
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
         if inner:
             return _is_public(str(inner)) and (found.ipv4_mapped is not None or found.is_global)
-        if found in ipaddress.ip_network("64:ff9b::/96"):  # IPv4 behind a translator
+        if found in ipaddress.ip_network("64:ff9b::/96"):  # an IPv4 address behind NAT64
             return _is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
     return found.is_global and not found.is_multicast

@@ -1,4 +1,4 @@
-"""The models of cases: which bundles there are, which is current, and who decided so and why."""
+"""The models of cases: the existing bundles, the current one, and who promoted it and why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CURRENT, CANDIDATE = "current", "candidate"
 ALIASES = (CURRENT, CANDIDATE)
 LONGEST_REASON = 1000
-READ_BY_CASE = "case"  # as tuner.data.reading writes it, which imports torch
+READ_BY_CASE = "case"  # a value of tuner.data.reading, which imports torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Model:
     """A bundle of a study.
 
     Attributes:
-        kept: where it is.
-        manifest: of the bundle; empty where it is damaged, and `damage` says how.
-        aliases: by which it is known now.
+        kept: its place.
+        manifest: of the bundle; empty if it is damaged, and then `damage` is the reason.
+        aliases: names that it has now.
     """
 
     study: str
@@ -53,14 +53,14 @@ class Model:
 
     @property
     def case(self) -> str:
-        """What it is a model of, as `case_of` says it."""
+        """The case of the model, see `case_of`."""
         return case_of(self.manifest)
 
     @property
     def columns(self) -> list[str]:
-        """Columns of the rows that it is given; none where it takes pictures or other files.
+        """The columns of its input rows; empty if it takes pictures or other files.
 
-        The features of a pretrained network have names, too, and are made of a picture.
+        The features of a pretrained network have names too, but they are computed from a picture.
         """
         prepared = self.manifest["preprocessing"]
         by_file = prepared.get("read") == READ_BY_CASE
@@ -76,7 +76,7 @@ class Ledger:
     clock: Callable[[], float] = time.time
 
     def models(self, of_study: str | None = None) -> list[Model]:
-        """Return all bundles, or those of a study, by study and name; damaged ones too.
+        """Return the bundles of all studies or of one, sorted by study and name, damaged ones too.
 
         Raises:
             DepotError: their place cannot be reached.
@@ -98,10 +98,10 @@ class Ledger:
         return found
 
     def model(self, study: str, bundle: str) -> Model:
-        """Return a bundle; only one that is listed, so a name never leads elsewhere.
+        """Return a bundle; only listed ones, so a name never leads elsewhere.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no bundle of that name.
         """
         folder_name(study)
         models = {(one.study, one.bundle): one for one in self.models()}
@@ -111,7 +111,7 @@ class Ledger:
         return models[study, bundle]
 
     def proof(self, model: Model) -> Proof:
-        """Say whether a gain of this model is proven: over the current one, else the baseline."""
+        """Return whether a gain of this model over the current one, or the baseline, is proven."""
         current = self.current(model.case, CURRENT)
         if current is None:
             return gain_over_the_baseline(self.storage, self.workplace, model.manifest)
@@ -122,10 +122,10 @@ class Ledger:
         return gain_over(self.storage, other.manifest, model.manifest)
 
     def promote(self, study: str, bundle: str, alias: str, who: str, reason: str = "") -> Promotion:
-        """Have an alias of the model's case mean this model.
+        """Give an alias of the model's case to this model.
 
         Raises:
-            UsageError: the model does not exist or has the alias already, or its gain is not proven
+            UsageError: the model does not exist or already has the alias, or its gain is not proven
                 and no reason was given.
             BundleError: it is damaged.
         """
@@ -167,10 +167,11 @@ class Ledger:
         )
 
     def roll_back(self, case: str, who: str, reason: str) -> Promotion:
-        """Have the model be current again that was current before this one.
+        """Make the previous model of a case the current one again.
 
         Raises:
-            UsageError: there was none before, it is gone, or no reason was given.
+            UsageError: there is no previous model, it is gone or has changed, or no reason was
+                given.
             BundleError: it is damaged.
         """
         _check_reason(reason)
@@ -202,7 +203,11 @@ class Ledger:
         )
 
     def current(self, case: str, alias: str = CURRENT, at: float | None = None) -> Promotion | None:
-        """Return what an alias means, or meant at a time in seconds since 1970; None: nothing."""
+        """Return the entry that an alias points to, now or at a past time; None if there is none.
+
+        Args:
+            at: seconds since 1970; None for now.
+        """
         wanted = select(Promotion).where(Promotion.case == case, Promotion.alias == alias)
         if at is not None:
             wanted = wanted.where(Promotion.at <= at)
@@ -210,7 +215,7 @@ class Ledger:
             return session.scalar(wanted.order_by(Promotion.id.desc()).limit(1))
 
     def history(self, case: str | None = None) -> Sequence[Promotion]:
-        """Return the ledger, newest first."""
+        """Return the entries of the ledger, the newest first."""
         wanted = select(Promotion).order_by(Promotion.id.desc())
         with self._session() as session:
             return session.scalars(
@@ -218,7 +223,11 @@ class Ledger:
             ).all()
 
     def _before(self, case: str) -> Promotion:
-        """Return what was current before what is; roll-backs are followed to where they lead."""
+        """Return the entry that was current before this one; a roll-back undoes one promotion.
+
+        Raises:
+            UsageError: there is none.
+        """
         stack: list[Promotion] = []
         for one in reversed(self.history(case)):
             if one.alias != CURRENT:
@@ -251,10 +260,10 @@ class Ledger:
 
 
 def case_of(manifest: Mapping[str, Any]) -> str:
-    """Return what a bundle is a model of: the name of its case; through a door, that of its data.
+    """Return the case of a bundle's model; for a door, the door with its data and target.
 
-    All cases of a door have one name, and a model of houses does not take the place of one of
-    visits. Uploads and the owner's data have no two names alike.
+    All cases of a door share one name. With the data in it, a model of houses does not replace one
+    of visits. Uploads and the owner's data have distinct names.
 
     >>> case_of({"case": "table", "reference": "table --data /srv/houses.csv --target price"})
     'table houses.csv price'

@@ -1,4 +1,4 @@
-"""Whether one model is better than another, by what is stored: no row is predicted for it."""
+"""Whether one model is better than another, by stored predictions: no model is run."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of a gain.
+    """The evidence for a gain.
 
     Attributes:
-        sentence: what was compared, and what came of it.
+        sentence: what was compared, and the result.
     """
 
     proven: bool
@@ -45,7 +45,7 @@ class Proof:
 def gain_over_the_baseline(
     storage: RDBStorage, workplace: Workplace, manifest: Mapping[str, Any]
 ) -> Proof:
-    """Say whether a model's configuration is better than its study's baseline."""
+    """Return whether a model's configuration is better than its study's baseline."""
     name = str(manifest.get("study"))
     try:
         study = catalogue_of(storage, name).load(name)
@@ -76,11 +76,12 @@ def gain_over_the_baseline(
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two trained configurations, compared on what models of both said of the same test rows.
+    """Two trained configurations, compared by their models' predictions for the same test rows.
 
     Attributes:
-        gain: of the second over the first; None: `why` says why they cannot be compared.
-        matters: whether other seeds make other models; without that nothing is proven.
+        gain: of the second over the first; None if they cannot be compared, and then `why` is the
+            reason.
+        matters: whether different seeds give different models; otherwise nothing can be proven.
     """
 
     gain: Gain | None
@@ -90,16 +91,16 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        """Of the second against the first: better, no proven gain, or worse."""
+        """The verdict on the second, compared with the first: better, no proven gain, or worse."""
         return self.gain.verdict if self.gain and self.matters else "no proven gain"
 
     @property
     def is_measured(self) -> bool:
-        """Whether there is a gain with an interval; `in_words` says why, where there is none."""
+        """Whether there is a gain with an interval; if not, `in_words` gives the reason."""
         return self.gain is not None and self.gain.interval is not None
 
     def in_words(self) -> str:
-        """Write the gain with its interval; why there is none, where there is none."""
+        """Return the gain with its interval, or the reason why there is none."""
         if self.gain is None or self.metric is None:
             return self.why
         write = self.metric.write_difference
@@ -122,13 +123,14 @@ class Pair:
 def paired(
     storage: RDBStorage, first: tuple[str, object], second: tuple[str, object], pairs: int = 1
 ) -> Pair:
-    """Compare two configurations on the same stored test rows; no row is predicted for it.
+    """Compare two configurations by stored predictions for the same test rows.
 
     The interval covers new rows and new trainings.
 
     Args:
-        first: name of a study, and number of one of its trials; so is `second`.
-        pairs: that are compared at once: they share the 5 % of a false claim.
+        first: name of a study, and number of one of its trials.
+        second: likewise.
+        pairs: number of comparisons made together; they share the error probability of 5 %.
     """
     kept = [_kept(storage, name) for name, _ in (first, second)]
     told = (first, second)
@@ -157,10 +159,11 @@ def paired(
 def gain_over(
     storage: RDBStorage, current: Mapping[str, Any], candidate: Mapping[str, Any]
 ) -> Proof:
-    """Say whether the candidate's configuration is better than the current model's.
+    """Return whether the candidate's configuration is better than the current model's.
 
     Args:
-        current: manifest of its bundle; so is `candidate`.
+        current: manifest of its bundle.
+        candidate: likewise.
     """
     told = [(str(one.get("study")), one.get("trial")) for one in (current, candidate)]
     pair = paired(storage, told[0], told[1])

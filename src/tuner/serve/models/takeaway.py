@@ -1,4 +1,4 @@
-"""A model as a file to take away, and tried on what a person sends."""
+"""Packs a model as a file for download, and predicts with it on a user's input."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from tuner.serve.models.ledger import Model
     from tuner.serve.shelf.cases import Shelf
 
-SECONDS = 120  # for a prediction; most of it goes into importing
+SECONDS = 120  # for a prediction; imports take most of it
 BUSY = said("other predictions are running; try again in a moment")
 
 
 def packed(model: Model, depot: Depot) -> Path:
-    """Write a bundle into one temporary file, which the caller removes.
+    """Write a bundle into a temporary ZIP file, which the caller removes.
 
     Raises:
         BundleError: it is damaged.
@@ -46,20 +46,21 @@ def packed(model: Model, depot: Depot) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """Predicts in a process of its own, one after the other: the web process runs no model."""
+    """Predicts in a separate process, one request at a time: the web process runs no model."""
 
     shelf: Shelf
     _bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(BUSY))
 
     def predict(self, model: Model, body: bytes) -> list[dict[str, Any]]:
-        """Return what a model says of an image, or of the rows of a table (CSV).
+        """Return a model's predictions for an image, or for the rows of a table (CSV).
 
-        A table of one line may leave out the header: its cells are in the model's order.
+        A table of one row may lack the header: its cells are then in the order of the model's
+        columns.
 
         Raises:
             BundleError: the model is damaged.
-            DataError: the input cannot be read, or the model says nothing of it.
-            UsageError: too many ask at once.
+            DataError: the input cannot be read, or the model cannot predict for it.
+            UsageError: too many requests wait.
         """
         if model.damage:
             raise BundleError(model.damage)
@@ -101,10 +102,10 @@ class Predictor:
 
 
 def _with_header(body: bytes, columns: list[str]) -> bytes:
-    """Add the header to a single row that has none.
+    """Return the table with a header, which is added if the table is a single row without one.
 
     Raises:
-        DataError: it cannot be read, or the row has too many cells, or too few.
+        DataError: it cannot be read, or the row has too many or too few cells.
     """
     try:
         text = body.decode("utf-8-sig").strip()

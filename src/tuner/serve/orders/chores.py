@@ -1,4 +1,4 @@
-"""Jobs that train nothing: a study deleted, and files that serve nothing any more."""
+"""Requests for jobs that train nothing: delete a study, or remove unneeded files."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from tuner.workplace import Workplace
 
 MOST_DAYS = 36_500
-MOST_NAMED = 500  # at once: what is named goes through a pipe
+MOST_NAMED = 500  # items at once: their names go through a pipe
 
 
 def days(value: object) -> int:
-    """Read an age in days.
+    """Return an age in days.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not an integer, or out of range.
     """
     return whole("days", value, 0, MOST_DAYS)
 
 
 def waste(workplace: Workplace, age: int) -> list[Waste]:
-    """Return what may go and was not changed for so many days, the largest first."""
+    """Return the unneeded items that have not changed for `age` days, the largest first."""
     found = older_than(find_waste(workplace), age) if age else find_waste(workplace)
     return sorted(found, key=lambda one: -one.bytes)
 
 
 def delete_request(workplace: Workplace, name: str, case: str) -> Request:
-    """Read a wish to delete a study; the request says the bytes that it frees.
+    """Return the request to delete a study; its options contain the bytes that this frees.
 
     Raises:
-        UsageError: there is no such study.
+        UsageError: the study does not exist.
     """
     planned = plan_deletion(workplace, name)
     told = {"bytes": planned.bytes, "trials": planned.trials, "trainings": planned.trainings}
@@ -47,14 +47,14 @@ def delete_request(workplace: Workplace, name: str, case: str) -> Request:
 
 
 def clean_request(workplace: Workplace, age: int, names: Sequence[str] | None) -> Request:
-    """Read a wish to remove what serves nothing; the request says the bytes that it frees.
+    """Return the request to remove unneeded items; its options contain the bytes that this frees.
 
     Args:
-        age: days that it has not been changed.
-        names: of what is to go, of what is found; None: all of it.
+        age: minimum number of days without a change.
+        names: of the items to remove; None for all that were found.
 
     Raises:
-        UsageError: nothing of that is there.
+        UsageError: none of the items exists, or there are too many.
     """
     found = waste(workplace, age)
     if names is not None:

@@ -1,4 +1,4 @@
-"""What cannot be done with a job, and why."""
+"""Common reasons to refuse an action on a job."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from tuner.serve.orders.requests import Request
     from tuner.serve.tables import Job
 
-SUBMITTED = "submitted"  # among the options of a job: what they were, of those changed since
+SUBMITTED = "submitted"  # option of a job with the original values of changed options
 NOTES = {SUBMITTED, DELETED}
 
 
 def taken(job: Job, kind: str = "study") -> UsageError:
-    """Build the error for a new job of a study that has one.
+    """Return the error for a new job if its study already has an open one.
 
     Args:
-        kind: of the new job: only a new study can have another name.
+        kind: of the new job; the message for a study also suggests another name.
     """
     if not job.study:
         return UsageError(
@@ -45,7 +45,7 @@ def taken(job: Job, kind: str = "study") -> UsageError:
 
 
 def busy(job: Job) -> UsageError:
-    """Build the error for what is to be done with a study that has another job."""
+    """Return the error for an action on a study that another job works on."""
     return UsageError(
         said(
             "job {id} is {state} for study {study!r}; wait for its end or cancel it, then ask "
@@ -58,7 +58,7 @@ def busy(job: Job) -> UsageError:
 
 
 def refuse_deleted(job: Job) -> None:
-    """Refuse to do something with a job whose study was deleted.
+    """Raise an error if the study of a job was deleted.
 
     Raises:
         UsageError: it was.
@@ -70,10 +70,10 @@ def refuse_deleted(job: Job) -> None:
 
 
 def refuse_another(job: Job, request: Request) -> None:
-    """Refuse a request that is not the one for which a job was submitted.
+    """Raise an error if a request differs from the one that a job was submitted with.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it differs.
     """
     submitted = {name: value for name, value in job.options.items() if name not in NOTES}
     submitted |= job.options.get(SUBMITTED, {})
@@ -88,10 +88,14 @@ def refuse_another(job: Job, request: Request) -> None:
 
 
 def refuse_unless(job: Job, allowed: set[str], act: str) -> None:
-    """Refuse to do something with a job that its state does not allow.
+    """Raise an error if the state of a job does not allow an action.
+
+    Args:
+        allowed: the states that allow it.
+        act: past participle of the action, for the message.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it is in another state.
     """
     if job.state not in allowed:
         raise UsageError(

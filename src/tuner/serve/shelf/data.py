@@ -1,6 +1,6 @@
-"""Data for the doors: what the machine's owner has put into a folder, and what was uploaded.
+"""Data for the doors: from the folder of the machine's owner, and from uploads.
 
-A name from the network is looked up among those there are; no path is ever made of it.
+A name from the network is looked up in the list of existing data. It never becomes a path.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ TABLES = {".csv", ".tsv", ".parquet"}
 
 @dataclass(frozen=True, slots=True)
 class DataShelf:
-    """Tables and folders of pictures, by names like `uploads/houses.csv`.
+    """Tables and folders of pictures, with names like `uploads/houses.csv`.
 
     Attributes:
-        folder: of the machine's owner; None: there is none.
-        uploads: where uploads are kept; None: there are none.
+        folder: of the machine's owner; None if there is none.
+        uploads: folder of the uploads; None if there is none.
     """
 
     folder: Path | None = None
     uploads: Path | None = None
 
     def names(self, door: str | None = None) -> list[str]:
-        """Return what there is for a door; None: for any."""
+        """Return the names of the data for a door; None for all doors."""
         return [name for name, path in self._all().items() if door in {None, _door_of(path)}]
 
     def door(self, name: str) -> str:
-        """Return the door that data goes through: it may have been sent through another.
+        """Return the door that data goes through.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no data of that name.
         """
         return _door_of(self.path(name)) or ""
 
     def path(self, name: str) -> Path:
-        """Return where data is.
+        """Return the path of data.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no data of that name.
         """
         found = self._all()
         if name not in found:
@@ -57,11 +57,11 @@ class DataShelf:
         return found[name]
 
     def columns(self, name: str) -> list[str]:
-        """Return the columns of a CSV file, as a study reads its header; else nothing."""
+        """Return the columns of a CSV file, as a study reads its header; empty for other data."""
         path = self.path(name)
         if path.suffix.lower() not in {".csv", ".tsv"}:
             return []
-        with suppress(DataError):  # a study says what is wrong with it
+        with suppress(DataError):  # a study reports what is wrong with it
             return header_of(path) or []
         return []
 
@@ -69,7 +69,7 @@ class DataShelf:
         """Remove an upload.
 
         Raises:
-            UsageError: it is none, or is not there.
+            UsageError: it does not exist, or is not an upload.
         """
         if not name.startswith(f"{UPLOADS}/"):
             raise UsageError(
@@ -92,7 +92,7 @@ class DataShelf:
 
 
 def _door_of(path: Path) -> str | None:
-    """Return the door that data goes through; None: it is something else."""
+    """Return the door that data goes through; None if it is something else."""
     if path.is_dir():
         return "images"
     return "table" if path.suffix.lower() in TABLES else None

@@ -1,4 +1,4 @@
-"""What people see of studies, read without any contact with the processes that train.
+"""The state of studies for users, read without any contact with the processes that train.
 
 `browsing` has all studies: a `listing` from their `summaries` and `searches`, which are read again
 when `changes` reports one; `counting` is for monitors, and `events` for live pages. `comparing`

@@ -1,4 +1,4 @@
-"""What pages and the API show of studies, read from the store, at most a moment old."""
+"""Reads from the store what pages and the API show of studies, at most a moment old."""
 
 from __future__ import annotations
 

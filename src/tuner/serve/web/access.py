@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 COOKIE = "tuner_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
-SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # and a second more for so many bytes
-LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second for what a model is to predict
-LARGEST_UPLOAD = 2 * 2**30  # it goes to the disk piece by piece
-UPLOAD, API_DATA = "/tuner/uploads", "/api/v1/data"  # what takes files: from a page, by the API
+SECONDS_FOR_A_BODY, SLOWEST = 60.0, 10 * 2**10  # SLOWEST: bytes that earn one more second
+LARGEST_BODY, LARGEST_INPUT = 2**20, 20 * 2**20  # bytes; the second is for predictions
+LARGEST_UPLOAD = 2 * 2**30  # bytes, written to the disk in pieces
+UPLOAD, API_DATA = "/tuner/uploads", "/api/v1/data"  # paths that accept files
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -55,7 +55,7 @@ class BodyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not let in.
+    """The reason why a request is refused.
 
     Attributes:
         status: of HTTP.
@@ -67,7 +67,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """ASGI middleware: lets in what may come in, and notes who asks as `person` in its state."""
+    """ASGI middleware that refuses invalid requests, and stores the sender as `person`."""
 
     app: ASGIApp
     service: Service
@@ -106,12 +106,12 @@ class Gate:
         except BodyError as error:
             if sent:
                 raise
-            headers = {"Connection": "close"}  # what else is coming is not read
+            headers = {"Connection": "close"}  # the rest of the body is not read
             refused = answer(request, error.status, reason_of(error), headers)
             await refused(scope, receive, guarded)
 
     def _identify(self, request: Request) -> Refusal | None:
-        """Note who asks; a wrong token is refused, and a guesser has to wait."""
+        """Store the sender of a request; refuse a wrong token, and further attempts after many."""
         state = request.scope.setdefault("state", {})
         state["person"], state["failures"] = None, self.failures
         given = request.headers.get("authorization")
@@ -119,7 +119,7 @@ class Gate:
             address = address_of(request)
             kind, _, token = given.partition(" ")
             person = self.service.tokens.find(token.strip()) if kind.lower() == "bearer" else None
-            if person is None:  # others behind the same address, with good tokens, need not wait
+            if person is None:  # valid tokens from the same address need not wait
                 if self.failures.too_many(address):
                     return Refusal(429, said("too many wrong tokens; try again in a minute"))
                 self.failures.note(address)
@@ -137,7 +137,7 @@ class Gate:
 
 
 def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
-    """Say why a request seems to come from another site's page; None where it does not."""
+    """Return why a request seems to come from another site's page; None if it does not."""
     host = request.headers.get("host", "")
     try:
         name = urlsplit(f"//{host}").hostname or ""
@@ -163,7 +163,7 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
 
 
 def _place_of(origin: str) -> str:
-    """Return the host and the port of an origin; empty where it has none."""
+    """Return the host and port of an origin; an empty string if it has none."""
     try:
         return urlsplit(origin).netloc
     except ValueError:
@@ -171,12 +171,12 @@ def _place_of(origin: str) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Return the address that a request comes from."""
+    """Return the IP address that a request comes from."""
     return request.client.host if request.client else "?"
 
 
 def protect(headers: MutableHeaders) -> None:
-    """Add the headers that keep a browser from doing more than showing a page."""
+    """Add the headers that restrict what a browser may do with a page."""
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
@@ -186,13 +186,13 @@ def protect(headers: MutableHeaders) -> None:
 
 
 def declared_length(request: Request) -> int:
-    """Return how many bytes a body is said to have; 0 where nothing usable is said."""
+    """Return the declared length of a body in bytes; 0 if it is missing or invalid."""
     length = Headers(scope=request.scope).get("content-length", "0")
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
 def _limited(request: Request, receive: Receive) -> Receive:
-    """Count what comes in, and stop at what the route takes, or when it comes too slowly."""
+    """Return a `receive` that refuses a body which is too large or arrives too slowly."""
     most = LARGEST_INPUT if request.url.path.endswith("/predict") else LARGEST_BODY
     most = LARGEST_UPLOAD if request.url.path in {UPLOAD, API_DATA} else most
     declared, seen, whole = declared_length(request), 0, False
@@ -200,7 +200,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
 
     async def counted() -> Message:
         nonlocal seen, whole
-        if whole:  # from now on it waits for the other side to leave, which may take long
+        if whole:  # now it waits for the client to leave, which may take long
             return await receive()
         message = None
         with anyio.move_on_after(until + seen / SLOWEST - time.monotonic()):

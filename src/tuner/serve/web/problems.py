@@ -1,4 +1,4 @@
-"""What went wrong, as a page for people or a problem document for programs (RFC 9457)."""
+"""Error responses: a page for people, a problem document (RFC 9457) for programs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 API = "/api/"
 FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics")
-NAMES = ("name", "study")  # of a study, in the paths of routes
-CLIENT_CLOSED_REQUEST = 499  # as nginx has it
+NAMES = ("name", "study")  # parameters for a study, in the paths of routes
+CLIENT_CLOSED_REQUEST = 499  # nginx's status code for it
 STATUS: dict[type[TunerError], int] = {
     UsageError: 400,
     DataError: 400,
@@ -42,14 +42,14 @@ STATUS: dict[type[TunerError], int] = {
 
 
 def is_for_programs(request: Request) -> bool:
-    """Whether programs ask there, not people."""
+    """Whether an address is for programs, not for people."""
     return request.url.path.startswith((API, *FOR_PROGRAMS))
 
 
 def answer(
     request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return the answer to a request that cannot be served."""
+    """Return the response to a request that cannot be served."""
     title = HTTPStatus(status).phrase
     headers = dict(headers or {})
     if status == HTTPStatus.UNAUTHORIZED:
@@ -67,7 +67,7 @@ def answer(
 
 
 def on_error(request: Request, error: Exception) -> Response:
-    """Answer an error of tuner's, in the words of the command line."""
+    """Return the response to an error of tuner, with the message of the command line."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if str(error).startswith("no ") and status == HTTPStatus.BAD_REQUEST:
         status = 404 if request.method in {"GET", "HEAD"} else status
@@ -75,7 +75,11 @@ def on_error(request: Request, error: Exception) -> Response:
 
 
 def on_vanished(request: Request, error: Exception) -> Response:
-    """Answer where a study was deleted while it was read: to Optuna, its records are keys."""
+    """Return the response if a study was deleted during reading, when Optuna raises KeyError.
+
+    Raises:
+        KeyError: the study exists, so the error has another cause.
+    """
     name = next((request.path_params[one] for one in NAMES if one in request.path_params), None)
     if name is None or is_there(request.app.state.service.storage, name):
         raise error
@@ -83,13 +87,13 @@ def on_vanished(request: Request, error: Exception) -> Response:
 
 
 def on_leaving(request: Request, error: Exception) -> Response:
-    """Answer nobody: the other side has left before its request was whole."""
+    """Return an empty response: the client has left before its request was complete."""
     del request, error
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 def on_http_error(request: Request, error: Exception) -> Response:
-    """Answer an error that a route or Starlette raises."""
+    """Return the response to an error that a route or Starlette raises."""
     if not isinstance(error, HTTPException):
         raise error
     return answer(request, error.status_code, error.detail, error.headers)

@@ -1,4 +1,4 @@
-"""Data that people send: a table (CSV, Parquet), or a ZIP file: a folder of pictures a class."""
+"""Uploads: a table (CSV, Parquet), or a ZIP file with one folder of pictures per class."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from tuner.serve.web.routing import Asked
 
 FOR_FILE = said("Rename the file")
-BYTES = "application/octet-stream"  # which no form of another site can send
+BYTES = "application/octet-stream"  # a form of another site cannot send this type
 MOST_UPLOADS = 1000
-PARQUET, SHORTEST_PARQUET = b"PAR1", 12  # at both ends, and the length of what is before the second
+PARQUET, SHORTEST_PARQUET = b"PAR1", 12  # PAR1 at both ends, and 4 bytes for a length
 
 
 async def _receive(request: Request) -> Response:
@@ -49,12 +49,12 @@ async def _receive(request: Request) -> Response:
 
 
 async def receive(request: Request) -> Response:
-    """Take a file in, piece by piece: it never is in memory as a whole.
+    """Receive a file in pieces; it is never in memory as a whole.
 
     Raises:
-        HTTPException: the sender may not send data, it is not sent as bytes (a form of another site
-            could not send it so), or it cannot be written.
-        UsageError: it cannot be used, or there is no room.
+        HTTPException: the sender may not upload data, the content type is wrong (so that no form of
+            another site can upload), or the file cannot be written.
+        UsageError: the data cannot be used, or there is not enough space.
     """
     check_role(request, "operator")
     service: Service = request.app.state.service
@@ -81,10 +81,10 @@ async def receive(request: Request) -> Response:
 
 
 def _name(service: Service, typed: str) -> str:
-    """Return the name that an upload is kept under.
+    """Return the name under which an upload is stored.
 
     Raises:
-        UsageError: it cannot be one, there is such data already, or no room for more.
+        UsageError: the name is invalid or taken, or there are too many uploads.
     """
     name = folder_name(typed, FOR_FILE)
     suffix = Path(name).suffix.lower()
@@ -106,7 +106,7 @@ def _name(service: Service, typed: str) -> str:
 
 @contextmanager
 def _beside(service: Service) -> Iterator[Path]:
-    """Yield a file beside the uploads; it is gone afterwards."""
+    """Yield a temporary file next to the uploads, and remove it afterwards."""
     folder = service.shelf.data.uploads
     if folder is None:
         raise UsageError(said("this service accepts no uploads"))
@@ -120,15 +120,15 @@ def _beside(service: Service) -> Iterator[Path]:
 
 
 def _write(file: BinaryIO, piece: bytes, room: Room) -> None:
-    room.check(len(piece))  # others write too, and not every body says how long it is
+    room.check(len(piece))  # others write too, and a body may not declare its length
     file.write(piece)
 
 
 def _keep(path: Path, name: str, room: Room) -> str:
-    """Check what was sent, and put it among the uploads; return what it is called there.
+    """Check an uploaded file, and add it to the uploads; return its name there.
 
     Raises:
-        UsageError: it is not what its name says, or there is no room to unpack it.
+        UsageError: its content does not match its name, or there is not enough space to unpack it.
     """
     folder = path.parent
     if (suffix := Path(name).suffix.lower()) in TABLES:
@@ -159,7 +159,7 @@ def _check_text(path: Path, name: str) -> None:
 
 
 def _check_parquet(path: Path, name: str) -> None:
-    """Look at both ends: reading a stranger's file is left to the process of the study."""
+    """Check the magic bytes at both ends. Only the process of a study reads the file itself."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(len(PARQUET))
@@ -175,7 +175,7 @@ TABLES = {".csv": _check_text, ".parquet": _check_parquet}
 
 
 def _put(path: Path, place: Path) -> None:
-    if place.exists():  # somebody has sent it at the same moment
+    if place.exists():  # somebody has just uploaded the same name
         raise UsageError(
             said("there is already data named {name!r}; rename the file", name=place.name)
         )
