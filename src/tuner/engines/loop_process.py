@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from tuner.training.blame import blame, trace_of
 from tuner.training.device import is_out_of_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 LAST_LINES = 20  # of a loop's printed output, kept if it crashes
@@ -44,6 +45,19 @@ def last_lines(path: Path) -> str:
             path.read_bytes()[-MOST_BYTES:].decode(errors="replace").splitlines()[-LAST_LINES:]
         )
     return ""
+
+
+class _EngineGoneError(BaseException):
+    """Nobody waits for the call any more; a loop that handles errors does not handle this one."""
+
+
+@contextmanager
+def _while_the_engine_is_there() -> Iterator[None]:
+    """Tell the end of the pipe from errors of the loop's own files and connections."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        raise _EngineGoneError from error
 
 
 @dataclass(slots=True)
@@ -61,7 +75,8 @@ class _Pipe:
     def tell(self, told: Told) -> None:
         """Send a report."""
         self._refuse_children()
-        self.pipe.send(told)
+        with _while_the_engine_is_there():
+            self.pipe.send(told)
 
     def ask(self, question: Question) -> Any:
         """Send a question and return the answer."""
@@ -72,8 +87,9 @@ class _Pipe:
             if question.name in self.preset:
                 return self.preset[question.name]
             return middle(question.distribution)
-        self.pipe.send(question)
-        answer: Answer = self.pipe.recv()
+        with _while_the_engine_is_there():
+            self.pipe.send(question)
+            answer: Answer = self.pipe.recv()
         return answer.value
 
     def _refuse_children(self) -> None:
@@ -100,8 +116,8 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since:
     event: Finished | Failed
     try:
         event = _called(job, channel, output, began, since)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the engine is gone
+    except _EngineGoneError:
+        return
     except TrainingError as error:
         event = Failed(str(error), diverged=isinstance(error, DivergedError))
     except SystemExit as error:
