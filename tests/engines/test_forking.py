@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+import tuner
 from tests.waiting import SECONDS_TO_HANG, has_ended, wait_until
 from tuner.engines.forking import FORKSERVER, pool
 from tuner.engines.processes import ProcessEngine
@@ -19,7 +21,6 @@ from tuner.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # What the study command does while it measures importance, with something slower to compute.
 PROGRAM = """
@@ -127,6 +128,36 @@ def test_processes_beside_training_end_with_the_program_that_is_killed() -> None
         started = psutil.Process(running.pid).children(recursive=True)
         running.kill()
         wait_until(lambda: all(has_ended(one.pid) for one in started), lambda: str(started))
+
+
+BESIDE = """
+import os
+from tuner.engines import forking
+
+forking.IMPORTED = []
+if __name__ == "__main__":
+    with forking.pool(2, int) as made:
+        print(made.submit(os.getenv, "PYTHONSAFEPATH").result(), os.getenv("PYTHONSAFEPATH"))
+"""
+
+
+def test_a_file_in_the_working_folder_is_not_imported_instead_of_pythons_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "program").mkdir()
+    program = tmp_path / "program" / "beside.py"
+    program.write_text(BESIDE)
+    (tmp_path / "selectors.py").write_text("raise SystemExit('the user's own file')")
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(tuner.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # What a training starts may import what lies beside it again.
+    assert (done.stdout, done.stderr) == ("None None\n", "")
 
 
 def test_all_processes_of_a_pool_are_started_with_it() -> None:

@@ -85,6 +85,7 @@ UNSOUND: dict[str, tuple[str, str]] = {
     "infinity": ("return float('inf')", "not a number: the loop returned inf"),
     "raises": ("return 1 / 0", r"crashed: line 2 of loop\.py: ZeroDivisionError"),
     "raises before it asks": ("raise KeyError('x')", r"crashed: line 2 of loop\.py: KeyError"),
+    "reads an empty file": ("import pickle; pickle.loads(b'')", "crashed: line 2 .*: EOFError"),
     "exits": ("import sys; sys.exit(3)", r"crashed: it called sys\.exit\(3\)"),
     "exits at once": ("import os; os._exit(3)", "crashed: its process ended with exit status 3"),
     "a crash in C": ("import os; os.abort()", "crashed: its process ended with signal SIGABRT"),

@@ -251,6 +251,8 @@ def of_a_loop(folder: Path, *, rows: bool = False) -> Facts:
     facts["metric"] = {"name": "accuracy", "direction": "maximize"}
     if not rows:
         facts["test_openings"] = []
+    elif facts["confirmation"]:
+        facts["confirmation"] = {**facts["confirmation"], "opposed": True}
     return facts
 
 

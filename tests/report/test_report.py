@@ -39,6 +39,7 @@ from tuner.report.charts.curves import draw_curves
 from tuner.report.document import document
 from tuner.report.facts import gather
 from tuner.report.sections.next_steps import next_section
+from tuner.report.sections.sureness import how_sure
 from tuner.report.writing import write_report
 from tuner.study.schema import CONFIRMATION
 from tuner.study.store import load_study, open_evidence
@@ -817,6 +818,9 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "keep only `learning_rate`" in text
     of_loop = next_section({**facts, "task": LOOP})
     assert "This command calls the loop with these, and keeps what it writes." in of_loop
+    opposed = {**facts, "confirmation": {**facts["confirmation"], "opposed": True}}
+    assert "may be the wrong way round" not in how_sure(facts)
+    assert "same kind of score as the loop. In this study, a higher" in how_sure(opposed)
 
 
 @pytest.mark.parametrize(

@@ -546,6 +546,7 @@ OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, 
             "same files: `train.py.best`. Calls",
             1,
         ),
+        ("return 1\nBASELINE = {'lr': 1}", "it names lr, and the loop asked for nothing", 1),
         (f"return 1\n{OWN_STUDY}", "(line 5: study.optimize(train, n_trials=2))", 1),
     ],
 )
@@ -556,6 +557,16 @@ def test_a_loop_is_tried_before_a_night_is_lost(
     path.write_text(f"SEEN = []\ndef train(trial):\n  {body}", encoding="utf-8")
     assert check([str(path), "--seconds", f"{SECONDS_TO_HANG:.0f}"]) == status
     assert said in capsys.readouterr().out
+
+
+def test_a_baseline_that_a_loop_does_not_take_is_noticed_before_a_study(tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    loop = "def train(trial):\n    return 2 * trial.suggest_float('lr', 0, 1)"
+    path.write_text(f"BASELINE = {{'lr': '0.1'}}\n{loop}", encoding="utf-8")
+    with pytest.raises(
+        CaseError, match=r"BASELINE lr='0\.1' is a text, and the loop asks for a num"
+    ):
+        check([str(path)])
 
 
 ODD = """

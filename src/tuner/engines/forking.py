@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tuner.errors import EngineError
+from tuner.imports import into_the_same_folders
 from tuner.interrupts import held_back
 from tuner.unpromised import OPTIMIZING
 
@@ -62,7 +63,7 @@ def starting() -> Iterator[None]:
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        with without_interrupts():
+        with into_the_same_folders(), without_interrupts():
             yield
     finally:
         sys.modules["__main__"] = main
@@ -73,7 +74,7 @@ def start_importing() -> None:
     if not CAN_FORK:
         return
     FORKSERVER.set_forkserver_preload(IMPORTED)
-    with without_interrupts():
+    with into_the_same_folders(), without_interrupts():
         forkserver.ensure_running()
 
 

@@ -74,6 +74,7 @@ class LoopJob:
         number: of the trial.
         preset: values, by name, for the hyperparameters that it asks for; a missing name gets the
             middle of its range. None to ask the engine instead.
+        preset_in: where a person has written these, so that each is checked; empty if a study did.
         source: hash that the loop's code must still have; None for any.
         folder: folder for its files, which is kept; None for one that is removed at the end.
         test: whether it may open its test rows.
@@ -85,6 +86,7 @@ class LoopJob:
     seed: int
     direction: Direction
     preset: Mapping[str, Any] | None = None
+    preset_in: str = ""
     source: str | None = None
     folder: Path | None = None
     test: bool = False

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +22,17 @@ from tuner.case.source import source_of
 from tuner.engines.cards import see_only
 from tuner.engines.forking import once_the_parent_is_gone
 from tuner.engines.job import Failed, Finished, LoopJob
-from tuner.errors import CaseError, DivergedError, TrainingError
+from tuner.errors import CaseError, DivergedError, TrainingError, UsageError
 from tuner.machine import be_ended_first
 from tuner.own.loops.calling import CrashedTestError, call, into_file, quieten
 from tuner.own.loops.events import Answer, Question, ShouldPrune, Told
+from tuner.own.loops.setting import check_value
 from tuner.own.loops.trial import middle
 from tuner.training.blame import blame, trace_of
 from tuner.training.device import is_out_of_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 LAST_LINES = 20  # of a loop's printed output, kept if it crashes
@@ -46,22 +48,38 @@ def last_lines(path: Path) -> str:
     return ""
 
 
+class _EngineGoneError(BaseException):
+    """Nobody waits for the call any more; a loop that handles errors does not handle this one."""
+
+
+@contextmanager
+def _while_the_engine_is_there() -> Iterator[None]:
+    """Tell the end of the pipe from errors of the loop's own files and connections."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        raise _EngineGoneError from error
+
+
 @dataclass(slots=True)
 class _Pipe:
     """The connection of a call to its engine.
 
     Attributes:
         preset: values for the hyperparameters it asks for; None to ask the engine.
+        preset_in: where a person has written these; empty if they need no check.
     """
 
     pipe: Connection
     preset: dict[str, Any] | None
+    preset_in: str
     owner: int
 
     def tell(self, told: Told) -> None:
         """Send a report."""
         self._refuse_children()
-        self.pipe.send(told)
+        with _while_the_engine_is_there():
+            self.pipe.send(told)
 
     def ask(self, question: Question) -> Any:
         """Send a question and return the answer."""
@@ -70,10 +88,13 @@ class _Pipe:
             if isinstance(question, ShouldPrune):
                 return False
             if question.name in self.preset:
+                if self.preset_in:
+                    check_value(question, self.preset[question.name], f"{self.preset_in} ")
                 return self.preset[question.name]
             return middle(question.distribution)
-        self.pipe.send(question)
-        answer: Answer = self.pipe.recv()
+        with _while_the_engine_is_there():
+            self.pipe.send(question)
+            answer: Answer = self.pipe.recv()
         return answer.value
 
     def _refuse_children(self) -> None:
@@ -96,12 +117,12 @@ def serve(pipe: Connection, job: LoopJob, output: Path, card: str | None, since:
     _let_it_have_processes(job, output)
     began = time.perf_counter()
     preset = None if job.preset is None else dict(job.preset)
-    channel = _Pipe(pipe, preset, os.getpid())
+    channel = _Pipe(pipe, preset, job.preset_in, os.getpid())
     event: Finished | Failed
     try:
         event = _called(job, channel, output, began, since)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the engine is gone
+    except _EngineGoneError:
+        return
     except TrainingError as error:
         event = Failed(str(error), diverged=isinstance(error, DivergedError))
     except SystemExit as error:
@@ -168,12 +189,13 @@ def _crashed(raised: BaseException, printed: str) -> Failed:
     may_pass = lacks_memory or isinstance(error, OSError)
     may_pass = may_pass and not isinstance(error, FileNotFoundError)
     said = f"\nIt printed last:\n{printed}" if printed else ""
-    reason = str(error) if isinstance(error, CaseError) else f"crashed: {blame(error)}"
+    is_told = isinstance(error, CaseError | UsageError)
+    reason = str(error) if is_told else f"crashed: {blame(error)}"
     first = (isinstance(error, CaseError) and error.__cause__) or error  # on import
     return Failed(
         reason,
         may_pass=may_pass,
         out_of_memory=lacks_memory,
-        crashed=not (may_pass or in_test or isinstance(error, CaseError)),
+        crashed=not (may_pass or in_test or is_told),
         traceback=trace_of(first) + said,
     )

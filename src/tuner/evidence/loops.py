@@ -27,6 +27,7 @@ from tuner.evidence.final.finalists import BELIEVED, SURE, most_seeds
 from tuner.evidence.final.odometer import looks_at, record_opening
 from tuner.evidence.jobs import Configuration, configuration_of, seed_of
 from tuner.evidence.rounds.calls import TESTED, Calls
+from tuner.evidence.rounds.opposed import are_opposed
 from tuner.evidence.rounds.race import race
 from tuner.evidence.rounds.racing import training_ahead
 from tuner.evidence.rows.predictions import packed, unpacked
@@ -80,7 +81,7 @@ def confirm_loop(
     final = Calls(study, config, engine, say, final=True)
     needed = (fixed["baseline"], found.winner)
     compared = {number: configurations[number] for number in chosen.values()}
-    rounds, scores = _final(study, final, compared, needed, count)
+    rounds, scores, opposed = _final(study, final, compared, needed, count)
     rows = _keep_rows(final, configurations, scores, rounds)
     facts = {
         **asked,
@@ -101,6 +102,7 @@ def confirm_loop(
             if number not in scores
         },
         "left_out": rounds[-1] + 1 - count,
+        "opposed": opposed,
         "rows": rows,
         "price": None,
     }
@@ -217,8 +219,10 @@ def _final(
     configurations: Mapping[int, Configuration],
     needed: Collection[int],
     count: int,
-) -> tuple[list[int], dict[int, list[float]]]:
+) -> tuple[list[int], dict[int, list[float]], bool]:
     """Call each configuration on new seeds; return these rounds, and its scores in them.
+
+    The last result tells whether the test scores run against the validation scores.
 
     Scores are those on test rows, if there are any. A round in which a call gives no score, because
     it diverged, crashed or gave up, is left out for all, and a further one is called. If more calls
@@ -233,16 +237,16 @@ def _final(
         test = {"configurations": sorted(configurations), "count": count}
         record_opening(study, name_of_test_rows(calls.config), reason, test=test)
     rounds, with_scores = _rounds_with_scores(calls, configurations, needed, count)
-    found = {}
+    found, validation = {}, {}
     for number in with_scores:
-        one = configurations[number]
-        own = calls.trials_of(one, rounds)
+        own = calls.trials_of(configurations[number], rounds)
+        validation[number] = [trial.values[0] for trial in own]
         tested = [trial.user_attrs[TESTED] for trial in own]
         found[number] = [
             test["score"] if test else trial.values[0]
             for test, trial in zip(tested, own, strict=True)
         ]
-    return rounds, found
+    return rounds, found, are_opposed(validation, found)
 
 
 def _rounds_with_scores(

@@ -15,11 +15,12 @@ from tuner.errors import CaseError
 from tuner.own.loops.events import Question, Reported, Told
 from tuner.own.loops.file import read_loop
 from tuner.own.loops.names import read_by_both
+from tuner.own.loops.setting import unread_names
 from tuner.report.sections.loop import overwritten
 from tuner.report.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tuner.engines.job import LoopRunner
     from tuner.own.loops.events import Outcome
@@ -72,6 +73,7 @@ def check_loop(reference: str, seconds: float) -> list[Finding]:
             seed=seed,
             direction=loop.direction or "maximize",  # it changes nothing here
             preset=loop.baseline or {},
+            preset_in="BASELINE",
             repeats=repeats,
         )
 
@@ -85,6 +87,7 @@ def check_loop(reference: str, seconds: float) -> list[Finding]:
     return [
         _cost(first, seconds),
         *(Finding(False, f"{warning}.") for warning in loop.warnings),
+        *_unread(first, loop.baseline or {}),
         _repeats(first, same),
         _seed_matters(first, others),
         *_in_common(first, others),
@@ -137,6 +140,11 @@ def _cost(first: _Seen, seconds: float) -> Finding:
         f"A call takes about {duration(took / again)}{memory}: 50 trials take about "
         f"{duration(50 * took / again)} of one worker, less the time that pruning saves.",
     )
+
+
+def _unread(first: _Seen, baseline: Mapping[str, object]) -> Iterator[Finding]:
+    if first.outcome and (wrong := unread_names(baseline.keys(), first.outcome.params.keys())):
+        yield Finding(False, f"The baseline of the file cannot be trained: {wrong}.")
 
 
 def _repeats(first: _Seen, same: _Seen) -> Finding:

@@ -16,11 +16,10 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import TrialState
 
-from tuner.case.assignments import taken
-from tuner.case.space import drawn_by
 from tuner.engines.job import Failed, Finished, LoopJob
 from tuner.errors import UsageError, first_line
 from tuner.own.loops.events import Noted, Reported, ShouldPrune, Suggest
+from tuner.own.loops.setting import check_value, unread_names
 from tuner.search.loop_answers import Answers
 from tuner.search.loop_running import RunningLoop
 from tuner.search.loop_samplers import LoopSampler, MiddleSampler
@@ -143,10 +142,10 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
     def _answer(self, running: RunningLoop, asked: Suggest) -> None:
         if asked.name in self.config.fixed:
-            _check(asked, self.config.fixed[asked.name], "--fix ")
+            check_value(asked, self.config.fixed[asked.name], "--fix ")
         try:
             if asked.name in running.named:
-                _check(asked, running.named[asked.name])
+                check_value(asked, running.named[asked.name])
             drawn = self._drawn(running, asked)
         except UsageError as error:
             self._refuse(running, str(error))
@@ -163,11 +162,9 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
     def _unread(self, running: RunningLoop) -> str | None:
         """Return which of a person's names the loop has not asked for, if any."""
         facts, params = running.trial.user_attrs, running.trial.params
-        wrong = sorted(self._named(facts).keys() - params.keys())
-        if not wrong or not NAMED & facts.keys():
+        if not NAMED & facts.keys():
             return None  # other trials may ask for names of --fix
-        asked_for = ", ".join(sorted(params)) or "nothing"
-        return f"it names {', '.join(wrong)}, and the loop asked for {asked_for}; correct the names"
+        return unread_names(self._named(facts).keys(), params.keys())
 
     def _refuse(self, running: RunningLoop, reason: str) -> None:
         self.engine.stop(running.number)
@@ -256,24 +253,6 @@ class LoopCoordinator(VirtualTimeSearch[RunningLoop]):
 
     def _enqueue_baseline(self) -> None:
         enqueue_arm(self.study, "baseline", self.config.baseline)
-
-
-def _check(asked: Suggest, value: Any, option: str = "") -> None:
-    """Refuse a value that a person has set and that is outside the loop's range.
-
-    Raises:
-        UsageError: it is outside, or of another kind.
-    """
-    drawn = drawn_by(asked.distribution)
-    if "=" in asked.name or (drawn.choices is not None and value in drawn.choices):
-        return
-    known = taken(f"{option}{asked.name}={value}", drawn)
-    if known != value:
-        kind = "its choices are texts" if isinstance(known, str) else "it is a text"
-        raise UsageError(
-            f"{option}{asked.name}={value} is not one of its choices: {kind}; write "
-            f'"{asked.name}={known!r}"'
-        )
 
 
 def search_call(

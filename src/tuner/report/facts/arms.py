@@ -47,6 +47,7 @@ def confirmation_of(
         "diverged": _diverged({name: stored["arms"][name] for name in current}),
         "left_out": stored.get("left_out", 0),
         "untested": stored.get("untested", {}),
+        "opposed": stored.get("opposed", False),
         "outdated": {
             name: number
             for name, number in confirmed.items()
@@ -95,7 +96,7 @@ def race_facts(
     ]
     kept = (
         *("seeds", "outdated", "winner", "fewest", "most", "trained_on", "price", "plan"),
-        *("diverged", "left_out", "untested"),
+        *("diverged", "left_out", "untested", "opposed"),
     )
     return {
         **{name: confirmation[name] for name in kept},

@@ -35,7 +35,7 @@ def how_sure(facts: Facts) -> str:
         return _why_unsure(facts)
     seeds = seeds_per_arm(pair)
     if pair["same_trial"]:
-        return joined(_sure_of_the_baseline(facts, seeds), *_left_out(facts))
+        return joined(_opposed(facts), _sure_of_the_baseline(facts, seeds), *_left_out(facts))
     _, _, interval = figures(facts, "best")
     metric, worse = metric_in(facts), pair["verdict"] == "worse"
     gain = -pair["gain"] if worse else pair["gain"]
@@ -65,7 +65,21 @@ def how_sure(facts: Facts) -> str:
         )
     why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
     taken = joined(looks_taken(facts), *_left_out(facts))
-    return joined(begin, why, taken, covered(facts, pair), *_certainty(pair))
+    return joined(begin, _opposed(facts), why, taken, covered(facts, pair), *_certainty(pair))
+
+
+def _opposed(facts: Facts) -> str:
+    """Say that the function `test` of a loop seems to score the other way; empty if it does not."""
+    if not (facts["confirmation"] or {}).get("opposed"):
+        return ""
+    noticed = phrase(
+        "**This verdict may be the wrong way round.** What is better in every call on the "
+        "validation rows is worse in every call on the test rows. Check that `test` returns the "
+        "same kind of score as the loop."
+    )
+    if facts["metric"]["direction"] == "minimize":
+        return joined(noticed, phrase("In this study, a lower score is better."))
+    return joined(noticed, phrase("In this study, a higher score is better."))
 
 
 def seeds_per_arm(pair: Facts) -> str:

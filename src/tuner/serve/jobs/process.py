@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tuner.imports import same_folders
 from tuner.serve.jobs.seats import VISIBLE
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Process:
     ) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("ab") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "tuner.serve.jobs.child"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, *same_folders(), "-u", "-m", "tuner.serve.jobs.child"],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,

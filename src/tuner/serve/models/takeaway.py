@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import BundleError, DataError
+from tuner.imports import same_folders
 from tuner.language import said
 from tuner.serve.bulkhead import Bulkhead
 
@@ -80,7 +81,7 @@ class Predictor:
         words = ["--json", *case, "--", model.kept.where, str(path)]
         try:
             ended = subprocess.run(  # noqa: S603 - our own module, no shell
-                [sys.executable, "-m", "tuner.predict", *words],
+                [sys.executable, *same_folders(), "-m", "tuner.predict", *words],
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,

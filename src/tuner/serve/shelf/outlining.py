@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.case.assignments import Drawn
 from tuner.case.reference import door_of
 from tuner.errors import DataError, TunerError
+from tuner.imports import same_folders
 from tuner.language import said
 from tuner.serve.bulkhead import Bulkhead
 
@@ -100,8 +101,8 @@ class Outliner:
     def _run(self, reference: str) -> Outline:
         asked = {"reference": reference, "data": str(self.workplace.data)}
         try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "tuner.serve.shelf.outlining"],
+            ended = subprocess.run(  # noqa: S603 - our own module
+                [sys.executable, *same_folders(), "-m", "tuner.serve.shelf.outlining"],
                 input=json.dumps(asked),
                 capture_output=True,
                 text=True,
