@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tuner.serve.jobs.seats import VISIBLE
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -78,8 +79,14 @@ class Process:
             else:
                 self._process.kill()
 
-    def wait(self) -> int:
-        """Wait for its end and return its exit status."""
+    def wait(self, hurried: threading.Event | None = None) -> int:
+        """Wait for its end and return its exit status.
+
+        Args:
+            hurried: once it is set, the process is killed.
+        """
         while (status := self.status()) is None:
+            if hurried is not None and hurried.is_set():
+                self.kill()
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return status
