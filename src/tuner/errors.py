@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING
 from tuner.language import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+MOST_REFUSALS = 10  # in one message
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # The second one: not even the small file fits that reading a database in write-ahead mode needs.
 NO_SPACE_IN_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
@@ -129,6 +130,22 @@ def lacks_room(error: BaseException) -> bool:
         or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) in NO_SPACE_IN_SQLITE
         or (cause is not None and lacks_room(cause))
     )
+
+
+def all_refused(errors: Sequence[TunerError]) -> TunerError:
+    """Return one error for all the files that were refused, so that they can be fixed in one go.
+
+    >>> print(all_refused([DataError("a.png is empty"), DataError("b.png is empty")]))
+    2 files cannot be used:
+      a.png is empty
+      b.png is empty
+    """
+    if len(errors) == 1:
+        return errors[0]
+    lines = [str(error) for error in errors[:MOST_REFUSALS]]
+    if more := len(errors) - len(lines):
+        lines.append(f"and {more} more")
+    return DataError("\n  ".join([f"{len(errors)} files cannot be used:", *lines]))
 
 
 def unknown_name(kind: str, plural: str, got: str, known: Iterable[str]) -> UsageError:

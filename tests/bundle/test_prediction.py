@@ -213,6 +213,30 @@ def test_an_image_cut_short_missing_or_a_folder_is_named(
             run(stamps, path, "--case", STAMPS)
 
 
+def test_all_refused_files_are_named_at_once(
+    stamps: Path, housing: Path, images: list[Path], table: Path, tmp_path: Path
+) -> None:
+    bad = [tmp_path / f"bad{n}.png" for n in range(12)]
+    for path in bad:
+        path.write_bytes(b"not an image")
+    with pytest.raises(DataError) as error:
+        run(stamps, bad[0], images[0], *bad[1:], "--case", STAMPS)
+    first, *lines = str(error.value).splitlines()
+    assert first == "12 files cannot be used:"
+    assert [line.split()[0] for line in lines] == [*map(str, bad[:10]), "and"]
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"2 files cannot be used:\n.*one lacks.*\n.*two lacks"):
+        run(housing, tmp_path / "one", table, tmp_path / "two")
+    rows = table.read_text().splitlines()
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("\n".join([rows[0], rows[1].replace(".", "x", 1)]))
+    with pytest.raises(DataError, match=r"one, line 2, .* not a number.*\n.*two, line 2, "):
+        run(housing, tmp_path / "one", table, tmp_path / "two")
+    with pytest.raises(DataError, match=r"p\.png cannot be read.*\n.*q\.png cannot be read"):
+        run(stamps, "p.png", images[0], "q.png", "--case", STAMPS)
+
+
 def test_an_absurdly_large_image_is_not_decoded(
     stamps: Path, images: list[Path], tmp_path: Path
 ) -> None:

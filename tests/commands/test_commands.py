@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,6 +106,21 @@ def test_output_that_cannot_be_written_is_one_line(
     assert ended.returncode == 2
     assert ended.stderr.startswith("tuner: [Errno 28]")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell there closes no stream")
+def test_streams_that_are_closed_take_what_is_written() -> None:
+    """Else `None` is written to, or the next file that is opened gets a library's messages."""
+    program = """
+import os, sys
+from tuner.commands.ending import run
+def main(_):
+    sys.stdout.write("out\\udc80"); sys.stderr.write("err"); sys.stdin.read()
+    return 0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1
+run(main)
+"""
+    closing = f'{shlex.quote(sys.executable)} -c "$0" <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", closing, program], check=False).returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there in any locale")

@@ -144,6 +144,9 @@ def test_a_search_that_a_time_budget_has_ended_continues_in_twice_the_time() -> 
     ended = {**facts("no proven gain"), "budget": {"seconds": 240.0}}
     line = next_command(ended, "tuner study housing --budget 4m")
     assert line == "tuner study housing --budget 480s   # continue the search"
+    for typed in ("--trials 50 --budget 4m", "--budget=4m --trials=50"):  # ended by the trials
+        line = next_command(facts("unclear"), f"tuner study housing {typed}")
+        assert line == "tuner study housing --trials 100 --budget 480s   # continue the search"
 
 
 def test_a_search_that_has_tried_all_is_not_continued() -> None:

@@ -84,6 +84,8 @@ OF_WHAT_IS_GIVEN = [
     (["study", LOOP, "--direction", "maximize", "--baseline", "lr"], "--baseline lr has no value"),
     (["study", LOOP, "--direction", "maximize", "--recipe", "a=1", "--recipe", "a=2"], "twice"),
     (["study", LOOP, "--direction", "maximize", "--try", "lr=1,width"], "width has no value"),
+    (["token", "list", "--home", "nowhere"], "no database nowhere"),
+    (["files", "--home", "nowhere"], "there is no folder nowhere; name the storage with"),
     (["predict", "bundle", "none.csv"], "none.csv cannot be read: there is no such file"),
 ]
 METRICS = [

@@ -129,5 +129,8 @@ def test_tokens_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert token_main(["list", *home]) == 0
     assert "ann" in capsys.readouterr().out
     assert token_main(["revoke", "ann", *home]) == 0
+    capsys.readouterr()
+    assert token_main(["list", *home]) == 0
+    assert capsys.readouterr().out.startswith("There are no tokens, so only this machine can")
     with pytest.raises(UsageError, match="no token 'ann'"):
         token_main(["revoke", "ann", *home])

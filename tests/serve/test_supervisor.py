@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvicorn
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -32,6 +35,7 @@ from tuner.serve.orders.chores import delete_request
 from tuner.serve.orders.requests import retrain_request, study_request
 from tuner.serve.schema import prepare
 from tuner.serve.shelf.cases import Shelf
+from tuner.serve.web.connections import Server
 from tuner.study.database.storage import open_storage
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
@@ -366,6 +370,24 @@ def test_what_was_asked_for_holds_when_the_service_ends(queue: Queue, workplace:
     queue.cancel(number)
     supervisor.close()
     assert queue.get(number).state == "cancelled"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be halted there")
+def test_a_process_that_does_not_stop_is_named_and_a_second_signal_kills_it(
+    queue: Queue, workplace: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = submit(queue, seeds=0)
+    supervisor = Supervisor(queue, workplace, SHELF, 1)
+    server = Server(uvicorn.Config("nothing"), threading.Event(), supervisor.hurry)
+    until(supervisor, number, lambda job: job.state == "running")
+    process = process_of(supervisor)
+    os.killpg(process.pid, signal.SIGSTOP)
+    for _ in range(2):
+        server.handle_exit(signal.SIGINT, None)
+    supervisor.close()
+    assert f"waits up to 60 seconds for job {number} (tiny) to stop" in caplog.text
+    assert process.status() == -signal.SIGKILL
+    assert queue.get(number).state == "queued"
 
 
 def test_it_outlives_what_it_does_not_expect(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ import torch
 from tuner.bundle.sheets import Sheets
 from tuner.bundle.tables import Table
 from tuner.data.room import rows_at_a_time
-from tuner.errors import DataError, UsageError
+from tuner.errors import DataError, TunerError, UsageError, all_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -127,14 +128,20 @@ def predict_files(
         read: reads one file into a row of features.
 
     Raises:
-        DataError: a file cannot be read; the message names it, and nothing is predicted.
+        DataError: a file cannot be read; the message names all of them, and nothing is predicted.
     """
     predictions: list[Prediction] = []
+    refused: list[TunerError] = []
     at_a_time = _rows_at_a_time(bundle)
     for start in range(0, len(paths), at_a_time):
-        some = paths[start : start + at_a_time]
-        rows = torch.stack([read(path) for path in some])
-        predictions += predict(bundle, rows, [str(path) for path in some])
+        some, rows = paths[start : start + at_a_time], list[torch.Tensor]()
+        for path in some:
+            with _noting(refused):
+                rows.append(read(path))
+        if not refused:
+            predictions += predict(bundle, torch.stack(rows), [str(path) for path in some])
+    if refused:
+        raise all_refused(refused)
     pairs = list(zip(paths, predictions, strict=True))
     if as_json:
         return _json([{"file": str(path), **prediction.facts()} for path, prediction in pairs])
@@ -157,9 +164,15 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
 
     Raises:
         UsageError: a file is not such a table; the message names file, line and column.
+        DataError: several are not; the message names them all.
     """
-    added = _added(bundle)
-    tables = [_opened(bundle, path, added) for path in paths]
+    added, tables = _added(bundle), list[Table | Sheets]()
+    refused: list[TunerError] = []
+    for path in paths:
+        with _noting(refused):
+            tables.append(_opened(bundle, path, added))
+    if refused:
+        raise all_refused(refused)
     header = tables[0].header
     for table in tables:
         if table.header != header:
@@ -172,15 +185,29 @@ def predict_tables(bundle: Bundle, paths: Sequence[Path], *, as_json: bool) -> s
     facts: list[dict[str, object]] = []
     number = 0
     for table in tables:
-        for cells, features in table.parts(_rows_at_a_time(bundle)):
-            names = [f"row {number + place} of the input" for place in range(1, len(cells) + 1)]
-            for row, prediction in zip(cells, predict(bundle, features, names), strict=True):
-                number += 1
-                if as_json:
-                    facts.append({"row": number, **prediction.facts()})
-                else:
-                    writer.writerow([*row, *prediction.cells()])
+        with _noting(refused):
+            for cells, features in table.parts(_rows_at_a_time(bundle)):
+                if refused:
+                    continue
+                names = [f"row {number + place} of the input" for place in range(1, len(cells) + 1)]
+                for row, prediction in zip(cells, predict(bundle, features, names), strict=True):
+                    number += 1
+                    if as_json:
+                        facts.append({"row": number, **prediction.facts()})
+                    else:
+                        writer.writerow([*row, *prediction.cells()])
+    if refused:
+        raise all_refused(refused)
     return _json(facts) if as_json else written.getvalue()
+
+
+@contextmanager
+def _noting(refused: list[TunerError]) -> Iterator[None]:
+    """Note a refused file instead of raising its error, so that the others are read too."""
+    try:
+        yield
+    except TunerError as error:
+        refused.append(error)
 
 
 def _added(bundle: Bundle) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_loop
+from tuner.commands.options import seconds
 from tuner.commands.tables import value_text
 from tuner.evidence.statistics.comparison import FEWEST_TO_PROVE
 from tuner.report.facts.steps import can_be_told
@@ -172,11 +173,15 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
         if facts["outlook"]["more_trials"] in {"no", "limited"}:
             return ""
         words = _without(_without(shlex.split(command), "--trials"), "--try")
-        if facts["budget"]:
-            more = ["--budget", f"{math.ceil(2 * facts['budget']['seconds'])}s"]
-            words = _without(words, "--budget")
-        else:
-            more = ["--trials", str(2 * facts["trials"]["total"])]
+        # If the trials ended the search, there is still no time for as many again in the budget.
+        ended_by = facts["budget"]
+        whole = ended_by["seconds"] if ended_by else _typed_budget(words)
+        more = [] if ended_by else ["--trials", str(2 * facts["trials"]["total"])]
+        if whole is not None:
+            words, more = (
+                _without(words, "--budget"),
+                [*more, "--budget", f"{math.ceil(2 * whole)}s"],
+            )
         return f"{shlex.join([*words, *more])}   # continue the search"
     if not facts["ablation"]:
         return f"{ablate_command(facts)}   # which change made the difference?"
@@ -189,6 +194,15 @@ def _without_tries(command: str, trials: int) -> list[str]:
     rest = _without(words, "--try")
     said = any(word.partition("=")[0] in {"--trials", "--budget"} for word in rest)
     return rest if said or len(rest) == len(words) else [*rest, "--trials", str(trials)]
+
+
+def _typed_budget(words: list[str]) -> int | None:
+    """Return the seconds of the --budget in a command; None if it has none."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--budget":
+            return seconds(value or following)
+    return None
 
 
 def _without(words: list[str], option: str) -> list[str]:

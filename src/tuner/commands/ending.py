@@ -32,6 +32,7 @@ def run(
     Args:
         status_of: exit status for an error of tuner's or of the system that ends it.
     """
+    _open_what_is_closed()
     atexit.register(_list_no_leaks)  # registered first, so it is called last
     # Imports make a million objects that all stay: collecting garbage would take half a second.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
@@ -57,8 +58,7 @@ def _ended(
     try:
         _refuse_another_encoding(sys.argv[1:])
         status = main(None)
-        if sys.stdout is not None:  # None if the program that started this one closed it
-            sys.stdout.flush()
+        sys.stdout.flush()
     except TunerError as error:
         print(f"tuner: {error}", file=sys.stderr)
         return status_of(error)
@@ -75,11 +75,22 @@ def _ended(
     return status
 
 
+def _open_what_is_closed() -> None:
+    """Open the standard streams that the program that started this one has closed.
+
+    Python has None for such a stream, so what writes to it would fail. And its number would be that
+    of the next file that is opened, into which a library's messages would go.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: its own
+            setattr(sys, name, os.fdopen(descriptor, mode, errors="backslashreplace"))
+
+
 def _give_up_output() -> None:
     """Drop output that cannot be written, so that the interpreter's flush at exit does not fail."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError:
         _write_nowhere(sys.stdout.fileno())
 

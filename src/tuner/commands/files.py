@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tuner.runs.folder.moving import contents_of, move
 
     workplace = workplace_of(arguments)
+    if arguments.place is None and not workplace.root.is_dir():
+        raise UsageError(f"there is no folder {workplace.root}; name the storage with --home")
     if arguments.place is not None:
         move(
             workplace, arguments.place, lambda text: sys.stderr.write(f"{text}\n"), arguments.share

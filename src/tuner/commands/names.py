@@ -16,7 +16,7 @@ from tuner.commands.options import compute_of, workplace_of
 from tuner.data.sources.folders import Folders
 from tuner.depot.contract import MANIFEST
 from tuner.depot.s3 import is_s3
-from tuner.errors import BundleError, DataError, unknown_name
+from tuner.errors import BundleError, DataError, all_refused, unknown_name
 from tuner.naming import folder_name
 from tuner.own.loops.file import read_loop
 from tuner.study.glance import check_study, check_url, hyperparameters_of
@@ -63,14 +63,16 @@ def check_new_study(arguments: argparse.Namespace, settings: StudySettings) -> N
 
 
 def check_inputs(paths: Sequence[Path]) -> None:
-    """Refuse missing files, without slow imports.
+    """Refuse missing files, all of them at once, without slow imports.
 
     Raises:
         DataError: a file does not exist.
     """
-    for path in paths:
-        if not path.exists():
-            raise DataError(f"{path} cannot be read: there is no such file")
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise all_refused(
+            [DataError(f"{path} cannot be read: there is no such file") for path in missing]
+        )
 
 
 def check_bundle(named: str) -> None:

@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_level="warning",
         timeout_graceful_shutdown=SECONDS_TO_CLOSE,
     )
-    server = Server(options, service.ending)
+    server = Server(options, service.ending, service.supervisor.hurry)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

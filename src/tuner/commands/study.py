@@ -14,7 +14,6 @@ from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_new_study
 from tuner.commands.options import (
     AUTO,
-    MOST_SECONDS,
     above_zero,
     add_compute,
     add_workplace,
@@ -97,9 +96,10 @@ def add_budget(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--timeout",
-        type=whole_number(1, MOST_SECONDS),
-        metavar="SECONDS",
-        help="stop the search after this time; then confirm and report what there is",
+        type=seconds,
+        metavar="TIME",
+        help="stop the search after this time (90s, 10m, 1h30m); then confirm and report what "
+        "there is",
     )
 
 

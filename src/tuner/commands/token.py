@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuner.commands.options import add_workplace, whole_number, workplace_of
 from tuner.commands.parsing import Parser
-from tuner.study.glance import check_url
+from tuner.study.glance import check_store, check_url
 
 if TYPE_CHECKING:
     import argparse
@@ -46,14 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parser().parse_args(argv)
     workplace = workplace_of(arguments)
-    check_url(workplace.url)
+    makes = arguments.act == "create"
+    check = check_url if makes else check_store  # a mistyped folder has no tokens to list or revoke
+    check(workplace.url)
     from tuner.commands.tables import console, show_table
     from tuner.serve.schema import prepare
     from tuner.serve.times import day
     from tuner.serve.tokens import Tokens
     from tuner.study.database.storage import open_storage
 
-    engine = open_storage(workplace.url, create=True).engine
+    engine = open_storage(workplace.url, create=makes).engine
     prepare(engine)
     tokens = Tokens(engine)
     if arguments.act == "create":
@@ -66,5 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             (one.name, one.role, day(one.made), day(one.expires) if one.expires else "never")
             for one in tokens.all()
         ]
+        if not rows:
+            print("There are no tokens, so only this machine can use the service.")
+            return 0
         show_table(console(), ("token", "role", "made", "expires"), rows)
     return 0

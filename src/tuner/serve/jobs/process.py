@@ -15,6 +15,7 @@ from tuner.imports import same_folders
 from tuner.serve.jobs.seats import VISIBLE
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -79,8 +80,14 @@ class Process:
             else:
                 self._process.kill()
 
-    def wait(self) -> int:
-        """Wait for its end and return its exit status."""
+    def wait(self, hurried: threading.Event | None = None) -> int:
+        """Wait for its end and return its exit status.
+
+        Args:
+            hurried: once it is set, the process is killed.
+        """
         while (status := self.status()) is None:
+            if hurried is not None and hurried.is_set():
+                self.kill()
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return status

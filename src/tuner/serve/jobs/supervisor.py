@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tuner.serve.jobs.child import LATER
 from tuner.serve.jobs.job_command import command_of
 from tuner.serve.jobs.leases import AFTER
 from tuner.serve.jobs.logs import log_of, tail_of
-from tuner.serve.jobs.process import Process
+from tuner.serve.jobs.process import SECONDS_TO_STOP, Process
 from tuner.serve.jobs.queue import MOST_STARTS
 from tuner.serve.jobs.seats import Seats, cards_here
 from tuner.serve.jobs.turns import CHORES, to_start_again
@@ -88,6 +89,7 @@ class Supervisor:
         self._not_before: dict[int, float] = {}
         self._running: dict[int, _Current] = {}
         self._looked_after = 0.0
+        self._hurried = threading.Event()
         self._looking = Looking("supervisor", SECONDS_BETWEEN_LOOKS, self.look)
 
     def start(self) -> None:
@@ -101,10 +103,22 @@ class Supervisor:
         running = list(self._running.values())
         for current in running:
             current.process.stop()
+        if running:  # a process that does not answer takes the whole time
+            log.warning(
+                "The service waits up to %.0f seconds for %s to stop. Ctrl-C again kills %s at "
+                "once: finished work is kept in any case.",
+                SECONDS_TO_STOP,
+                ", ".join(f"job {one.job.id} ({one.job.study or one.job.kind})" for one in running),
+                "it" if len(running) == 1 else "them",
+            )
         for current in running:
-            status = current.process.wait()
+            status = current.process.wait(self._hurried)
             wish = self.queue.beat(current.job.id, self.owner) or ""
             self._end(current, "done" if status == 0 else AFTER.get(wish, "queued"))
+
+    def hurry(self) -> None:
+        """Kill the jobs that `close` waits for: somebody has asked again for the end."""
+        self._hurried.set()
 
     @property
     def is_well(self) -> bool:

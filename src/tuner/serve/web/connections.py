@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
     import threading
+    from collections.abc import Callable
     from types import FrameType
 
     from starlette.types import ASGIApp
@@ -125,14 +126,19 @@ class Server(uvicorn.Server):
 
     Args:
         ending: is set at that moment.
+        hurry: is called by each further signal.
     """
 
-    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ending: threading.Event, hurry: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._ending, self._hurry = ending, hurry
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end, after a signal."""
+        if self._ending.is_set():
+            self._hurry()
         self._ending.set()
         super().handle_exit(sig, frame)
 
