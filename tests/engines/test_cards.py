@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.engines.driving import drain, first_point, kill_worker_of
-from tuner.engines import cards, compute, hosting, processes
+from tuner.engines import cards, compute, hosting, loops, processes
 from tuner.engines.cards import (
     VISIBLE,
     card_facts,
@@ -30,7 +30,8 @@ from tuner.engines.cards import (
 from tuner.engines.choosing import ThisMachine
 from tuner.engines.compute import Compute
 from tuner.engines.hosting import host
-from tuner.engines.job import Failed, Finished
+from tuner.engines.job import Failed, Finished, LoopJob
+from tuner.engines.loops import LoopEngine
 from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError
 from tuner.runs.loops import LoopMachine
@@ -194,6 +195,31 @@ def test_the_calls_of_a_loop_share_the_cards_too(made_up: Any) -> None:
     made_up(0)
     assert machine.facts() == {}
     assert machine.in_words(2) is None
+
+
+def test_a_call_of_a_loop_gets_the_card_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls end in any order, so counting those that began would leave a card idle."""
+
+    class Unstarted:
+        def __init__(self, _job: LoopJob, _known: object, card: str, _since: float) -> None:
+            self.card = card
+
+        def stop(self) -> None:
+            pass
+
+        abandon = stop
+
+    monkeypatch.setattr(loops, "_Call", Unstarted)
+    engine = LoopEngine(4, cards=("4", "7"))
+    with closing(engine):
+        for key in range(4):
+            engine.start(key, LoopJob(loop="a.py:loop", number=key, seed=0, direction="maximize"))
+        for key in (1, 3):
+            engine.stop(key)
+        for key in (4, 5):
+            engine.start(key, LoopJob(loop="a.py:loop", number=key, seed=0, direction="maximize"))
+        calls = [fit.remote for fit in engine._fits.values()]
+        assert [call.card for call in calls] == ["4", "4", "7", "7"]  # type: ignore[union-attr]
 
 
 def test_slices_of_one_card_are_told_apart(made_up: Any) -> None:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from multiprocessing import connection
 from pathlib import Path
@@ -42,7 +43,7 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
     Args:
         slots: number of calls at once.
         patience: seconds of silence after which a call that is waited for counts as hung.
-        cards: names of the GPUs, which the calls share evenly; each call sees one.
+        cards: names of the GPUs; each call sees one, of those with the fewest calls.
     """
 
     retries_alone = False
@@ -53,7 +54,6 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
         super().__init__(slots, patience)
         self._cards = cards
         self._answers: dict[int, list[Any]] = {}
-        self._begun = 0
         self._since = time.time()
 
     def start(self, key: int, job: LoopJob) -> None:
@@ -75,9 +75,12 @@ class LoopEngine(RemoteEngine[LoopJob, Question | Told]):
 
     def _begin(self, job: LoopJob) -> _Call:
         key = next(key for key, fit in self._fits.items() if fit.job is job)
-        card = self._cards[self._begun % len(self._cards)] if self._cards else None
-        self._begun += 1
-        return _Call(job, list(self._answers[key]), card, self._since)
+        return _Call(job, list(self._answers[key]), self._free_card(), self._since)
+
+    def _free_card(self) -> str | None:
+        """Return the GPU with the fewest calls, which may have ended in any order."""
+        calls = Counter(one.card for one in self._at_work() if isinstance(one, _Call))
+        return min(self._cards, key=lambda card: calls[card], default=None)
 
     def _ready(self, remotes: Sequence[Remote], timeout: float) -> list[_Call]:
         calls = {one.pipe: one for one in remotes if isinstance(one, _Call)}
@@ -97,7 +100,7 @@ class _Call:
 
     def __init__(self, job: LoopJob, known: list[Any], card: str | None, since: float) -> None:
         context = worker_context()
-        self._known = known
+        self.card, self._known = card, known
         self._output = Path(tempfile.mkdtemp(prefix="tuner-loop-"))
         self.pipe, theirs = context.Pipe()
         # Not a daemon: a loop may start processes of its own, as a DataLoader does.
