@@ -12,6 +12,7 @@ from numpy.random import SFC64, Generator
 
 from tests.evidence.worlds import SIZES, equal_in_time, equal_on_new_groups, level_for
 from tuner.evidence.rounds.race import race
+from tuner.evidence.statistics.certainty import smallest_gain
 from tuner.evidence.statistics.crossed import compare_rows
 from tuner.evidence.statistics.looks import Plan, Share
 from tuner.evidence.statistics.resampling import compare_scores
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.evidence.worlds import World
     from tuner.evidence.statistics.comparison import Verdict
-    from tuner.evidence.statistics.components import Array, Pair
+    from tuner.evidence.statistics.components import Array, Components, Pair
     from tuner.evidence.statistics.gain import Gain
 
 PILOTS = 300  # studies that measure the standard error of a gain
@@ -129,6 +130,33 @@ def of_sizes(world: World, rows: int, plan: Plan, errors: float, worlds: int) ->
         arms = two_arms(draw, world, level, rows, plan.models[-1])
         found, count = tested(compare_rows, *arms, plan, 1)
         tally.add(found.verdict, found.interval, truth, count)
+    return tally
+
+
+def components_of(world: World, level: float) -> Components:
+    """Measure the components of a gain over a baseline of this level, on so many rows as decide."""
+    found = compare_rows(*two_arms(draws("components", repr(world)), world, level, 4_000, 200))
+    assert found.components is not None
+    return found.components
+
+
+def smallest_of(world: World, rows: int, plan: Plan) -> float:
+    """Return the gain that such a test is said to detect, where all components are known."""
+    gain = 0.0
+    for _ in range(3):  # the components depend on the gain
+        components = components_of(world, level_for(world, world.mean(world.level) + gain))
+        gain = smallest_gain(components, rows, plan.models[-1], Share(1, plan.parts[-1]))
+    return gain
+
+
+def of_gain(world: World, rows: int, plan: Plan, gain: float, worlds: int, *name: str) -> Tally:
+    """Test two arms on so many rows, the other arm better by this gain."""
+    level = level_for(world, world.mean(world.level) + gain)
+    draw, tally = draws("gain", repr(world), rows, *plan.models, *name), Tally(worlds)
+    for _ in range(worlds):
+        arms = two_arms(draw, world, level, rows, plan.models[-1])
+        found, count = tested(compare_rows, *arms, plan, 1)
+        tally.add(found.verdict, found.interval, gain, count)
     return tally
 
 

@@ -815,7 +815,7 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "2 folds cannot tell whether the others are needed: `dropout`." in text
     assert "At each step the 4 changes were tried that looked best" in text
     assert "The path ends where the other changes together are not worth a step" in text
-    assert "keep only `learning_rate`" in text
+    assert "Try a simpler model, with only `learning_rate`" in text
     of_loop = next_section({**facts, "task": LOOP})
     assert "This command calls the loop with these, and keeps what it writes." in of_loop
     opposed = {**facts, "confirmation": {**facts["confirmation"], "opposed": True}}
@@ -824,17 +824,28 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "words"),
+    ("left", "words", "advice"),
     [
-        ((0.02, 0.01), "The others add to these: 1.5 points together, with a 95 % interval of "),
-        ((0.01, -0.01), "The others can be dropped: `dropout`."),
-        ((0.2, -0.2), "These folds cannot tell whether the others add anything: `dropout`. "),
+        (
+            (0.02, 0.01),
+            "The others add to these: 1.5 points together, with a 95 % interval of ",
+            None,
+        ),
+        ((0.01, -0.01), "The others can be dropped: `dropout`.", "Simplify: keep only"),
+        (
+            (0.2, -0.2),
+            "These folds cannot tell whether the others add anything: `dropout`. ",
+            "Try a simpler model, with only",
+        ),
     ],
 )
 def test_what_other_changes_add_is_told_by_the_folds_that_both_were_on(
-    tmp_path: Path, left: tuple[float, float], words: str
+    tmp_path: Path, left: tuple[float, float], words: str, advice: str | None
 ) -> None:
-    """The baseline varies by more than all of it, which says nothing of what others add."""
+    """The baseline varies by more than all of it, which says nothing of what others add.
+
+    What to try next agrees: it said to drop the others where they were proven to add.
+    """
     study = usual_study(tmp_path, trials=12)
     ablated(study)
     smallest = [0.84, 0.86] * 20
@@ -853,6 +864,8 @@ def test_what_other_changes_add_is_told_by_the_folds_that_both_were_on(
     low, high = facts["ablation"]["whole"]["interval"]
     assert high - low > facts["ablation"]["whole"]["gain"] / 10
     assert words in text
+    assert advice is None or f"{advice} `learning_rate`" in text
+    assert ("tuner retrain" in text.partition("try next?")[2]) == (advice is not None)
 
 
 def test_a_number_of_trials_that_came_from_a_time(tmp_path: Path) -> None:

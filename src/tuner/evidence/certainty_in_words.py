@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuner.evidence.duration import duration_in_words
 from tuner.evidence.statistics.certainty import HOUR
+from tuner.evidence.statistics.crossed import FEWEST
 from tuner.language import nsaid, said
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
         found: from `expected_certainty` or `measured_certainty`.
         write: formats a gain with its unit, such as "3.1 points".
     """
+    if found.smallest is None:
+        return said(
+            "With {rows} and {seeds} seeds, no gain can be proven: use at least {fewest} seeds.",
+            rows=_tested(found.rows, found),
+            seeds=found.seeds,
+            fewest=FEWEST,
+        )
     smallest = write(found.smallest)
     apart = smallest if found.smallest_apart is None else write(found.smallest_apart)
     if apart != smallest:
@@ -32,9 +40,9 @@ def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
             smallest=smallest,
             apart=apart,
         )
-    lower = smallest if found.hour_smallest is None else write(found.hour_smallest)
-    if found.hour_seeds and lower != smallest:  # else the improvement is lost in rounding
-        first = _with_more_seeds(found, smallest, lower)
+    lower = min(found.smallest, found.hour_smallest or found.smallest)
+    if found.hour_seeds and write(lower) != smallest:  # else the improvement is lost in rounding
+        first = _with_more_seeds(found, smallest, write(lower))
     else:
         first = said(
             "With {rows} and {seeds} seeds, a gain under {smallest} will often be missed.",

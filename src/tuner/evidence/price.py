@@ -76,7 +76,7 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
     error = fmean(scores[found.winner])
     of_rows = metric.variance_of_rows(error, _rows_held_out(config))
     spread = seed_spread(list(scores.values()), of_rows)
-    components = guessed_components(error, classes=metric.spread is None, seed_spread=spread)
+    components = guessed_components(error, spread=metric.spread, seed_spread=spread)
     gains = paired_gains(found.scores[baseline], found.scores[found.winner], metric.direction)
     can = expected_certainty(
         components,
@@ -98,7 +98,9 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
 def price_of(
     metric: Metric, score: float, *, test: LockedSplit, plan: Plan, tests: int
 ) -> str | None:
-    """Return what a test of this size can show, from the score of the baseline only.
+    """Return what a test of this size can show at best, from the score of the baseline only.
+
+    How much trainings differ is not known yet, so all are taken to be equally good.
 
     Args:
         score: of the baseline on validation rows.
@@ -110,8 +112,9 @@ def price_of(
     error = metric.loss(score)
     if metric.rows is None or rows < 2 or seeds < 2 or not 0 < error < math.inf:
         return None
-    classes = metric.spread is None  # a row is right or wrong
-    components = guessed_components(min(error, 0.5) if classes else error, classes=classes)
+    if metric.spread is None:  # a row is right or wrong
+        error = min(error, 0.5)
+    components = guessed_components(error, spread=metric.spread)
     share, grouped = Share(tests, plan.parts[-1]), test.groups is not None
     members = test.rows if grouped else None
     found = expected_certainty(

@@ -80,7 +80,7 @@ class CaseWatch(SearchWatch):
         plan = Plan.of(tests, self.seeds)
         price = price_of(metric, score, test=test, plan=plan, tests=tests)
         if price is not None:
-            self.observer.tell(Message(f"What the test can show: {price}"))
+            self.observer.tell(Message(f"What the test can show, luck of training aside: {price}"))
 
 
 def search(

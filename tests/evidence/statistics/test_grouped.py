@@ -14,7 +14,7 @@ from scipy.stats import sem
 
 from tests.evidence import rates
 from tests.evidence.rates import draws
-from tests.evidence.rows.test_moments import STRONG, TRUTH, WEAK
+from tests.evidence.rows.test_moments import TRUTH, said
 from tests.evidence.worlds import SIZES, equal_on_new_groups
 from tuner.case.metric import ACCURACY, MAE
 from tuner.case.scorers import named
@@ -165,6 +165,7 @@ def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(ali
     of_a_row = Components(rows=1.0, seeds=(0.0, 0.0), interaction=(0.0, 0.0), unseen=0.0)
     found = expected_certainty(of_a_row, groups, 6, grouped=True, members=groups * size)
     assert found.smallest_apart is not None
+    assert found.smallest is not None
     true = np.std(means) * found.smallest * math.sqrt(groups)  # the gain of that standard error
     expected = {0.0: found.smallest_apart, 1.0: found.smallest}
     if alike in expected:
@@ -173,7 +174,7 @@ def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(ali
 
 
 def test_before_a_test_of_groups_both_ends_are_told() -> None:
-    components = guessed_components(0.2, classes=True)
+    components = guessed_components(0.2, spread=None)
     text = certainty_in_words(
         expected_certainty(components, 12, 6, grouped=True, members=100), "{:.2f}".format
     )
@@ -223,11 +224,14 @@ def test_what_is_said_of_an_ensemble_allows_for_groups() -> None:
     assert error(1, groups) > 0
 
 
+WEAK, STRONG = said(1.0, 4), said(3.0, 4)
+
+
 def study_of(groups: Groups | None) -> optuna.Study:
     study = optuna.create_study()
     keep_targets(study, "rows", TRUTH, None, groups)
-    for trial, said in ((3, WEAK), (5, STRONG)):
-        keep_predictions(study, trial, said, TRUTH)
+    for trial, models in ((3, WEAK), (5, STRONG)):
+        keep_predictions(study, trial, models, TRUTH)
     return study
 
 
@@ -255,7 +259,7 @@ def test_what_was_kept_is_compared_by_groups(name: str) -> None:
     assert [pair["rows"] for pair in pairs if pair] == [60, 60]
     assert pairs[0]["gain"] == pytest.approx(pairs[1]["gain"])
     assert pairs[0]["standard_error"] != pytest.approx(pairs[1]["standard_error"])
-    assert pairs[1]["certainty"].startswith("With 6 groups of test rows and 3 seeds")
+    assert pairs[1]["certainty"].startswith("With 6 groups of test rows and 4 seeds")
     assert {one["groups"] for one in pairs[1]["also"].values()} == {6}
     same = by_row(kept(np.arange(60) // 10), (3, 3), metric, rule, further=False)
     assert same is not None

@@ -89,9 +89,28 @@ def deal(baseline: Array, other: Array) -> Dealt | None:
     return Dealt(np.sort(np.concatenate(parts)))
 
 
+def lower_ends(baseline: Array, other: Array, alpha: float) -> Array:
+    """Return the lower ends of the intervals of many tests, each finite.
+
+    Args:
+        baseline: scores (tests, models), higher is better.
+        other: the same.
+        alpha: two-sided rate; if it is smaller than so few models can resolve, the least they can.
+    """
+    counts = baseline.shape[1], other.shape[1]
+    place = max(1, math.floor(alpha / 2 * ways(counts) * (1 + 1e-9)))
+    parts = [
+        (_means(other, size)[:, :, None] - _means(baseline, size)[:, None]).reshape(len(other), -1)
+        for size in range(1, min(counts) + 1)
+    ]
+    gains: Array = np.concatenate(parts, axis=1)
+    ends: Array = np.partition(gains, place - 1, axis=1)[:, place - 1]
+    return ends
+
+
 def _means(scores: Array, size: int) -> Array:
-    """Return the mean of each subset of this size."""
-    means: Array = scores[_places(len(scores), size)].mean(axis=1)
+    """Return the mean of each subset of this size: (..., models) to (..., subsets)."""
+    means: Array = scores[..., _places(scores.shape[-1], size)].mean(axis=-1)
     return means
 
 

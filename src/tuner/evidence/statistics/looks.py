@@ -28,6 +28,19 @@ FIRST = 2 / ways((4, 4)) / ALPHA  # share of the 5 % for the first look of two; 
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A look at a test.
+
+    Attributes:
+        models: per arm.
+        alpha: the two-sided error rate.
+    """
+
+    models: int
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """The share of the 5 % that one look may use.
 
@@ -43,6 +56,13 @@ class Share:
     def alpha(self) -> float:
         """The two-sided error rate."""
         return alpha_for(self.tests) * self.part
+
+    def looks(self, models: int) -> tuple[Look, ...]:
+        """Return the looks of a test whose last one is this, at so many models per arm."""
+        last = Look(models, self.alpha)
+        if not math.isclose(self.part, 1 - FIRST):
+            return (last,)
+        return Look(models // 2, alpha_for(self.tests) * FIRST), last
 
 
 WHOLE = Share()

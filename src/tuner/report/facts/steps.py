@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.evidence.rounds.paired import compare_rounds, share_held_out
 from tuner.evidence.statistics.comparison import CONFIDENCE, Direction, paired_gains
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from tuner.case.metric import Metric
+
+NOTHING = 0.1  # share of the whole gain: what changes may add at most if they can be dropped
 
 
 def ablation_facts(
@@ -94,6 +96,25 @@ def can_be_told(found: Mapping[str, Any]) -> bool:
     """
     interval = found["whole"].get("interval")  # None with one fold, or equal gains
     return interval is None or interval[0] > 0
+
+
+def what_others_add(found: Mapping[str, Any]) -> Literal["something", "nothing", "unknown"]:
+    """Return what the other changes are proven to add to the smallest change worth making.
+
+    The uncertainty of the gain of all changes is another one: if the baseline varies most, the
+    folds can tell a twentieth of a gain that is known only to a quarter.
+
+    Args:
+        found: from `ablation_facts`, with a smallest change.
+    """
+    left, whole = found["smallest"].get("left"), found["whole"]["gain"]
+    # One fold, or the same on all of them; or the report of an earlier version is told again.
+    if left is None or left["interval"] is None:
+        return "unknown"
+    low, high = left["interval"]
+    if low > 0:
+        return "something"
+    return "nothing" if whole is not None and high <= NOTHING * whole else "unknown"
 
 
 def _worth(gain: float | None, lost: float | None) -> float | None:

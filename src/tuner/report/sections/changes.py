@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, nphrase, phrase, said, translated
-from tuner.report.facts.steps import can_be_told
+from tuner.report.facts.steps import can_be_told, what_others_add
 from tuner.report.scored import metric_in
 from tuner.report.sections.choice import option_for_place, study_word
 from tuner.report.sections.part import parts_section
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 HEADING = said("## Which change made the difference? Can I drop some?")
-NOTHING = 0.1  # the largest share of the whole gain that dropped changes may add
 
 
 def changes_section(facts: Facts, picture: str | None) -> str:
@@ -164,15 +163,9 @@ def _smallest(metric: Metric, found: Facts) -> str:
 
 
 def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:
-    """Return how much the other changes add to the smallest sufficient set, paired by fold.
-
-    This difference has an uncertainty of its own. If the baseline varies most between folds, it is
-    far smaller than that of the gain of all changes: the baseline has no part in this difference.
-    """
+    """Return what the other changes add to the smallest sufficient set, paired by fold."""
     names = listed([code(name) for name in dropped])
-    left, whole = found["smallest"].get("left"), found["whole"]["gain"]
-    # There is no interval with one fold, or if all folds agree. Reports of earlier versions have no
-    # `left`.
+    left, added = found["smallest"].get("left"), what_others_add(found)
     if left is None or left["interval"] is None:
         return phrase(
             "{folds} cannot tell whether the others are needed: {names}. Run `tuner ablate` with "
@@ -180,19 +173,18 @@ def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:
             folds=count(found["rounds"], "fold"),
             names=names,
         )
-    low, high = left["interval"]
     told = {
         "names": names,
         "gain": with_unit(metric, gain_written(metric, left["gain"], found)),
         "interval": with_unit(metric, interval_written(metric, left["interval"], found)),
     }
-    if low > 0:
+    if added == "something":
         return phrase(
             "The others add to these: {gain} together, with a 95 % interval of {interval}. They "
             "are {names}.",
             **told,
         )
-    if high <= NOTHING * whole:
+    if added == "nothing":
         return phrase("The others can be dropped: {names}.", names=names)
     return phrase(
         "These folds cannot tell whether the others add anything: {names}. Together they add "

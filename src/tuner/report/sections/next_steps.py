@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import door_of
 from tuner.language import joined, phrase
-from tuner.report.facts.steps import can_be_told
+from tuner.report.facts.steps import can_be_told, what_others_add
 from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
@@ -82,30 +82,60 @@ def _drop(facts: Facts) -> list[str]:
         return []
     kept = listed([code(name) for name in names])
     part = confirmed_part(facts, names)
-    over = part and part["over_baseline"]
-    if part is None and not can_be_told(found):
+    rest = part and part["best_over"]
+    added = what_others_add(found)
+    if (part is None and not can_be_told(found)) or added == "something":
         return []
-    if is_of_loop(facts):
-        what = phrase(
-            "Simplify: keep only {kept}, and drop the other changes. This command calls the loop "
-            "with these, and keeps what it writes.",
-            kept=kept,
-        )
-    elif part is None:
-        what = phrase(
-            "Simplify: keep only {kept}, and drop the other changes. This command compares that "
-            "with the baseline on the test rows, and saves the model.",
-            kept=kept,
-        )
-    elif over and over["verdict"] == "better":
-        what = phrase(
+    if part and (_verdict(part["over_baseline"]) != "better" or _verdict(rest) == "better"):
+        return []
+    what = _simpler(kept, loop=is_of_loop(facts), proven=part is not None, sure=added == "nothing")
+    return [_with_command(what, retrain_command(facts, only=names))]
+
+
+def _simpler(kept: str, *, loop: bool, proven: bool, sure: bool) -> str:
+    """Advise a part of the changes.
+
+    Args:
+        kept: the changes in it, in words.
+        loop: whether the study is of a loop.
+        proven: whether the part is proven better than the baseline.
+        sure: whether the other changes are known to add nothing.
+    """
+    told = {"kept": kept}
+    if proven and not loop:
+        return phrase(
             "Simplify: keep only {kept}. That is proven better than the baseline. This command "
             "saves the model.",
-            kept=kept,
+            **told,
         )
-    else:
-        return []
-    return [_with_command(what, retrain_command(facts, only=names))]
+    if loop and sure:
+        return phrase(
+            "Simplify: keep only {kept}, and drop the other changes. This command calls the loop "
+            "with these, and keeps what it writes.",
+            **told,
+        )
+    if loop:
+        return phrase(
+            "Try a simpler configuration, with only {kept}: whether the other changes add anything "
+            "is not known. This command calls the loop with these, and keeps what it writes.",
+            **told,
+        )
+    if sure:
+        return phrase(
+            "Simplify: keep only {kept}, and drop the other changes. This command compares that "
+            "with the baseline on the test rows, and saves the model.",
+            **told,
+        )
+    return phrase(
+        "Try a simpler model, with only {kept}: whether the other changes add anything is not "
+        "known. This command compares that with the baseline and the best on the test rows, and "
+        "saves the model.",
+        **told,
+    )
+
+
+def _verdict(pair: Facts | None) -> str | None:
+    return None if pair is None else pair["verdict"]
 
 
 def _surer(facts: Facts) -> list[str]:
