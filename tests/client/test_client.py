@@ -144,6 +144,11 @@ ELSEWHERE = HEAD % b"302 Found" + b"Location: http://127.0.0.1:1/\r\nContent-Len
     [
         (ELSEWHERE, "answered 302"),
         (HEAD % b"500 Oops" + b"Content-Length: 2\r\n\r\nno", "it is not a service of tuner"),
+        (
+            HEAD % b"413 Too Large" + b"\r\n<p>nginx",
+            "413 Too Large: a proxy .* client_max_body_size",
+        ),
+        (HEAD % b"502 Bad Gateway" + b"\r\n<p>nginx", "502 Bad Gateway: .* is it running"),
         (OF_JSON.replace(b"\r\n\r\n", b"\r\nContent-Length: 999\r\n\r\n{"), "broke off"),
         (b"", "cannot be reached"),
     ],

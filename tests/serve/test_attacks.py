@@ -285,6 +285,8 @@ def test_no_other_site_can_act(
     sent = {**SENT, "Host": host, **headers}
     answer = attacked.post(f"{V1}/studies", content='{"case": "tiny"}', headers=sent)
     assert answer.status_code == status
+    of_a_proxy = headers.get("Origin") == "http://localhost"  # its port is not passed on
+    assert ("a proxy has to pass on the name with its port" in answer.text) == of_a_proxy
     assert len(shared.queue.all()) == before
 
 

@@ -26,6 +26,12 @@ MOST_ATTEMPTS = 6  # to reconnect while watching
 LONGEST_PAUSE = 15.0  # seconds between attempts
 JSON, BYTES = "application/json", "application/octet-stream"
 EVENTS = "text/event-stream"
+AWAY = "the service behind this address does not answer now; is it running?"
+OF_A_PROXY = {  # which answers in its own words, or the server before the application
+    413: "a proxy in front of the service lets through no file of this size; raise its limit (in "
+    "nginx: client_max_body_size)",
+    **dict.fromkeys((502, 503, 504), AWAY),
+}
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -251,4 +257,6 @@ def _refusal(error: HTTPError, top: str) -> ServiceError:
     try:
         return ServiceError(str(json.loads(error.read())["detail"]), error.code)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, http.client.HTTPException):
+        if said := OF_A_PROXY.get(error.code):
+            return ServiceError(f"{top} answered {error.code} {error.reason}: {said}", error.code)
         return another(top, f"{error.code} {error.reason}", error.code)

@@ -139,10 +139,7 @@ class Gate:
 def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
     """Return why a request seems to come from another site's page; None if it does not."""
     host = request.headers.get("host", "")
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        name = ""
+    name = _name_of(host)
     if name not in hosts:
         return Refusal(
             421,
@@ -155,11 +152,30 @@ def foreign(request: Request, hosts: frozenset[str]) -> Refusal | None:
     if request.method in SAFE:
         return None
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if origin is not None and _place_of(origin) != host:
+    place = host if origin is None else _place_of(origin)
+    if place != host and _name_of(place) == name:
+        return Refusal(
+            403,
+            said(
+                "the page is at {place!r}, and the service was asked for as {host!r}, so nothing "
+                "was done; a proxy has to pass on the name with its port (nginx: $http_host)",
+                place=place,
+                host=host,
+            ),
+        )
+    if place != host:
         return Refusal(403, said("the request comes from another site's page, so nothing was done"))
     if site not in {None, "same-origin", "none"}:
         return Refusal(403, said("the request comes from another site's page, so nothing was done"))
     return None
+
+
+def _name_of(place: str) -> str:
+    """Return the host without its port; empty where there is none."""
+    try:
+        return urlsplit(f"//{place}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _place_of(origin: str) -> str:
