@@ -547,6 +547,7 @@ OWN_STUDY = "study = __import__('optuna').create_study()\nstudy.optimize(train, 
             1,
         ),
         ("return 1\nBASELINE = {'lr': 1}", "it names lr, and the loop asked for nothing", 1),
+        ("yield 1; return 2\ndef test(m): return [1, m]", "a score for each of 2 rows", 1),
         (f"return 1\n{OWN_STUDY}", "(line 5: study.optimize(train, n_trials=2))", 1),
     ],
 )
@@ -559,13 +560,18 @@ def test_a_loop_is_tried_before_a_night_is_lost(
     assert said in capsys.readouterr().out
 
 
-def test_a_baseline_that_a_loop_does_not_take_is_noticed_before_a_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("BASELINE = {'lr': '0.1'}", r"BASELINE lr='0\.1' is a text, and the loop asks"),
+        ("def test(model): return model / 0", r"crashed: line 4 of train\.py: ZeroDivisionError"),
+    ],
+)
+def test_what_would_end_a_study_is_noticed_before_it(tmp_path: Path, more: str, said: str) -> None:
     path = tmp_path / "train.py"
-    loop = "def train(trial):\n    return 2 * trial.suggest_float('lr', 0, 1)"
-    path.write_text(f"BASELINE = {{'lr': '0.1'}}\n{loop}", encoding="utf-8")
-    with pytest.raises(
-        CaseError, match=r"BASELINE lr='0\.1' is a text, and the loop asks for a num"
-    ):
+    loop = "def train(trial):\n    yield 2 * trial.suggest_float('lr', 0, 1)\n    return 1"
+    path.write_text(f"{loop}\n{more}", encoding="utf-8")
+    with pytest.raises(CaseError, match=said):
         check([str(path)])
 
 

@@ -398,7 +398,7 @@ def test_a_loops_guesses_are_those_of_its_file(tmp_path: Path) -> None:
 
     file = tmp_path / "train.py"
     start = 'DIRECTION = "maximize"\ndef objective(trial): ...\n'
-    file.write_text(start + 'GUESSES = [{"lr": 0.1}, dict(lr=1)]\n')
+    file.write_text(start + 'GUESSES = [{"lr": 0.1}, made()]\n')
     with pytest.raises(CaseError, match="GUESSES is computed; write it out"):
         read_loop(f"{file}:objective")
     file.write_text(start + 'GUESSES = [{"lr": 0.1}, {"lr": 0.2, "width": 3}]\n')

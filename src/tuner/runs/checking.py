@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,8 @@ def check_loop(reference: str, seconds: float) -> list[Finding]:
         )
 
     with closing(LoopEngine(2)) as engine:
-        jobs = [called_with(SEEDS[0], repeats=2), *map(called_with, SEEDS[1:])]
+        tested = replace(called_with(SEEDS[0], repeats=2), test=loop.has_test)
+        jobs = [tested, *map(called_with, SEEDS[1:])]
         first, same, *others = _seen(engine, jobs, seconds)
         if not _seed_matters(first, others).good:  # two seeds may give the same result by chance
             others += _seen(engine, [*map(called_with, MORE_SEEDS)], seconds)
@@ -94,6 +95,7 @@ def check_loop(reference: str, seconds: float) -> list[Finding]:
         *_left_behind(first, others),
         _pruning(first),
         *_test_rows(loop),
+        *_tested(loop, first),
     ]
 
 
@@ -269,3 +271,18 @@ def _test_rows(loop: LoopFile) -> Iterator[Finding]:
         )
     else:
         yield Finding(True, f"{loop.function} and test share no variable of the file.")
+
+
+def _tested(loop: LoopFile, first: _Seen) -> Iterator[Finding]:
+    """Say whether `test` gives what a verdict needs, and nothing of its scores."""
+    result = first.outcome.test if first.outcome else None
+    if not loop.has_test or first.outcome is None:
+        return
+    if result is None or result.rows is None:
+        yield Finding(
+            True,
+            "test gives one number, so a verdict will cover the luck of training, but not new "
+            "rows. Return a score for each test row.",
+        )
+        return
+    yield Finding(True, f"test gives a score for each of {len(result.rows):,} rows.")

@@ -18,6 +18,7 @@ DIRECTION: str = "minimize"
 METRIC = "loss"
 BASELINE = dict(lr=0.1, deep=True)
 RECIPE = {"lr": 0.2, "name": None}
+GUESSES = [dict(lr=0.3), {"lr": 0.4}]
 
 
 def test(model):
@@ -39,6 +40,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         metric="loss",
         baseline={"lr": 0.1, "deep": True},
         recipe={"lr": 0.2, "name": None},
+        guesses=({"lr": 0.3}, {"lr": 0.4}),
         has_test=True,
     )
 
@@ -113,6 +115,7 @@ def test_only_what_takes_the_model_of_a_generator_is_its_test(
         ("DIRECTION = 'up'\ndef train(t): ...", "DIRECTION is 'up'; it takes 'maximize' or"),
         ("METRIC = 3\ndef train(t): ...", "METRIC is 3; it takes the name of the score"),
         ("\nBASELINE = make()\ndef train(t): ...", "line 2: BASELINE is computed; write it out"),
+        ("A = {}\nBASELINE = dict(lr=1, **A)\ndef train(t): ...", "line 2: BASELINE is computed"),
         ("BASELINE = [1]\ndef train(t): ...", r"BASELINE is \[1\]; it takes values by name"),
         ("BASELINE = {'a': b'1'}\ndef train(t): ...", r"BASELINE has a = b'1'; a hyperparameter"),
         ("RECIPE = {1: 2}\ndef train(t): ...", "RECIPE is {1: 2}; it takes values by name"),

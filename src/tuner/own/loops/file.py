@@ -203,11 +203,9 @@ def _named(target: ast.AST, value: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _literal(path: Path, name: str, node: ast.AST) -> object:
-    """Return a value that is a literal; `dict(a=1)` counts as one too."""
+    """Return a value that is a literal; `dict(a=1)` counts as one too, alone and in a list."""
     try:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict" and not node.args:
-            return {str(one.arg): ast.literal_eval(one.value) for one in node.keywords if one.arg}
-        value: object = ast.literal_eval(node)
+        value: object = ast.literal_eval(_Dictionaries().visit(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         line = getattr(node, "lineno", 0)
         raise CaseError(
@@ -215,6 +213,18 @@ def _literal(path: Path, name: str, node: ast.AST) -> object:
             "before it is run"
         ) from error
     return value
+
+
+class _Dictionaries(ast.NodeTransformer):
+    """Writes `dict(a=1)` as `{"a": 1}`; with `**others` it stays a call, which is no literal."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        names = [one.arg for one in node.keywords if one.arg]
+        if getattr(node.func, "id", "") != "dict" or node.args or len(names) < len(node.keywords):
+            return node
+        keys: list[ast.expr | None] = [ast.Constant(name) for name in names]
+        return ast.copy_location(ast.Dict(keys, [one.value for one in node.keywords]), node)
 
 
 def _direction(path: Path, said: object) -> Direction | None:
