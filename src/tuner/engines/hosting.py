@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from tuner.engines.cards import give_back_if_scarce, is_usable, release_card, see_only
+from tuner.engines.generators import GeneratorsInTurns
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
 from tuner.machine import be_ended_first, keep_memory
 from tuner.training.device import quieten_alerts
 from tuner.training.lanes import Turn
-from tuner.training.randomness import OwnGenerators
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -52,7 +52,7 @@ class _Hosted:
     ticket: int
     threads: int
     running: Generator[ReportPoint | Turn, None, Finished]
-    generators: OwnGenerators = field(default_factory=OwnGenerators)
+    generators: GeneratorsInTurns = field(default_factory=GeneratorsInTurns)
     turn: Turn = field(default_factory=Turn)
 
     def advance(self) -> Event | Turn:
