@@ -39,6 +39,8 @@ def looked_up(path: str) -> Any:
 @pytest.mark.parametrize(
     "path",
     [
+        "numpy.random:get_bit_generator",
+        "numpy.random:set_bit_generator",
         "optuna.samplers._tpe.parzen_estimator:_ParzenEstimator",
         "optuna.samplers._tpe.sampler:_split_trials",
         "optuna.samplers._tpe.sampler:default_gamma",

@@ -242,15 +242,18 @@ LATE = "torch.zeros(1, device='cuda')[torch.tensor([5], device='cuda')]"
 ASSERT = f"{LATE}.cpu()"
 
 
-@pytest.mark.parametrize(("fault", "full"), [(FULL, True), (ASSERT, False), (LATE, False)])
+@pytest.mark.parametrize(
+    ("fault", "full", "workers"),
+    [(FULL, True, 1), (ASSERT, False, 1), (LATE, False, 1), (LATE, False, 3)],
+)
 def test_a_fit_that_breaks_on_the_card_costs_itself_alone(
-    job: Job, tmp_path: Path, fault: str, full: bool
+    job: Job, tmp_path: Path, fault: str, full: bool, workers: int
 ) -> None:
     file = tmp_path / "breaks.py"
     file.write_text(BREAKS.format(fault=fault))
     fine = on_card(job, case=str(file), source=None)
     broken = replace(fine, hyperparameters={**job.hyperparameters, "width": 7})
-    ends, _ = ends_of(1, {0: broken, 1: fine, 2: fine})
+    ends, _ = ends_of(workers, {0: broken, 1: fine, 2: fine})
     failed = ends[0]
     assert isinstance(failed, Failed)
     assert failed.out_of_memory == full

@@ -271,6 +271,8 @@ class MadeUpCard:
             "is_bf16_supported": True,
             "is_initialized": True,
             "mem_get_info": (70 * GIBIBYTE, 80 * GIBIBYTE),
+            "memory_allocated": 0,
+            "memory_reserved": 0,
             "_lazy_init": None,
         }
         for name, value in facts.items():

@@ -32,6 +32,7 @@ DECISIVE = {"names": "GPU", "driver": "GPU driver", "cuda": "CUDA", "cudnn": "cu
 FITS_A_CARD = 4
 MEMORY_OF_A_FIT = 8 * 2**30  # bytes
 SCARCE = 0.5  # with less of a card's memory free, unused memory is released
+LEAKED = 2**28  # bytes that nothing uses and that cannot be released
 NO_CARD = (
     "it was begun on a GPU (an NVIDIA card that PyTorch can use), and this machine has none. A "
     "processor would compute other numbers. Run the command on a machine with a GPU"
@@ -94,18 +95,22 @@ def is_usable() -> bool:
 def release_card() -> bool:
     """Release unused memory to other users of the card.
 
+    After a failed recording, PyTorch before 2.13 can release nothing, and later versions keep the
+    memory of that recording (pytorch/pytorch, pull request 190308): it would add up with each fit.
+
     Returns:
         Whether this process can still use the card.
     """
     if not is_usable():
         return False
-    if torch.cuda.is_initialized():
-        try:
-            forget_workspaces()
-            torch.cuda.empty_cache()
-        except RuntimeError:  # for example after a failed recording, before PyTorch 2.13
-            return False
-    return True
+    if not torch.cuda.is_initialized():
+        return True
+    try:
+        forget_workspaces()
+        torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return torch.cuda.memory_reserved() - torch.cuda.memory_allocated() < LEAKED
 
 
 def give_back_if_scarce() -> None:

@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from tuner.engines.cards import give_back_if_scarce, is_usable, release_card, see_only
+from tuner.engines.generators import GeneratorsInTurns
 from tuner.engines.job import Failed, Finished
 from tuner.engines.worker import Reader, advance, failed_by, run_in_turns
 from tuner.machine import be_ended_first, keep_memory
 from tuner.training.device import quieten_alerts
 from tuner.training.lanes import Turn
-from tuner.training.randomness import OwnGenerators
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from tuner.engines.job import Event, Job
     from tuner.training.fitting import ReportPoint
 
 
 SECONDS_BETWEEN_LOOKS = 5e-5  # a step takes several times as long
+LEAVES = -1  # in the place of a ticket: this process ends, and why it does
 
 
 class Pipe(Protocol):
@@ -42,7 +43,7 @@ class Pipe(Protocol):
         """Wait for a job, or None to stop the ticket's job; EOFError if no more come."""
 
     def send(self, message: tuple[int, Any], /) -> None:
-        """Send an event of a ticket."""
+        """Send an event of a ticket; or LEAVES, with the tickets of the jobs that it had."""
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class _Hosted:
     ticket: int
     threads: int
     running: Generator[ReportPoint | Turn, None, Finished]
-    generators: OwnGenerators = field(default_factory=OwnGenerators)
+    generators: GeneratorsInTurns = field(default_factory=GeneratorsInTurns)
     turn: Turn = field(default_factory=Turn)
 
     def advance(self) -> Event | Turn:
@@ -65,7 +66,8 @@ def host(pipe: Pipe, card: str | None) -> None:
     """Train the jobs that come, until the pipe closes or this process can no longer use its GPU.
 
     A new worker then replaces it: after an error of CUDA, every further fit would fail. If there
-    were several fits, nobody knows which one caused the error, and it is reported for none.
+    were several fits, nobody knows which one caused the error, and it is reported for none. Ending
+    takes a moment, in which a further job may be sent: so this process says which ones it had.
 
     Args:
         card: name of the GPU that this process is to use; None to train on the processor.
@@ -77,36 +79,45 @@ def host(pipe: Pipe, card: str | None) -> None:
     keep_memory()
     reader, hosted = Reader(), deque[_Hosted]()
     try:
-        while True:
-            while not hosted or pipe.poll():
-                if not hosted and card is not None and not release_card():
-                    return
-                if _take(pipe, reader, hosted) and hosted and card is not None:
-                    give_back_if_scarce()
-            try:
-                one = _next(hosted)
-            except torch.AcceleratorError as error:  # of steps that were queued in earlier turns
-                if len(hosted) == 1:
-                    pipe.send((hosted[0].ticket, failed_by(error)))
-                return
-            event = one.advance()
-            if isinstance(event, Turn):
-                one.turn = event
-                hosted.append(one)
-                continue
-            broken = card is not None and isinstance(event, Failed) and not is_usable()
-            if broken and hosted:
-                return
-            pipe.send((one.ticket, event))
-            if broken:
-                return
-            if not isinstance(event, Finished | Failed):
-                one.turn = Turn()
-                hosted.append(one)
-            elif hosted and card is not None:
-                give_back_if_scarce()
+        lost = _train(pipe, card, reader, hosted)
+        pipe.send((LEAVES, [one.ticket for one in lost]))
     except (EOFError, OSError):
         return
+
+
+def _train(
+    pipe: Pipe, card: str | None, reader: Reader, hosted: deque[_Hosted]
+) -> Sequence[_Hosted]:
+    """Train until the GPU can no longer be used; return the jobs that are lost with it."""
+    while True:
+        while not hosted or pipe.poll():
+            if not hosted and card is not None and not release_card():
+                return []
+            if _take(pipe, reader, hosted) and hosted and card is not None:
+                give_back_if_scarce()
+        try:
+            one = _next(hosted)
+        except torch.AcceleratorError as error:  # of steps that were queued in earlier turns
+            if len(hosted) > 1:
+                return hosted
+            pipe.send((hosted[0].ticket, failed_by(error)))
+            return []
+        event = one.advance()
+        if isinstance(event, Turn):
+            one.turn = event
+            hosted.append(one)
+            continue
+        broken = card is not None and isinstance(event, Failed) and not is_usable()
+        if broken and hosted:
+            return [one, *hosted]
+        pipe.send((one.ticket, event))
+        if broken:
+            return []
+        if not isinstance(event, Finished | Failed):
+            one.turn = Turn()
+            hosted.append(one)
+        elif hosted and card is not None:
+            give_back_if_scarce()
 
 
 def _take(pipe: Pipe, reader: Reader, hosted: deque[_Hosted]) -> bool:

@@ -16,13 +16,13 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from tuner.engines.forking import starting, worker_context
-from tuner.engines.hosting import host
+from tuner.engines.hosting import LEAVES, host
 from tuner.engines.job import Event, Failed, Finished, Job
 from tuner.engines.remote import SECONDS_OF_SILENCE, LostError, Remote, RemoteEngine
 from tuner.training.fitting import ReportPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from multiprocessing.process import BaseProcess
 
 SECONDS_TO_LEAVE = 2.0
@@ -153,6 +153,9 @@ class _Worker:
             how = f"ended with exit code {code}; -9 is often lack of memory"
             self.lose(how, killed=code == -signal.SIGKILL)
             return
+        if ticket == LEAVES:
+            self.lose("could not use its GPU after an error of CUDA", begun=set(event))
+            return
         fit = self.fits.get(ticket)
         if fit is None:
             return  # it was stopped
@@ -160,11 +163,16 @@ class _Worker:
         if isinstance(event, Finished | Failed):
             del self.fits[ticket]
 
-    def lose(self, how: str, *, killed: bool = False) -> None:
-        """End the process, and report to each of its fits that it is lost."""
+    def lose(self, how: str, *, killed: bool = False, begun: Collection[int] | None = None) -> None:
+        """End the process, and report to each of its fits that it is lost.
+
+        Args:
+            begun: tickets of those that it had begun; None for all.
+        """
         self.end()
-        for fit in self.fits.values():
-            fit.came.append(LostError(how, killed=killed))
+        for ticket, fit in self.fits.items():
+            was_begun = begun is None or ticket in begun
+            fit.came.append(LostError(how, killed=killed, begun=was_begun))
         self.fits.clear()
 
     def end(self) -> None:

@@ -28,11 +28,12 @@ class LostError(Exception):
 
     Attributes:
         killed: whether the system or a person has killed it: memory may have run out.
+        begun: whether the worker had begun the fit; else it was sent to a worker that was ending.
     """
 
-    def __init__(self, how: str, *, killed: bool = False) -> None:
+    def __init__(self, how: str, *, killed: bool = False, begun: bool = True) -> None:
         super().__init__(how)
-        self.killed = killed
+        self.killed, self.begun = killed, begun
 
 
 class Remote(Protocol):
@@ -172,7 +173,10 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             try:
                 event = remote.receive()
             except LostError as lost:
-                self._lose(sources[remote], str(lost), killed=lost.killed)
+                if lost.begun:
+                    self._lose(sources[remote], str(lost), killed=lost.killed)
+                else:
+                    self._return(sources[remote])
             else:
                 self._keep(sources[remote], event)
 
@@ -201,6 +205,12 @@ class RemoteEngine(ABC, Generic[JobT, EventT]):
             self._hand_out()
         else:
             self._again(fit, alone=self.alone_when_lost or (killed and self.retries_alone))
+
+    def _return(self, fit: _Fit[JobT, EventT]) -> None:
+        """Have a fit that no worker has begun begin before all waiting ones."""
+        fit.remote = None
+        self._waiting.appendleft(fit)
+        self._hand_out()
 
     def _again(self, fit: _Fit[JobT, EventT], *, alone: bool = False) -> None:
         """Begin a fit a second time, before all waiting ones."""

@@ -1,7 +1,7 @@
-"""What tuner uses of Optuna and PyTorch though they do not promise to keep it.
+"""What tuner uses of Optuna, PyTorch and NumPy though they do not promise to keep it.
 
 Every private name of theirs stands here, with the reason why no public one serves, so that a new
-version of either breaks one room. `tests/test_unpromised.py` names what is missing.
+version breaks one room. `tests/test_unpromised.py` names what is missing.
 """
 
 # An optimizer imports this, and half of torch with it, when it takes its first step. It is named
