@@ -70,7 +70,7 @@ def test_what_is_no_gain_needs_nothing(gain: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "seeds"), [(171, 6), (171, 24), (983, 6)])
 def test_the_smallest_gain_is_seen_as_often_as_promised(rows: int, seeds: int) -> None:
-    """From measured components, against the power in the world that they were measured in."""
+    """The power computed from measured components, against the power in the world itself."""
     pilot = compare_rows(*two_arms(draws("pilot", rows, seeds), CLASSES, 0.14, 20_000, 100))
     assert pilot.components is not None
     smallest = smallest_gain(pilot.components, rows, seeds)
@@ -94,7 +94,7 @@ def test_after_a_study_its_own_components_count() -> None:
 
 @pytest.mark.parametrize("seconds", [0.01, 2.0, 60.0, 500.0, 2000.0])
 def test_no_more_seeds_are_named_than_are_of_use(seconds: float) -> None:
-    """A training of a moment would buy thousands in an hour, of which few would change anything."""
+    """An hour would suffice for thousands of short trainings, of which few would matter."""
     components = guessed_components(0.1, classes=True, seed_spread=0.02)
     found = expected_certainty(components, 171, 4, seconds=seconds)
     bought = int(HOUR / (2 * seconds))
