@@ -1,4 +1,4 @@
-"""Disks that are full."""
+"""Full disks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def small_file_system(folder: Path) -> Iterator[Path]:
-    """A file system of its own, of 16 megabytes."""
+    """Yield a separate file system of 16 megabytes."""
     folder.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)],
@@ -31,7 +31,7 @@ def small_file_system(folder: Path) -> Iterator[Path]:
 
 
 def leave(folder: Path, room: int) -> None:
-    """Fill a disk up to so many bytes."""
+    """Fill a disk until this many bytes are free."""
     filler = folder / "filler"
     filler.unlink(missing_ok=True)
     wanted = shutil.disk_usage(folder).free - room

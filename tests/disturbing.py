@@ -1,4 +1,4 @@
-"""The study command as a process that a test disturbs, and what it has to leave in the end."""
+"""The study command as a process that a test disturbs, and the result that it must leave."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": PATH}  # the slow case imports the ti
 
 
 def start(folder: Path) -> Command:
-    """The command, in a process group of its own."""
+    """Start the command in its own process group."""
     return Command(WORDS, folder, ENVIRONMENT)
 
 
 def start_anew(folder: Path) -> subprocess.Popen[str]:
-    """The same by a new interpreter, for who looks at its start."""
+    """Start it with a new interpreter, for tests of its start."""
     return subprocess.Popen(
         [sys.executable, "-u", "-m", *WORDS],
         cwd=folder,
@@ -47,14 +47,14 @@ def start_anew(folder: Path) -> subprocess.Popen[str]:
 
 
 def started_until(folder: Path, line_begins: str | tuple[str, ...]) -> Command:
-    """The command, once it has printed a line."""
+    """Start the command, and wait until it has printed a line."""
     running = start(folder)
     _read_until(running, line_begins)
     return running
 
 
 def started_anew_until(folder: Path, line_begins: str) -> subprocess.Popen[str]:
-    """The same by a new interpreter."""
+    """The same with a new interpreter."""
     running = start_anew(folder)
     _read_until(running, line_begins)
     return running
@@ -80,7 +80,7 @@ def wait_for_the_end_of_group(group: int) -> None:
 
 
 def kill(running: Running) -> None:
-    """Kill the coordinator alone; its workers leave by themselves."""
+    """Kill only the coordinator; its workers end by themselves."""
     running.send_signal(signal.SIGKILL)
     running.communicate()
     assert running.returncode == -signal.SIGKILL
@@ -97,7 +97,7 @@ def end_well(running: Command) -> None:
 
 
 def left_by(folder: Path) -> dict[str, Any]:
-    """All that a study in a folder has to have in common with its undisturbed twin."""
+    """Return everything in a study's folder that must equal that of an undisturbed study."""
     database = folder / "storage" / "studies.db"
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

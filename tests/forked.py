@@ -1,9 +1,9 @@
-"""Commands of tuner as processes of their own, without the seconds that each needs to import.
+"""Commands of tuner as separate processes, without the seconds that each needs for imports.
 
-They are forked from a process that has imported what they import, and has done nothing else. From
-then on each is what it would be by itself: a leader of a session, with its folder, its environment,
-its output and the fork server of its workers, and it comes to the end of the interpreter. How a
-command starts is shown where one is started anew (`subprocess`), as before.
+They are forked from a process that has imported their modules and has done nothing else. After that
+each is like a command that was started normally: it leads a session, has its own folder,
+environment, output and fork server for its workers, and ends as an interpreter does. The start of a
+command is tested by starting one with `subprocess`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ COMMANDS = ("study", "ablate", "report", "retrain", "verify")
 
 
 class Command:
-    """`python -u -m MODULE WORDS`, forked; it is used as a `subprocess.Popen` with text.
+    """`python -u -m MODULE WORDS`, forked; used like a `subprocess.Popen` with text.
 
     Args:
         words: module and arguments.
-        cwd: the folder that it is in.
+        cwd: its working directory.
         env: its environment.
     """
 
@@ -61,17 +61,17 @@ class Command:
         self.pid = int.from_bytes(self._status.recv(4))
 
     def poll(self) -> int | None:
-        """Return its exit status, if it has ended; less than 0: the signal that ended it."""
+        """Return its exit status, negative for a signal; None while it runs."""
         if self.returncode is None and select.select([self._status], [], [], 0)[0]:
             self.returncode = int.from_bytes(self._status.recv(4), signed=True)
             self._status.close()
         return self.returncode
 
     def wait(self, timeout: float = SECONDS_TO_HANG) -> int:
-        """Wait for its end.
+        """Wait for its end, and return its exit status.
 
         Raises:
-            subprocess.TimeoutExpired: it has not ended.
+            subprocess.TimeoutExpired: it has not ended in time.
         """
         if self.returncode is None:
             select.select([self._status], [], [], timeout)
@@ -80,7 +80,7 @@ class Command:
         return status
 
     def communicate(self, timeout: float = SECONDS_TO_HANG) -> tuple[str, str]:
-        """Return what it still prints, and wait for its end."""
+        """Return its remaining output, after waiting for its end."""
         said: dict[TextIO, str] = {}
         streams = (self.stdout, self.stderr)
         readers = [Thread(target=lambda of=one: said.update({of: of.read()})) for one in streams]
@@ -99,13 +99,13 @@ class Command:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it as the system does when memory is full."""
+        """Kill it, as the system does if memory runs out."""
         self.send_signal(signal.SIGKILL)
 
 
 @functools.cache
 def _server() -> socket.socket:
-    """Return our end of the process that commands are forked from; it ends with this one."""
+    """Return our end of a socket to the process that forks commands; it ends with this one."""
     ours, its = socket.socketpair()
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with its:
@@ -125,7 +125,7 @@ def _server() -> socket.socket:
 
 
 def serve(fileno: int) -> None:
-    """Fork what is asked for, until nobody asks; in a forked one, be that command."""
+    """Fork requested commands until the socket closes; in a forked process, become the command."""
     from tuner.engines.forking import IMPORTED
 
     for module in (*(f"tuner.commands.{name}" for name in COMMANDS), "tuner.runs.study", *IMPORTED):
@@ -155,7 +155,7 @@ def _whole(asked: socket.socket, size: int) -> bytes:
 
 
 def _watches(told: socket.socket) -> bool:
-    """Fork a command, and tell who asked for it its number and how it ends; return False in it."""
+    """Fork a command, and report its process id and exit status; return False in the command."""
     pid = os.fork()
     if pid == 0:
         told.close()
@@ -184,7 +184,7 @@ def _become(output: Sequence[int], words: Sequence[str], cwd: str, env: dict[str
 
 
 def _fork_server(path: bytes, args: Sequence[Any], fds: Sequence[int]) -> int:
-    """Fork the fork server of its workers too, before it has done anything but import."""
+    """Also fork the fork server of its workers, before it has done anything but import."""
     if "forkserver" not in args[-1]:
         return _SPAWN(path, args, fds)
     pid = os.fork()

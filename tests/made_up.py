@@ -1,4 +1,4 @@
-"""A few random rows for each case that ships, for one of a user, and for what a door makes."""
+"""A few random rows for each shipped case, for one of a user, and for those of doors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuner.data.splits import KFold
 if TYPE_CHECKING:
     from tuner.case.contract import Case
 
-# What a door makes, before it knows its data.
+# Cases of a door, before it has data.
 PICTURES, FEATURES = "images --data photos", "images --data photos --backbone resnet18"
 CASES = [*case_names(), TINY, PICTURES, FEATURES]
 SHAPES = {

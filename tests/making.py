@@ -1,4 +1,4 @@
-"""Makers that several tests use."""
+"""Functions that make configs, studies and engines for several tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tuner.training.plan import Precision
 
 TINY = str(Path(__file__).parent / "cases" / "tiny.py")
-HERE = Workplace.at()  # of the present folder
+HERE = Workplace.at()  # the current folder
 DATABASE = HERE.url
 STAMPS = str(Path(TINY).with_name("stamps.py"))
 UNCHANGED = {TINY, STAMPS, "housing", "mnist", "flowers"}  # no test edits these
@@ -48,12 +48,12 @@ UNCHANGED = {TINY, STAMPS, "housing", "mnist", "flowers"}  # no test edits these
 
 @functools.cache
 def _known_case(reference: str) -> Case:
-    """Load a case once a process: of each that is loaded, the space is drawn."""
+    """Load a case only once per process, because loading samples its search space."""
     return load_case(reference)
 
 
 def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> StudyConfig:
-    """A config of a case that needs no data from anywhere."""
+    """A config of a case that needs no downloaded data."""
     case = _known_case(reference) if reference in UNCHANGED else load_case(reference)
     dataset = case.dataset(Folders(own=folder / "data"))
     case = case.settled(dataset)
@@ -72,7 +72,7 @@ def make_brief(reference: str, folder: Path, seed: int = 0, **fixed: Any) -> Stu
 
 
 def rerun(job: Job, **changes: Any) -> Job:
-    """The same job with its only run changed."""
+    """Return the same job with changes to its only run."""
     (only,) = job.replicas
     return replace(job, replicas=(replace(only, **changes),))
 
@@ -84,7 +84,7 @@ def open_as_command(
     choose: Callable[[], Plan] | None = None,
     precision: Precision | None = None,
 ) -> tuple[optuna.Study, StudyConfig]:
-    """Open a study as the study command does."""
+    """Open a study like the study command."""
     return open_study(url, name, config, pruner_named, choose, precision)
 
 
@@ -101,7 +101,7 @@ def retrained(
     out: Path | None = None,
     workplace: Workplace = HERE,
 ) -> Path:
-    """Retrain as the command does, where bundles are kept in folders."""
+    """Retrain like the command, with bundles in folders."""
     stored = Stored(study=study, workplace=workplace, case_file=case_file)
     made = retrain(
         RetrainingSettings(
@@ -120,7 +120,7 @@ def retrained(
 
 
 class InterruptsAt:
-    """Presses Ctrl-C when it is told something for the n-th time."""
+    """Presses Ctrl-C at its n-th message."""
 
     def __init__(self, moment: int) -> None:
         self.left = moment
@@ -132,7 +132,7 @@ class InterruptsAt:
 
 
 def make_engine(workers: int) -> Engine:
-    """The engine that the study command would take."""
+    """Return the engine that the study command would choose."""
     return InProcessEngine() if workers == 1 else ProcessEngine(workers)
 
 
@@ -157,7 +157,7 @@ def search(
 
 
 def differences(one: optuna.Study, other: optuna.Study) -> list[tuple[int, str, Any, Any]]:
-    """What does not repeat: number of the trial, what it is, and what it is in each study."""
+    """Return what differs between two studies: number of the trial, name, and both values."""
     return [
         (first["number"], name, first.get(name), second.get(name))
         for first, second in zip_longest(*map(_flat, (one, other)), fillvalue={"number": -1})
@@ -171,7 +171,7 @@ def _flat(study: optuna.Study) -> list[dict[str, Any]]:
 
 
 def history(study: optuna.Study) -> list[dict[str, Any]]:
-    """Everything about every trial that has to repeat; only the clock may differ."""
+    """Return everything about the trials that must repeat: all but clock times."""
     return [
         {
             "number": trial.number,

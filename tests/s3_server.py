@@ -1,4 +1,4 @@
-"""S3 for tests: moto's server, over HTTP, and a wire to it that can be watched."""
+"""S3 for tests: moto's server over HTTP, and a proxy that can interrupt an upload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUCKET = "models"
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The URL of a server that is gone afterwards."""
+    """Yield the URL of a server that ends afterwards."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -35,7 +35,7 @@ def s3_server() -> Iterator[str]:
 
 
 def settings(endpoint: str) -> dict[str, str]:
-    """What a person sets for AWS's tools."""
+    """Return the environment variables that a user sets for AWS's tools."""
     return {
         "AWS_ACCESS_KEY_ID": "AKIATESTS",
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -48,7 +48,7 @@ def settings(endpoint: str) -> dict[str, str]:
 
 
 def use(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set it, and make the bucket."""
+    """Set these variables, and create the bucket."""
     import s3fs
 
     for name, value in settings(endpoint).items():
@@ -59,13 +59,13 @@ def use(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def wire_that_kills(server: str, after: int) -> Iterator[tuple[str, list[int]]]:
-    """A way to a server on which a process is killed in the middle of what it sends.
+    """A proxy to a server that kills a process in the middle of an upload.
 
     Args:
-        after: bytes that come through first.
+        after: number of bytes to pass on first.
 
     Yields:
-        Its URL, and a list to put the process's id into.
+        Its URL, and a list for the id of the process.
     """
     host, _, port = server.removeprefix("http://").partition(":")
     listening = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Which rows of a long table the default tests take."""
+"""Selects the rows of long test tables that run by default."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def one_in(n: int, rows: Iterable[object]) -> list[ParameterSet]:
-    """Take the first of every `n` rows of a table by default; the others are slow tests.
+    """Return all rows; the first of every `n` runs by default, the others are slow tests.
 
     A row that is a tuple has a value for each name.
     """

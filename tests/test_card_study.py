@@ -1,4 +1,4 @@
-"""What studies/gpu/run.sh makes of what it sees: there may be one chance to run it on a card."""
+"""How studies/gpu/run.sh reacts: there may be only one chance to run it on a GPU."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_command_that_takes_too_long_is_stopped_and_what_it_said_is_kept(check
 def test_of_a_check_that_fails_the_line_is_told(
     check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There may be no second chance to look for it."""
+    """There may be no second chance to look at it."""
 
     def breaks(checks: Any) -> None:
         checks.searched["mnist"].seconds += 1

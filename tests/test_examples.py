@@ -1,4 +1,4 @@
-"""The loops of other people's in studies/examples: searched, continued, and called again."""
+"""Other people's loops in studies/examples: searched, continued, and called again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Faults that a long study meets, each of them really made. After each, nothing is lost.
+"""Real faults during a long study. After each of them, nothing is lost.
 
-The study command runs in processes of its own, with two workers, in an empty folder. However it was
-disturbed, given again until it ends it has to leave what an undisturbed run leaves, bit for bit.
+The study command runs as a process with two workers, in an empty folder. However it was disturbed,
+repeating it until it completes must give the same as an undisturbed run, bit for bit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tuner.search.lineup import Running
 
 pytestmark = pytest.mark.slow
-SECONDS_LOCKED = 8  # longer than the five that SQLite in Python waits by itself
+SECONDS_LOCKED = 8  # longer than the 5 s that Python's sqlite3 waits
 
 
 def follow(running: Command, line_begins: str) -> None:
@@ -62,7 +62,7 @@ def kill_all_workers(running: Command) -> None:
 
 
 def stop_the_machine(running: Command, until: Callable[[], bool]) -> None:
-    """As if its lid were shut: nothing of ours runs, and then goes on."""
+    """Suspend all our processes for a time, like a closed laptop."""
     os.killpg(running.pid, signal.SIGSTOP)
     time.sleep(2)
     wait_until(until)
@@ -70,7 +70,7 @@ def stop_the_machine(running: Command, until: Callable[[], bool]) -> None:
 
 
 def lock(database: Path, seconds: float) -> None:
-    """Hold the database as another program does that writes to it for long."""
+    """Lock the database, like another program with a long write."""
     with closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS_TO_HANG)) as other:
         other.execute("BEGIN EXCLUSIVE")
         before = other.execute("SELECT count(*) FROM trials").fetchone()
@@ -80,7 +80,7 @@ def lock(database: Path, seconds: float) -> None:
 
 
 class Dashboard(threading.Thread):
-    """optuna-dashboard on the study's database, asked for the study again and again."""
+    """An optuna-dashboard on the study's database, from which the study is requested repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Dashboard(threading.Thread):
 
 
 def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    """Watched in the dashboard; its workers killed, the machine stopped, the database locked."""
+    """Shown in the dashboard; workers killed, the machine suspended, the database locked."""
     running = started_until(tmp_path, "[2/")
     dashboard = Dashboard(tmp_path)
     dashboard.start()
@@ -134,8 +134,8 @@ def test_a_night_of_one_study(tmp_path: Path, undisturbed: dict[str, Any]) -> No
     assert left_by(tmp_path) == undisturbed
 
 
-# What there is room for decides what cannot be written: the database's first tables, the cache,
-# the trials, the weights of the confirmation, the report.
+# The free space determines what fails: the first tables of the database, the cache, the trials, the
+# weights of the confirmation, or the report.
 def test_the_disk_is_full(small_disk: Path, undisturbed: dict[str, Any]) -> None:
     leave(small_disk, 30_000)
     attempts = 0
@@ -171,7 +171,7 @@ def test_the_disk_is_full_when_a_bundle_is_written(
 
 
 class ChangesTheClock:
-    """Sets the clock back by a day, and later on by a year, while a search runs."""
+    """Sets the clock back by a day, and later forward by a year, during a search."""
 
     def __init__(self, clock: time_machine.Traveller) -> None:
         self.clock, self.ended = clock, 0

@@ -37,7 +37,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 def test_who_may_read_is_what_the_umask_says(
     tmp_path: Path, umask: int, file: int, folder: int
 ) -> None:
-    """A backup has all tokens' hashes and all data; a team may want to write a model anew."""
+    """A backup has all tokens' hashes and all data; a team may want to overwrite a model."""
     before = os.umask(umask)
     try:
         with files.replacing(tmp_path / "file"), files.replacing_folder(tmp_path / "folder"):
@@ -140,7 +140,7 @@ def test_a_folder_takes_the_place_of_a_file(tmp_path: Path) -> None:
 def test_a_folder_is_on_the_disk_before_it_is_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a power cut leaves empty files there, when what they were copied from is gone."""
+    """Otherwise a power cut could leave empty files after the originals have been removed."""
     path, flushed = tmp_path / "folder", set[int]()
 
     def flush(descriptor: int) -> None:
@@ -160,7 +160,7 @@ def test_a_folder_is_on_the_disk_before_it_is_in_its_place(
 def test_a_folder_is_gone_where_its_removal_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a model would be in the way of the next one; half of the pictures, a data set."""
+    """Half a model would block the next one; half of the pictures would count as a data set."""
     path, removed = tmp_path / "folder", shutil.rmtree
 
     def interrupted(folder: Path, *_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""Tests that share a costly fixture run in one worker."""
+"""Tests that share an expensive fixture run in one worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_fixture_of_a_module_is_made_in_one_worker(
     costly: str, request: pytest.FixtureRequest
 ) -> None:
     assert request.node.get_closest_marker("xdist_group").args == ("test_groups",)
-    if "PYTEST_XDIST_WORKER" in os.environ:  # pytest-xdist groups by what it adds to the name
+    if "PYTEST_XDIST_WORKER" in os.environ:  # pytest-xdist appends the group to the name
         assert request.node.nodeid.endswith("@test_groups")
 
 

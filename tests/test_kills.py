@@ -1,4 +1,4 @@
-"""A study that is killed or interrupted, at any moment and any number of times: nothing is lost."""
+"""A study that is killed or interrupted, at any moment and any number of times, loses nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_interrupted_killed_interrupted(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    early = started_anew_until(tmp_path, "Study ")  # its workers have not begun, or just so
+    early = started_anew_until(tmp_path, "Study ")  # its workers have not started, or only just
     os.killpg(early.pid, signal.SIGINT)
     assert (early.wait(timeout=SECONDS_TO_HANG), early.communicate()[1]) == (130, "")
     wait_for_the_end_of_group(early.pid)

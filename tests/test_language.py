@@ -1,4 +1,4 @@
-"""Catalogues are whole: each sentence of the code is in each of them, with all of its parts."""
+"""Catalogues are complete: each has every sentence of the code, with all of its parts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 OTHERS = [code for code in languages() if code != ENGLISH]
-# What a sentence stands in, besides what babel knows: `nphrase` and its like have two forms.
+# Functions that contain sentences, besides those that babel knows; `nphrase` and others have two
+# forms.
 KEYWORDS = (
     "-k",
     "said",
@@ -52,7 +53,7 @@ KEYWORDS = (
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """The sentences that the code has now, found as docs/languages.md has it."""
+    """The sentences in the present code, extracted as docs/languages.md describes."""
     path = tmp_path_factory.mktemp("language") / "tuner.pot"
     words = ["pybabel", "-q", "extract", "-F", str(ROOT / "pyproject.toml"), *KEYWORDS]
     CommandLineInterface().run([*words, "-o", str(path), str(ROOT / "src")])
@@ -61,7 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 
 def parts(sentence: str) -> list[str]:
-    """What a translation has to keep: parts with their formats, links and marks, signs of per cent.
+    """Return what a translation must keep: placeholders with formats, links, markup, percent signs.
 
     A sentence of the templates has `%(name)s`, one of the code has `{name}`.
     """
@@ -77,7 +78,7 @@ def parts(sentence: str) -> list[str]:
 
 
 def faults(catalogue: Catalog, template: Catalog) -> Iterator[str]:
-    """Say what is wrong with a catalogue."""
+    """Yield the faults of a catalogue."""
     ids = {one.id for one in template if one.id}
     yield from (f"missing: {one!r}" for one in ids if catalogue.get(one) is None)
     for one in catalogue:
@@ -97,10 +98,10 @@ def faults(catalogue: Catalog, template: Catalog) -> Iterator[str]:
 
 
 def written() -> Iterator[str]:
-    """Every sentence that the code marks, wherever it stands."""
+    """Yield every sentence that is marked in the code."""
     forms = {"said": 1, "phrase": 1, "nphrase": 2, "nsaid": 2, "plural": 2}
     for path in (ROOT / "src" / "tuner").rglob("*.py"):
-        if "loops" in path.relative_to(ROOT).parts:  # what a loop has said is data there
+        if "loops" in path.relative_to(ROOT).parts:  # the output of a loop is data there
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

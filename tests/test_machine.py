@@ -19,7 +19,7 @@ V1 = "4:memory:/\n3:cpuset:/docker\n2:cpu,cpuacct:/docker/abc\n1:cpuacct:/\n0::/
 
 
 def control_groups(folder: Path, own: str, files: dict[str, str]) -> tuple[Path, Path]:
-    """Write what Linux says of control groups; return their root, and the file of the own ones."""
+    """Write Linux's files of control groups; return their root, and the file for this process."""
     root, named = folder / "cgroup", folder / "own"
     named.write_text(own)
     for name, text in files.items():

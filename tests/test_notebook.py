@@ -1,4 +1,4 @@
-"""The notebook in studies/examples runs from top to bottom, and shows what it promises."""
+"""The notebook in studies/examples runs from top to bottom, and shows what it announces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     pages = "".join(data.get("text/html", "") for data in shown)
     assert '<div class="tuner-study">' in pages
     assert "data:image/svg+xml;base64," in pages
-    assert "<b>done</b>" in pages  # the line that showed how far it had come
+    assert "<b>done</b>" in pages  # the progress line
     assert "<b>writing the report</b>" not in pages
     assert "housing by R²" in "".join(data.get("text/plain", "") for data in shown)
     assert not [output for output in outputs if output["output_type"] == "error"]

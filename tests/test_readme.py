@@ -1,4 +1,4 @@
-"""What the README says, tried."""
+"""The README's statements, tested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def shell_of(text: str) -> str:
-    """What is to be typed."""
+    """Return the commands to type."""
     return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
 
 
@@ -66,7 +66,7 @@ def test_continuous_integration_runs_its_test_line() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Those of the studies and of the code's own pages, too: modules and headings move."""
+    """Also those of the studies and of the code's own pages: modules and headings may move."""
     pages = {
         page for folder in ("docs", "src", "studies") for page in (ROOT / folder).rglob("*.md")
     }
@@ -82,7 +82,7 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def leads_somewhere(page: str, link: str) -> bool:
-    """Whether there is what a page links to: a file, and a heading of it where one is named."""
+    """Whether the target of a page's link exists: a file, and its heading if one is named."""
     name, _, heading = link.partition("#")
     target = (ROOT / page).parent / name if name else ROOT / page
     if not heading or target.suffix != ".md":
@@ -91,7 +91,7 @@ def leads_somewhere(page: str, link: str) -> bool:
 
 
 def headings(page: Path) -> set[str]:
-    """Headings as GitHub names them: small letters, hyphens for spaces, no other signs."""
+    """Return headings as GitHub names them: lower case, hyphens for spaces, no punctuation."""
     found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in found}
 
@@ -110,7 +110,7 @@ def test_its_results_are_those_of_the_reports(case: str) -> None:
     assert cells == means_and_stds(metric_named(metric), tested)
     seeds = {len(arm["test"][metric]["values"]) for arm in arms.values()}
     assert {int(row.split("|")[5])} == seeds
-    joint = arms["best"].get("ensemble")  # of studies that were confirmed since there are ensembles
+    joint = arms["best"].get("ensemble")  # missing in studies older than ensembles
     summary = joint and {"mean": joint["scores"][metric], "std": None}
     told = mean_and_std(metric_named(metric), summary) if summary else "not known"
     assert row.split("|")[6].strip() == told
@@ -133,7 +133,7 @@ def test_what_it_says_of_a_table_is_in_the_report() -> None:
 
 
 def test_what_it_prints_is_what_the_report_says() -> None:
-    """Each sentence of the shortened output, up to where it was cut."""
+    """Each sentence of the shortened output, up to where it was cut off."""
     (printed,) = re.findall(r"```text\n(Study 'housing'.*?)```", README, re.DOTALL)
     report = (ROOT / "studies" / "housing" / "report.md").read_text(encoding="utf-8")
     told = " ".join(report.replace("*", "").split())
@@ -144,7 +144,7 @@ def test_what_it_prints_is_what_the_report_says() -> None:
 
 
 def test_its_times_are_those_of_the_reports() -> None:
-    """Search and confirmation, and at most 12 seconds more to start and to write the report."""
+    """Search and confirmation, plus at most 12 seconds to start and to write the report."""
     said = re.findall(r"(\d+) (second|minute)s on `(\w+)`", README)
     assert {case for _, _, case in said} == {"housing", "flowers", "mnist"}
     for number, unit, case in said:

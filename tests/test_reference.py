@@ -1,4 +1,4 @@
-"""On the real data: its sizes, sane baselines, and a whole study by its command."""
+"""On the real data: sizes, plausible baselines, and a whole study by its command."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def counts(targets: torch.Tensor) -> list[int]:
 
 
 def trained(reference: str, data: Dataset, **changes: Any) -> Fitted:
-    """The baseline on all development data."""
+    """Return the baseline trained on all development data."""
     case = load_case(reference)
     running = fit(
         case,
@@ -67,7 +67,7 @@ def test_mnist_is_the_real_one(mnist: Dataset) -> None:
     assert mnist.classes == tuple("0123456789")
     assert (mnist.row_shape, mnist.development.features.dtype) == ((1, 28, 28), torch.uint8)
     assert (len(mnist.development), len(test)) == (60_000, 10_000)
-    # LeCun, Cortes and Burges's own counts.
+    # The counts published by LeCun, Cortes and Burges.
     assert counts(mnist.development.targets) == [
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def test_flowers_are_the_five_largest_classes(flowers: Dataset) -> None:
     assert (flowers.row_shape, flowers.development.features.dtype) == ((3, 64, 64), torch.uint8)
     assert (len(flowers.development), len(test)) == (100, 983)
     assert counts(flowers.development.targets) == [20] * 5
-    assert counts(test.targets) == [238, 231, 176, 174, 164]  # 20 less than of each class in all
+    assert counts(test.targets) == [238, 231, 176, 174, 164]  # 20 fewer than each class has
     parts = folds(flowers.development, flowers.validation, 0)
     assert [(len(part.training), len(part.validation)) for part in parts] == [(80, 20)] * 5
     assert sorted(torch.cat([part.validation for part in parts]).tolist()) == list(range(100))

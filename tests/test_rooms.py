@@ -1,4 +1,4 @@
-"""The large rooms of the house say in their docstring where what is."""
+"""The docstring of a large package names all its modules."""
 
 from __future__ import annotations
 

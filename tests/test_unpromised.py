@@ -1,4 +1,4 @@
-"""Private names of Optuna and PyTorch: each is still there, and stands in one room only."""
+"""Private names of Optuna and PyTorch: each still exists, and is used in one package only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADVICE = "changed what it does not promise: see src/tuner/unpromised"
 
 
 def looked_up(path: str) -> Any:
-    """What a dotted name after a module stands for, as in `torch.cpu:_is_amx_tile_supported`."""
+    """Return the object of a dotted name in a module, as in `torch.cpu:_is_amx_tile_supported`."""
     module, _, names = path.partition(":")
     found: Any = import_module(module)
     for name in names.split("."):
@@ -85,7 +85,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("table", COLUMNS)
 def test_a_table_still_has_the_columns_that_are_written(table: str) -> None:
-    """A column more may be one that has to be written as well."""
+    """An additional column might have to be written as well."""
     found = {column.name for column in getattr(models, table).__table__.columns}
     assert found == set(COLUMNS[table].split()), f"optuna {ADVICE}: the columns of {table}"
 
@@ -129,7 +129,7 @@ def test_what_an_optimizer_imports_is_still_there() -> None:
 
 
 def private_names(file: Path) -> Iterator[str]:
-    """Private names of other packages in a file: `thing._name`, and imports of such."""
+    """Yield private names of other packages in a file: `thing._name`, and imports of such."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         where = f"{file.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}"
@@ -161,4 +161,4 @@ def test_private_names_stand_in_one_room_only() -> None:
         if name.partition(": ")[2] not in ELSEWHERE
     ]
     assert found == []
-    assert len(list(private_names(ROOM / "by_optuna.py"))) > 5  # it sees them where they are
+    assert len(list(private_names(ROOM / "by_optuna.py"))) > 5  # it finds existing ones

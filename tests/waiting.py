@@ -1,4 +1,4 @@
-"""Waiting for other processes, as long as it takes on a machine ten times slower than others."""
+"""Waiting for other processes, with enough time for a machine ten times slower than usual."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS_TO_HANG = 600.0  # what takes longer has failed: nothing that a test waits for takes minutes
+SECONDS_TO_HANG = 600.0  # a longer wait has failed: tests wait for no minutes
 
 
 def wait_until(look: Callable[[], T], said: Callable[[], object] = str) -> T:
-    """Look again and again; return the first answer that is true.
+    """Call a function again and again; return its first true result.
 
     Args:
-        said: what is known of the matter, for whoever reads that it failed.
+        said: returns details for the error message.
     """
     until = time.monotonic() + SECONDS_TO_HANG
     while not (found := look()):
@@ -30,7 +30,7 @@ def wait_until(look: Callable[[], T], said: Callable[[], object] = str) -> T:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process is no more, or waits only to be asked how it ended."""
+    """Whether a process does not exist, or is a zombie."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -30,7 +30,7 @@ ROWS = [[0.0, 0.1], [1.5, 1.4], [-2.0, 0.3]]
 def bundles(
     tmp_path_factory: pytest.TempPathFactory, workplace: Path
 ) -> dict[str, tuple[Path, str]]:
-    """A bundle of classes, of numbers and of images, each with its case's file."""
+    """Bundles for classes, for numbers and for images, each with its case's file."""
     folder = tmp_path_factory.mktemp("models")
     numbers = folder / "numbers.py"
     numbers.write_text(Path(TINY).read_text(encoding="utf-8") + NUMBERS, encoding="utf-8")
@@ -120,7 +120,7 @@ def test_predicting_leaves_the_mode_as_it_is(bundles: Any) -> None:
 
 
 class Frame:
-    """What a data frame is to the model."""
+    """A stand-in for a data frame, with what a model uses of one."""
 
     columns = ("y", "name", "x")
 

@@ -105,7 +105,7 @@ def write_table(path: Path, columns: list[str], rows: list[list[object]]) -> Pat
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Houses in columns turned round, with one that the model does not know."""
+    """A table of houses with reversed columns, and one that the model does not know."""
     names = [f"x{number}" for number in reversed(range(10))]
     rows = [[f"house, {n}", *row.flip(0).tolist()] for n, row in enumerate(housing_rows().features)]
     return write_table(tmp_path / "houses.csv", ["name", *names], rows)
@@ -491,7 +491,7 @@ CASE = replace(stamps.CASE, build=build, read={read})
 
 
 def cropping_case(folder: Path, read: str) -> Path:
-    """A case whose rows are the middle of pictures, in a border that says something else."""
+    """A case whose rows are the centres of pictures; their borders are misleading."""
     file = folder / "cropping.py"
     root = str(Path(__file__).parents[2])
     file.write_text(CROPPING.format(root=root, read=read))
@@ -500,7 +500,7 @@ def cropping_case(folder: Path, read: str) -> Path:
 
 @pytest.fixture
 def bordered(tmp_path: Path) -> Path:
-    """A green stamp in a wide red border: seen whole, it is red."""
+    """A green stamp with a wide red border; the whole picture looks red."""
     picture = np.zeros((12, 16, 3), np.uint8)
     picture[..., 0] = 255
     picture[3:9, 4:12] = pixels(1)

@@ -1,4 +1,4 @@
-"""A data frame gives what its file gives, or is refused; and files of few columns are read."""
+"""A data frame is read like its file, or refused; and files with few columns are read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NAN = float("nan")
 
 
 class Frame:
-    """What a data frame is to the model: pandas may not be installed."""
+    """A stand-in for a data frame: pandas may not be installed."""
 
     def __init__(self, cells: Mapping[Any, Sequence[object]]) -> None:
         self._cells = dict(cells)
@@ -51,7 +51,7 @@ class Frame:
 
 
 class NA:
-    """As `pandas.NA`: it does not say whether it is equal to itself."""
+    """A stand-in for `pandas.NA`: its comparison with itself has no truth value."""
 
     def __eq__(self, other: object) -> Any:
         return self
@@ -91,14 +91,14 @@ def a_table(*columns: Column) -> Table:
 
 
 def of_frame(column: Column, *cells: object) -> NDArray[np.float64]:
-    """Features of a frame of one column."""
+    """Return the features of a frame with one column."""
     found = features_of_frame(a_table(column), Frame({column.name: cells})).numpy()
     assert found.dtype == np.float64
     return np.asarray(found)
 
 
 def of_file(column: Column, folder: Path, *cells: str) -> NDArray[np.float64]:
-    """Features of a CSV file of that column, with semicolons between cells."""
+    """Return the features of a CSV file with that column; semicolons separate cells."""
     path = write(folder / "new.csv", [["n", column.name], *[["1", one] for one in cells]], ";")
     ((_, features),) = Sheets(path, a_table(column), ()).parts(100)
     return features.numpy()
@@ -318,7 +318,7 @@ def test_columns_are_found_as_a_file_names_them() -> None:
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A model of the houses, trained for a moment; `plan` has codes, and `town` no NA."""
+    """A model for houses, briefly trained; `plan` has codes, and `town` no NA."""
     folder = tmp_path_factory.mktemp("frames")
     rows = houses()
     towns = ["" if row[2] == "NA" else row[2] for row in rows[1:]]
@@ -340,7 +340,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def as_pandas_reads(rows: list[list[str]]) -> dict[Any, list[object]]:
-    """Cells of a file as pandas has them where `plan` is read as text."""
+    """Return the cells of a file as pandas reads them if `plan` is text."""
     cells: dict[Any, list[object]] = {}
     for name, *column in zip(*rows, strict=True):
         cells[name] = [NAN if cell == "" else cell for cell in column]

@@ -1,4 +1,4 @@
-"""The contract of a case, over every case that ships and one of a user's own."""
+"""The contract of a case, tested on every shipped case and on one of a user."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ IMAGES = {"augmentation", "head"}
 
 
 def corners(case: Case) -> Iterator[Any]:
-    """The recipe with each hyperparameter at each end of its range, or at each of its choices."""
+    """Yield the recipe with each hyperparameter at both ends of its range, or at each choice."""
     found = space(case)
     recipe = asdict(case.recipe)
-    for name, distribution in found.items():  # what only a condition asks for may be out of range
+    for name, distribution in found.items():  # a conditional hyperparameter may be out of range
         if not distribution._contains(distribution.to_internal_repr(recipe[name])):
             recipe[name] = ends(distribution)[0]
     for name, distribution in found.items():
@@ -184,7 +184,7 @@ def test_hyperparameters_of_another_version_are_refused() -> None:
 
 
 def test_what_tuner_has_added_since_is_as_it_was_before() -> None:
-    """A bundle of pictures that was made before `closer` was there can still be used."""
+    """A bundle of pictures that is older than the hyperparameter `closer` can still be used."""
     case = load_case("flowers")
     bold = replace(case.baseline, closer=True, width=24)
     values = asdict(bold)

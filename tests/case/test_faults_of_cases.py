@@ -1,4 +1,4 @@
-"""Case files that break the contract are refused in a line, before anything trains."""
+"""Case files that break the contract are refused with one line, before anything is trained."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Own(Hyperparameters):
     width: Any = 8
 
 
-COUNTED = itertools.count()  # 0 once
+COUNTED = itertools.count()  # 0 only once
 
 
 class Undecorated(Own):
@@ -132,7 +132,7 @@ def test_a_range_that_depends_on_another_is_joined() -> None:
 def test_a_fixed_value_that_some_ranges_do_not_reach_is_used_without_a_warning(
     sampler: str,
 ) -> None:
-    """Warnings are errors here, and the sampler of Optuna warns of each such trial."""
+    """Warnings are errors here, and Optuna's sampler warns at each such trial."""
 
     def suggest(trial: BaseTrial) -> Own:
         epochs = trial.suggest_int("epochs", 1, 3)

@@ -1,4 +1,4 @@
-"""Several labels a row: metrics, trivial answers, checks, splits, and names of scorers."""
+"""Several labels per row: metrics, trivial answers, checks, splits, and names of scorers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def outputs_and_targets(rows: int = 40, labels: int = 4) -> tuple[torch.Tensor, 
     random = torch.Generator().manual_seed(3)
     targets = (torch.rand(rows, labels, generator=random) < 0.4).long()
     outputs = torch.randn(rows, labels, generator=random) + 1.5 * targets - 0.7
-    outputs[0], targets[0] = -1.0, 0  # nothing said, nothing true
+    outputs[0], targets[0] = -1.0, 0  # nothing predicted, and no label true
     return outputs, targets
 
 

@@ -1,4 +1,4 @@
-"""Case files and the modules beside them."""
+"""Case files, and the modules in the same folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HELPER = "def width():\n    return {}\n"
 
 @pytest.fixture(autouse=True)
 def import_as_before() -> Iterator[None]:
-    """Leave the import of this process as it was."""
+    """Restore the import state of this process afterwards."""
     finders = list(sys.meta_path)
     yield
     sys.meta_path[:] = finders
@@ -40,7 +40,7 @@ def import_as_before() -> Iterator[None]:
 
 
 def written(folder: Path, width: int, how: str = "from sizes import width") -> str:
-    """A case file whose baseline is as wide as the module beside it says."""
+    """A case file whose baseline has the width that a module beside it gives."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sizes.py").write_text(HELPER.format(width), encoding="utf-8")
     text = TEXT.replace("import torch\n", f"import torch\n{how}\n")
@@ -81,7 +81,7 @@ def test_modules_beside_a_case_are_found_from_any_folder(
 
 
 def test_folders_without_an_init_file_are_packages_in_each_other(tmp_path: Path) -> None:
-    """As in `from src.models.net import Net`, where Python asks for no __init__.py."""
+    """For example `from src.models.net import Net`: Python needs no __init__.py for it."""
     reference = written(tmp_path, 5, "from outer.inner.sizes import width")
     (tmp_path / "outer" / "inner").mkdir(parents=True)
     (tmp_path / "sizes.py").rename(tmp_path / "outer" / "inner" / "sizes.py")
@@ -96,7 +96,7 @@ def test_folders_without_an_init_file_are_packages_in_each_other(tmp_path: Path)
 def test_a_module_in_the_current_folder_is_told_how_to_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `tuner study scripts/train.py:train` where the package stands beside `scripts`."""
+    """For example `tuner study scripts/train.py:train`, with the package beside `scripts`."""
     reference = written(tmp_path / "scripts", 5, "from outer import width")
     (tmp_path / "outer").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -125,7 +125,7 @@ def test_an_edited_case_is_read_again_even_within_a_second(tmp_path: Path) -> No
 
 
 def test_a_worker_reads_an_edited_case_again(tmp_path: Path) -> None:
-    """B23: in one long process, a notebook or a service."""
+    """In a single long process, such as a notebook or a service."""
     losses = []
     for width in (4, 8):
         written(tmp_path, width)
@@ -142,7 +142,7 @@ def test_a_case_that_is_edited_while_a_study_runs_is_not_mixed_in(tmp_path: Path
     reader = Reader()
     first = next(run(job, reader))
     written(tmp_path, 8)
-    assert next(run(job, reader)) == first  # one that has read it before
+    assert next(run(job, reader)) == first  # this reader has read it before
     with pytest.raises(CaseError, match="edited while the study ran"):
         next(run(job))
 
@@ -235,7 +235,7 @@ def in_package(folder: Path, size: int, how: str) -> Path:
 
 @pytest.mark.parametrize("name", ["code", "queue", "tuner", "sklearn", "torch"])
 def test_a_package_may_not_have_the_name_of_another(tmp_path: Path, name: str) -> None:
-    """It would be imported in the other's place, or not be seen."""
+    """It would be imported in the other's place, or would be hidden by it."""
     file = in_package(tmp_path / name, 6, "from .sizes import width")
     with pytest.raises(CaseError, match=f"another package '{name}' .* rename the folder"):
         source_of(str(file))
@@ -262,7 +262,7 @@ def test_a_package_may_import_its_case(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_files_of_a_case_import_each_other_elsewhere(tmp_path: Path) -> None:
-    """So they are sent to a cluster's nodes."""
+    """They are sent to the nodes of a cluster in this way."""
     file = Path(written(tmp_path / "here", 6, "from parts.more import width"))
     parts = file.parent / "parts"
     parts.mkdir()
@@ -295,7 +295,7 @@ def test_a_name_that_is_not_utf8_is_refused_at_once(tmp_path: Path, name: bytes)
 def test_a_module_beside_that_is_not_python_is_named(tmp_path: Path, content: bytes) -> None:
     file = written(tmp_path, 5)
     (tmp_path / "sizes.py").write_bytes(content)
-    kinds = "(SyntaxError|ValueError)"  # of Python before 3.11.4, where there is a null byte
+    kinds = "(SyntaxError|ValueError)"  # Python before 3.11.4, for a null byte
     with pytest.raises(
         CaseError, match=rf"sizes\.py cannot be imported: (line \d+: )?{kinds}: [^<]+$"
     ):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def guesses_of(labels: list[int], classes: int = 3) -> Tensor:
-    """Logits of a model that guesses these classes."""
+    """Return logits of a model that predicts these classes."""
     return torch.nn.functional.one_hot(torch.tensor(labels), classes).float()
 
 
@@ -97,7 +97,7 @@ def test_better_sign_and_loss_agree(metric: Metric) -> None:
 
 
 def test_macro_f1_is_over_the_same_classes_whatever_is_guessed() -> None:
-    """Class 2 has no row: one wrong row costs as much, whichever class it is taken for."""
+    """Class 2 has no rows: a wrong row costs the same, whichever class is predicted for it."""
     targets = torch.tensor([0] * 50 + [1] * 50)
     by_one = [
         MACRO_F1.score(guesses_of([0] * 50 + [1] * 49 + [wrong]), targets).item()

@@ -68,10 +68,10 @@ def test_a_file_that_does_not_tell_is_not_an_error(tmp_path: Path, text: str) ->
 
 @pytest.fixture
 def threads_that_take_turns() -> Iterator[None]:
-    """Python switches threads wherever it can, as it may at a bad moment: while it collects."""
+    """Let Python switch threads as often as it can, even at a bad moment: while it collects."""
 
     def note(phase: str, _: dict[str, int]) -> None:
-        del phase  # any code of Python's will do: a thread is switched as it runs
+        del phase  # any Python code allows a thread switch
 
     interval, threshold = sys.getswitchinterval(), gc.get_threshold()
     gc.callbacks.append(note)

@@ -40,7 +40,7 @@ TARGETS: dict[Task, NDArray[Any]] = {
 
 
 def fitted(task: Task) -> tuple[Any, torch.Tensor, torch.Tensor]:
-    """A model of scikit-learn's, with its outputs as a network would give them, and the targets."""
+    """Return a scikit-learn model, its outputs in the form that a network has, and the targets."""
     if task == "classification":
         model = LogisticRegression().fit(FEATURES, CLASSES)
         outputs = torch.from_numpy(np.log(model.predict_proba(FEATURES)))
@@ -202,7 +202,7 @@ def test_a_case_can_be_scored_by_its_own_second_metric() -> None:
 
 @pytest.mark.parametrize("task", METRICS_OF)
 def test_a_case_can_be_scored_by_each_metric_of_its_task(task: Task) -> None:
-    """Macro F1 is one of two tasks: it has to be told from what another task has handed on."""
+    """Macro F1 belongs to two tasks: it must differ from the one of another task."""
     case = replace(TINY_CASE, task=task)
     assert case.metrics == METRICS_OF[task]
     for metric in METRICS_OF[task]:

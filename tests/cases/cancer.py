@@ -39,7 +39,7 @@ def suggest(trial: BaseTrial) -> CancerHyperparameters:
 
 
 def load(folders: Folders) -> Dataset:
-    """Take the table that comes with scikit-learn."""
+    """Load the table that comes with scikit-learn."""
     del folders
     table = load_breast_cancer()
     parts = train_test_split(

@@ -1,4 +1,4 @@
-"""A user's case with several labels a row: which of three numbers of a row are positive."""
+"""A user's case with several labels per row: which of three numbers of a row are positive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def suggest(trial: BaseTrial) -> MLPHyperparameters:
 
 
 def mixed(count: int, seed: int) -> Examples:
-    """Four numbers a row; one label in ten is wrong."""
+    """Four numbers per row; one label in ten is wrong."""
     random = torch.Generator().manual_seed(seed)
     rows = torch.randn(count, 4, generator=random)
     wrong = torch.rand(count, 3, generator=random) < 0.1

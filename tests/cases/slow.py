@@ -1,4 +1,4 @@
-"""The tiny case, with trainings that take their time: so that a fault meets one in the middle."""
+"""The tiny case with slow trainings, so that a fault can hit one while it runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A user's case with functions of its own: sentences of token ids, of which some are padding.
+"""A user's case with functions of its own: sentences of token ids, some of them padding.
 
-The model has two outputs, the class and how long the sentence is; `step` makes one loss of both.
+The model has two outputs: the class, and the length of the sentence. `step` makes one loss of both.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def suggest(trial: BaseTrial) -> WordHyperparameters:
 
 
 def sentences(count: int, seed: int) -> Examples:
-    """Random words, then padding; a sentence is happy if a happy word is in it."""
+    """Random words, then padding; a sentence is happy if it contains a happy word."""
     random = torch.Generator().manual_seed(seed)
     words = torch.randint(1, WORDS, (count, LENGTH), generator=random)
     lengths = torch.randint(1, LENGTH + 1, (count, 1), generator=random)
@@ -98,7 +98,7 @@ class Reader(nn.Module):
         self.length = nn.Linear(width, 1)
 
     def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Read the words that the mask (B, length) lets through."""
+        """Read the words that the mask (B, length) selects."""
         meaning = (self.embedding(words) * mask[:, :, None]).sum(dim=1)
         return self.head(meaning), self.length(meaning)
 
@@ -109,7 +109,7 @@ def build(hyperparameters: WordHyperparameters, shape: Shape) -> nn.Module:
 
 
 def step(model: nn.Module, batch: Batch) -> tuple[Tensor | None, Tensor]:
-    """Mask the padding; learn the class, and beside it the length."""
+    """Mask the padding; learn the class and the length."""
     mask = (batch.features != PADDING).float()
     logits, lengths = model(batch.features, mask)
     if batch.targets is None:
@@ -119,7 +119,7 @@ def step(model: nn.Module, batch: Batch) -> tuple[Tensor | None, Tensor]:
 
 
 def optimizer(model: nn.Module, hyperparameters: WordHyperparameters, steps: int) -> Optimization:
-    """Learn the words twice as fast as the rest, ever more slowly."""
+    """Train the embedding at twice the rate of the rest, with decaying rates."""
     del steps
     rate = hyperparameters.learning_rate
     embedding = [w for name, w in model.named_parameters() if name.startswith("embedding")]

@@ -107,7 +107,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 
 def answering(*answers: bytes) -> Iterator[str]:
-    """Answer each connection with the next of these bytes, and close it."""
+    """Answer each connection with the next of these byte strings, and close it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -118,7 +118,7 @@ def answering(*answers: bytes) -> Iterator[str]:
                     connection.sendall(one)
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65536):
-                        pass  # what is left unread would reset the connection
+                        pass  # unread data would reset the connection
 
         thread = threading.Thread(target=answer)
         thread.start()

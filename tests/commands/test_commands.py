@@ -1,4 +1,4 @@
-"""The commands as a person types them: in processes of their own, in an empty folder."""
+"""The commands as a user types them, in separate processes and an empty folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COMMANDS = tuple(tuner_main.COMMANDS)
 
 
 def tuner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `python -m tuner.COMMAND ...` in a folder, one thread, no network."""
+    """Run `python -m tuner.COMMAND ...` in a folder, with one thread and no network."""
     return subprocess.run(
         [sys.executable, "-m", "tuner", *arguments],
         cwd=cwd,
@@ -69,7 +69,7 @@ for command in sys.argv[1:]:
 
 
 def test_help_answers_without_torch_or_optuna() -> None:
-    """In one process for all commands: what is imported for one would be there for the next."""
+    """In one process for all commands: a slow import of one would be seen for the next."""
     shown = subprocess.run(
         [sys.executable, "-c", HELP, *COMMANDS], capture_output=True, text=True, check=True
     ).stdout
@@ -97,7 +97,7 @@ def test_the_console_script_hands_over() -> None:
 def test_output_that_cannot_be_written_is_one_line(
     own_workplace: Path, arguments: list[str]
 ) -> None:
-    """`own_workplace` has a study to be listed."""
+    """`own_workplace` has a study to list."""
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     command = [sys.executable, "-m", "tuner", *arguments]
@@ -142,7 +142,7 @@ def test_names_in_another_encoding_than_the_shell_has_are_refused(name: str) -> 
 def test_a_whole_study_by_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process: `test_commands_one_after_another` has one for each command."""
+    """In this process; `test_commands_one_after_another` has one process per command."""
     monkeypatch.chdir(tmp_path)
     assert study_main([TINY, "--trials", "4", "--seeds", "2", "--workers", "1"]) == 0
     shown = capsys.readouterr()
@@ -181,7 +181,7 @@ def test_commands_one_after_another(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study of two trials, nothing confirmed."""
+    """A folder with a study of two trials, without a confirmation."""
     folder = tmp_path_factory.mktemp("commands")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -254,7 +254,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
     arguments: tuple[str, ...],
     message: str,
 ) -> None:
-    """In this process, through the same `run` as the commands', for the sake of time."""
+    """In this process, through the same `run` as the commands, to save time."""
     from importlib import import_module
 
     from tuner.commands.ending import run
@@ -274,7 +274,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
 
 
 def files(folder: Path) -> set[str]:
-    """What is there; SQLite's own files come and go with connections."""
+    """Return the files in a folder; SQLite's temporary files do not count."""
     return {str(p) for p in folder.rglob("*") if not p.name.endswith(("-wal", "-shm"))}
 
 
@@ -382,7 +382,7 @@ def test_ctrl_c_is_not_lost_where_python_drops_it() -> None:
 
 def fill_a_database(folder: Path) -> None:
     with open_storage(f"sqlite:///{folder}/studies.db", create=True).engine.begin() as connection:
-        connection.execute(text("PRAGMA max_page_count = 1"))  # no less than it has
+        connection.execute(text("PRAGMA max_page_count = 1"))  # at least its present size
         connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
 
 

@@ -25,7 +25,7 @@ COMMAND = "tuner study housing --trials 50 --accept-changes --seeds 2 --try dept
 def facts(
     verdict: str | None, n: int = 6, ablation: Any = None, more_trials: str = "perhaps"
 ) -> dict[str, Any]:
-    """What a report says of a study, as far as the end of a command reads it."""
+    """Return the facts of a report that the end of a command reads."""
     pair = verdict and {"n": n, "verdict": verdict, "same_trial": False}
     arms = {
         "baseline": {"trial": 0, "hyperparameters": {"depth": 1, "width": 32}},
@@ -68,7 +68,7 @@ def ablated(
     complete: bool = True,
     interval: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    """What a report says of a study after an ablation of two changes."""
+    """Return the facts of a report after an ablation of two changes."""
     changes = {"depth": {"was": 1, "now": 2}, "learning_rate": {"was": 0.001, "now": 0.01}}
     found = {
         "complete": complete,

@@ -1,7 +1,7 @@
-"""Nothing typed, named or handed over by a stranger shows a person a traceback.
+"""No input from a stranger makes a user see a traceback.
 
-Whatever comes in, a parser of ours returns something that keeps its promises, or raises an error of
-ours. Tens of thousands of inputs with `-m slow`, some hundred of each kind otherwise.
+Whatever the input, a parser of ours returns a valid result or raises an error of ours. `-m slow`
+tries tens of thousands of inputs, the default some hundred of each kind.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from tuner.bundle.bundle import Bundle
 
 FEW, SOME, MANY = 20, 100, 2_000
-DEAR = 400  # of inputs that take a tenth of a second each
+DEAR = 400  # number of inputs that take a tenth of a second each
 EVERY = pytest.mark.parametrize("inputs", [SOME, pytest.param(MANY, marks=pytest.mark.slow)])
 FEWER = pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 
 
 def feed(inputs: int, strategy: st.SearchStrategy[Any], take: Callable[[Any], object]) -> None:
-    """Give a parser this many inputs; an error of ours is its right."""
+    """Give a parser this many inputs; it may raise an error of ours."""
 
     @settings(
         max_examples=inputs, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -218,7 +218,7 @@ JSON = st.recursive(
 
 
 def places(facts: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Where something stands in a manifest: its keys, and the keys of what is a dictionary."""
+    """Return the paths of all values in a manifest: keys, and keys of nested dictionaries."""
     inner = [(k, i) for k, value in facts.items() if isinstance(value, dict) for i in value]
     return [*((key,) for key in facts), *inner]
 

@@ -64,7 +64,7 @@ def test_only_of_a_confirmation_is_it_told_how_long_it_may_take(
     observer = ConsoleObserver(Console(file=io.StringIO(), width=80), HERE)
     study = make_study(tmp_path)
     add_trial(study, value=0.6, arm="baseline", seconds=50.0)  # 10 s a fold
-    # The search may end before its hundred trials: then no other candidate comes.
+    # The search may end before a hundred trials, and then no other candidate follows.
     opened = Opened(study, "accuracy", "data", 1, 100, at_most=True, rounds=4, models=(4, 8))
     observer.tell(opened)
     observer.tell(SearchEnded())

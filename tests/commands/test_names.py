@@ -1,4 +1,4 @@
-"""A mistyped name is refused before anything slow is imported; not by the clock, by what is."""
+"""A mistyped name is refused before slow imports, as seen by the imported modules."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ METRICS = [
 
 
 def said_of(refused: Refused, heavy: Sequence[str], cwd: Path) -> list[str]:
-    """What is said of each line in a process that imports none of these modules."""
+    """Return the messages for each line, from a process that cannot import these modules."""
     typed = json.dumps([words for words, _ in refused])
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, typed, json.dumps(heavy)],

@@ -1,4 +1,4 @@
-"""`tuner new`: each file that it writes runs as it is."""
+"""`tuner new`: each file that it writes runs without changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mistyped option is answered with the one that was meant, by every command."""
+"""Every command answers a mistyped option with the one that was probably meant."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ STOPPED = "Stopped. Finished work is kept. Run the same command again to continu
 def watched_search(
     config: StudyConfig, url: str, total: int, terminal: bool
 ) -> tuple[str, optuna.Study]:
-    """What a search shows on a console."""
+    """Return the console output of a search."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=terminal, width=160, markup=False)
     study, config = open_as_command(url, "study", config)
@@ -119,7 +119,7 @@ def test_the_terminal_is_given_back_when_the_search_breaks(config: StudyConfig, 
 
 
 class CutShort(io.StringIO):
-    """A screen where Ctrl-C comes when a line is there, and the program does not know so yet."""
+    """A screen on which Ctrl-C comes after a line is visible but before `print` returns."""
 
     def flush(self) -> None:
         if self.getvalue().endswith("the second\n"):

@@ -1,4 +1,4 @@
-"""Prints by how many MiB a process's own memory grows while it trains on rows in a file."""
+"""Prints how many MiB of private memory a process gains while it trains on rows in a file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Made(Dataset[Any]):
 
 
 def own_memory() -> int:
-    """MiB that are this process's own, and not the system's to drop."""
+    """Return the MiB of private memory of this process, which the system cannot drop."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields["RssAnon"].split()[0]) // 1024

@@ -1,4 +1,4 @@
-"""Small data sets that several tests use."""
+"""Small data sets that several tests share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIXELS = PixelStatistics(mean=(0.5,), std=(0.25,))
 
 
 def make_examples(rows: int, classes: int = 2, seed: int = 0) -> Examples:
-    """Noise of 4x4 pixels, its classes in turn."""
+    """Noise images of 4x4 pixels, with alternating classes."""
     random = torch.Generator().manual_seed(seed)
     features = torch.randint(0, 256, (rows, 1, 4, 4), generator=random, dtype=torch.uint8)
     return Examples(features=features, targets=torch.arange(rows) % classes)
@@ -42,5 +42,5 @@ def make_small(
 
 
 def opened(dataset: Dataset) -> Examples:
-    """The test examples; that they were opened is of no interest here."""
+    """Return the test examples, without a record of the opening."""
     return dataset.test.open(lambda: None)

@@ -23,7 +23,7 @@ FILES = (cache.DEVELOPMENT, cache.TEST, cache.DESCRIPTION)
 
 @st.composite
 def datasets(draw: st.DrawFn) -> Dataset:
-    """Images of classes, or a table of numbers."""
+    """Draw a data set: images with classes, or a table of numbers."""
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     random = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     is_images, sizes = draw(st.booleans()), draw(st.tuples(st.integers(4, 9), st.integers(1, 5)))

@@ -1,4 +1,4 @@
-"""What is odd about data is found whatever its kind, and nothing is found where all is well."""
+"""Oddities are found in data of every kind, and none in sound data."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_repeated_rows_are_counted_in_each_part() -> None:
     ids=["classes", "labels", "numbers"],
 )
 def test_rows_that_are_alike_by_chance_are_no_copies(targets: Tensor) -> None:
-    """Two columns of a few values: most rows meet others with the same ones, as new rows will."""
+    """Two columns with few values: most rows equal others, and so will new rows."""
     features = torch.randint(0, 4, (60, 2), generator=RANDOM).float()
     classes = () if targets.is_floating_point() else ("a", "b")
     pairs = [tuple(row) for row in torch.cat([features, targets.reshape(60, -1)], dim=1).tolist()]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def picture(kind: str, mode: str = "RGB") -> bytes:
-    """A file of 24x20 pixels, as bytes."""
+    """Return a file of 24x20 pixels, as bytes."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(file, kind)
@@ -144,7 +144,7 @@ def test_odd_metadata_of_a_sound_image_is_passed_over(tmp_path: Path) -> None:
         assert read_image(path, (3, 8, 8)).shape == (3, 8, 8)
 
 
-# Every mode of Pillow that an image can have, in this version or one before or after.
+# Every image mode of Pillow, in this version, earlier or later ones.
 KNOWN = (
     *(
         "1",
@@ -307,7 +307,7 @@ def tiff(pixels: np.ndarray, *, bits: int, white_is_zero: bool = False) -> bytes
 
 
 def test_dark_stays_dark(tmp_path: Path) -> None:
-    """A picture is not stretched by its own brightest pixel: two pictures can be compared."""
+    """A picture is not stretched by its own maximum, so that pictures remain comparable."""
     Image.fromarray(np.full((4, 4), 2570, np.uint16)).save(tmp_path / "dark.png")
     assert read_image(tmp_path / "dark.png", (1, 2, 2)).unique().tolist() == [10]
 
@@ -333,7 +333,7 @@ def test_one_shade_may_be_transparent(
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_one_shade_of_a_few_bits_may_be_transparent(tmp_path: Path, bits: int) -> None:
-    """As programs write it that make PNGs small."""
+    """Some programs write this to make PNGs small."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(kind + content).to_bytes(4, "big")
@@ -354,7 +354,7 @@ def test_one_shade_of_a_few_bits_may_be_transparent(tmp_path: Path, bits: int) -
 
 SCENE = np.zeros((6, 4, 3), np.uint8)
 SCENE[0, 0], SCENE[0, 3], SCENE[5, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-STORED = {  # how a camera stores the scene, so that this orientation makes it upright
+STORED = {  # the stored scene that each orientation turns upright
     1: SCENE,
     2: SCENE[:, ::-1],
     3: SCENE[::-1, ::-1],

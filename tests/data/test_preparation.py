@@ -1,4 +1,4 @@
-"""What is fitted on the training rows of a table, and kept as tensors."""
+"""The preparation of a table, fitted on its training rows and stored as tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How input files are read is seen, not believed."""
+"""The way in which input files are read is measured, not assumed."""
 
 from __future__ import annotations
 

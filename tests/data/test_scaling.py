@@ -58,7 +58,7 @@ UNIX = 1.7e9
 
 
 def times(rows: int = 200, spread: float = 1.0) -> torch.Tensor:
-    """Seconds of some minutes, as a Unix time, in float64."""
+    """Return Unix times within some minutes, in seconds, as float64."""
     random = torch.Generator().manual_seed(0)
     noise = torch.randn(rows, 1, generator=random, dtype=torch.float64)
     return UNIX + spread * noise

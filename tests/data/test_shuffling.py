@@ -38,7 +38,7 @@ def test_targets_are_mixed_and_nothing_else(grouped: bool) -> None:
 
 @pytest.mark.parametrize("uneven", [False, True])
 def test_targets_of_a_group_stay_together(uneven: bool) -> None:
-    """Forty patients, each ill or well in all rows: a score hangs on forty things, not on 400."""
+    """Forty patients, each ill or well in all rows: a score depends on 40 values, not 400."""
     sizes = torch.tensor([4, 16] * 20 if uneven else [10] * 40)
     groups = torch.arange(40).repeat_interleave(sizes)
     rows = torch.randperm(400, generator=torch.Generator().manual_seed(0))

@@ -20,7 +20,7 @@ def rows_of(examples: Examples) -> list[int]:
 
 @st.composite
 def classified(draw: st.DrawFn) -> Examples:
-    """Rows of two to five classes, unequally large, in any order, each large enough to split."""
+    """Draw rows of two to five classes of unequal size, in any order, large enough to split."""
     sizes = draw(st.lists(st.integers(6, 40), min_size=2, max_size=5))
     labels = [place for place, size in enumerate(sizes) for _ in range(size)]
     order = draw(st.permutations(labels))
@@ -154,7 +154,7 @@ def test_a_fold_in_time_trains_on_earlier_rows_alone(alike: int, seed: int) -> N
 @pytest.mark.parametrize("years", range(4, 15))
 @pytest.mark.parametrize("each", [9, 27])
 def test_what_one_seed_can_cut_in_time_all_seeds_can(years: int, each: int) -> None:
-    """A study draws seeds for its race after the search, which must not fail then."""
+    """A study draws seeds for its race after the search, and the race must not fail then."""
     examples = in_time(years * each, each)
     found = set()
     for seed in range(40):

@@ -1,4 +1,4 @@
-"""Rows of a `Dataset` of torch's own: read once, checked, and mapped where memory is short."""
+"""Rows of a PyTorch `Dataset`: read once, checked, and mapped if memory is short."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Rows(Dataset[Any]):
-    """Items by number, as somebody's own data set makes them."""
+    """Items by number, as in a user's own data set."""
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
@@ -187,9 +187,10 @@ def test_a_mapped_data_set_equals_one_in_memory(tmp_path: Path, monkeypatch: Any
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process maps")
 def test_rows_that_are_larger_than_memory_are_trained_on_from_the_file(tmp_path: Path) -> None:
-    """No step may copy the 229 MiB of rows into memory of its own: not read, cached or fit.
+    """No step may copy the 229 MiB of rows into private memory: reading, caching or fitting.
 
-    Now and then a process is counted 100 MiB more than others that do the same; a copy is in each.
+    Sometimes 100 MiB more are counted for a process than for others that do the same. A copy would
+    appear in each.
     """
     seen = []
     for attempt in range(3):

@@ -1,4 +1,4 @@
-"""Every place for bundles and files of the dashboard does the same; and none writes elsewhere."""
+"""Every place for bundles and dashboard files behaves the same, and none writes elsewhere."""
 
 from __future__ import annotations
 

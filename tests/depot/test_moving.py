@@ -1,4 +1,4 @@
-"""Files are not moved from under what is at work with them, and nothing begins while they move."""
+"""Files in use are not moved, and nothing starts to use them during a move."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOLDER = (
 
 @pytest.fixture
 def disk(own_workplace: Path, tmp_path: Path) -> str:
-    """A place elsewhere; the test stands in a folder with the study `tiny`."""
+    """A place elsewhere; the test runs in a folder with the study `tiny`."""
     assert own_workplace.is_dir()
     (tmp_path / "disk").mkdir()
     return str(tmp_path / "disk")

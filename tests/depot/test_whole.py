@@ -1,4 +1,4 @@
-"""All that is done with models, where they are kept on another disk or in S3."""
+"""Everything that is done with models, if they are on another disk or in S3."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SHORT = ["--trials", "5", "--seeds", "2", "--workers", "1", TINY]
 
 @pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, own_workplace: Path, tmp_path: Path) -> str:
-    """A place elsewhere; the test stands in a folder with the study `tiny`."""
+    """A place elsewhere; the test runs in a folder with the study `tiny`."""
     assert own_workplace.is_dir()
     if request.param == "disk":
         (tmp_path / "disk").mkdir()
@@ -59,14 +59,14 @@ def place(request: pytest.FixtureRequest, own_workplace: Path, tmp_path: Path) -
 
 
 def made(capsys: pytest.CaptureFixture[str], *options: str) -> str:
-    """Train a model as the command does; return what it prints."""
+    """Train a model as the command does; return the output."""
     capsys.readouterr()
     assert retrain.main(["tiny", "--case", TINY, *options]) == 0
     return capsys.readouterr().out.strip()
 
 
 def aged(depot: Depot) -> None:
-    """Have nothing in a folder look as if it were being written; in S3 no time can be set."""
+    """Make files in a folder look old, not recently written; times in S3 cannot be set."""
     if depot.folder is not None:
         for path in depot.folder.rglob("*"):
             os.utime(path, (0, 0))
@@ -180,7 +180,7 @@ def test_clean_finds_orphans_there_and_nothing_else(
     found = {one.kind: one.what for one in find_waste(HERE)}
     assert found["record"] == recorded.name
     assert found["folder"] == f"{place}/bundles/gone"
-    if depot.folder is not None:  # what is in S3 may be in the making for an hour
+    if depot.folder is not None:  # in S3, an upload may last an hour
         assert found["artifact"] == f"{place}/artifacts/nobody"
     assert clean.main(["--yes"]) == 0
     assert {one.kind for one in find_waste(HERE)} == {"lock"}, "what was held to remove the rest"
@@ -261,7 +261,7 @@ def test_an_interrupted_move_is_done_by_the_same_command(
 def test_what_was_made_after_an_interrupted_move_is_not_lost(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old place was not emptied yet, and a model of the same name was made in the new one."""
+    """The old place is not empty yet, and the new one got a model of the same name."""
     here = HERE.depot
     here.put_bundle("tiny", "best", bundle(tmp_path / "first" / "best", 100))
     here.put_artifact("shown", io.BytesIO(b"old"))
@@ -287,7 +287,7 @@ def test_what_was_made_after_an_interrupted_move_is_not_lost(
 def test_a_file_that_was_written_anew_before_the_move_went_on_is_copied_anew(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be as long as before: a picture, or weights of another seed."""
+    """It may have the same size: a picture, or the weights of another seed."""
     here = HERE.depot
     here.put_artifact("shown", io.BytesIO(b"old"))
     aged(here)
@@ -341,7 +341,7 @@ def read(depot: Depot, artifact: str) -> bytes:
 
 
 def once(real: Callable[..., None]) -> Callable[..., None]:
-    """The second call, which notes the new place, is interrupted."""
+    """Interrupt the second call, which records the new place."""
     calls = itertools.count(1)
 
     def interrupted(*given: object) -> None:
@@ -353,7 +353,7 @@ def once(real: Callable[..., None]) -> Callable[..., None]:
 
 
 def bundle(folder: Path, size: int) -> Path:
-    """A bundle with weights of so many bytes, which S3 takes in parts or in one."""
+    """A bundle with weights of this size in bytes, which S3 receives in one or several parts."""
     weights = folder.with_name("weights")
     folder.parent.mkdir(parents=True, exist_ok=True)
     weights.write_bytes(os.urandom(size))
@@ -371,7 +371,7 @@ def test_killed_half_way_through_an_upload_the_old_bundle_is_whole(
     depot = HERE.depot
     depot.put_bundle("tiny", "best", bundle(tmp_path / "old" / "best", 100))
     old = depot.manifest(depot.bundles("tiny")[0])
-    waiting = bundle(HERE.bundles("tiny") / "best", size)  # as an upload that failed has left it
+    waiting = bundle(HERE.bundles("tiny") / "best", size)  # left there by a failed upload
     new = (waiting / "manifest.json").read_bytes()
     with wire_that_kills(s3, size - 2**20) as (wire, victims):
         process = subprocess.Popen(
@@ -524,7 +524,7 @@ def test_when_s3_is_away_nothing_is_lost_and_all_else_goes_on(
 
 
 class BrokenAt:
-    """S3 whose network fails: always (0), or in one kind of call."""
+    """An S3 whose network fails: always (0), or in one kind of call."""
 
     def __init__(self, call: object) -> None:
         self.call = call

@@ -1,4 +1,4 @@
-"""What the tests of engines have in common."""
+"""Fixtures that the tests of engines share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def ended_as_any_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Some have a worker's code run here, and this process cannot take back what that says of it.
+    """Undo the out-of-memory priority that a worker sets for itself.
 
-    It would be ended before others where memory runs out, as would what later tests start.
+    Some tests run a worker's code in this process. Without this, the system would kill this process
+    first if memory ran out, and those that later tests start.
     """
     monkeypatch.setattr(machine, "OWN_SCORE", tmp_path / "score that is not there")
 

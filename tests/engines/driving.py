@@ -1,4 +1,4 @@
-"""How tests of engines get a fit to a point, or to its end."""
+"""Functions that run a fit to a point, or to its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def drain(engine: Engine, key: int) -> list[Event]:
-    """All events of a fit, however long it takes."""
+    """Return all events of a fit, however long it takes."""
     events: list[Event] = []
     while not events or not isinstance(events[-1], Finished | Failed):
         event = engine.next(key, timeout=0.1)

@@ -1,4 +1,4 @@
-"""Workers and their GPUs. The GPUs are made up at PyTorch's edge, nothing else is."""
+"""Workers and their GPUs. Only PyTorch's view of the GPUs is faked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SLICES = "MIG-5c1f9a2e-0001,MIG-5c1f9a2e-0002,MIG-77aa0000-0003"
 
 
 class Properties:
-    """What PyTorch says of a card."""
+    """Properties of a GPU, as PyTorch returns them."""
 
     name = "NVIDIA H100"
     total_memory = 85 * 10**9
@@ -56,7 +56,7 @@ class Properties:
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that makes up so many cards, as they are listed."""
+    """A function that fakes this many GPUs."""
 
     def make(count: int, listed: str | None = None) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
@@ -83,7 +83,7 @@ class Unstarted:
 
 
 def cards_of(engine: ProcessEngine) -> list[str | None]:
-    """The card of each worker, idle or not."""
+    """Return the GPU of each worker, idle or not."""
     return sorted((worker.card for worker in engine._workers), key=str)
 
 
@@ -129,7 +129,7 @@ def test_every_card_is_used(
 ) -> None:
     made_up(count, listed)
     monkeypatch.setattr(processes, "_Worker", Unstarted)
-    monkeypatch.setattr(compute, "most_workers", lambda: 64)  # of sixteen cores
+    monkeypatch.setattr(compute, "most_workers", lambda: 64)  # as with sixteen cores
     engine = ThisMachine(workers).engine(GPU)
     assert isinstance(engine, ProcessEngine)
     assert engine.slots == slots
@@ -299,9 +299,9 @@ def test_an_apple_gpu_is_left_alone_in_one_line(
         assert machine.in_words(1) == said
 
 
-@pytest.mark.slow  # a process that imports all that workers use
+@pytest.mark.slow  # starts a process that imports everything workers use
 def test_the_server_that_workers_are_forked_from_never_uses_cuda() -> None:
-    """A process that has cannot hand it on to its children."""
+    """A process that has used CUDA cannot be forked for work with CUDA."""
     program = """
 import torch
 
@@ -330,7 +330,7 @@ def test_a_worker_in_the_place_of_one_that_died_has_its_card(job: Job) -> None:
         kill_worker_of(engine, 2)
         while not engine._fits[2].retried:
             engine.next(2, timeout=0.1)
-        engine.stop(1)  # a fit that is begun again waits for those beside it
+        engine.stop(1)  # a restarted fit waits for the others of its worker
         first_point(engine, 2)
         assert Counter(cards_of(engine)) == {"0": 1, "1": 1}
         engine.stop(2)
@@ -341,7 +341,7 @@ def test_a_worker_in_the_place_of_one_that_died_has_its_card(job: Job) -> None:
 
 
 class Pipe:
-    """The end of a pipe that sends one job, over and over."""
+    """The end of a pipe that sends the same job again and again."""
 
     def __init__(self, job: Job, times: int) -> None:
         self.job, self.times, self.sent = job, times, list[Any]()
@@ -365,7 +365,7 @@ class Pipe:
 def test_a_worker_sees_its_card_alone_before_anything_else(
     job: Job, monkeypatch: pytest.MonkeyPatch, card: str | None
 ) -> None:
-    """In this process: what a worker does before it takes its first job."""
+    """In this process: the first steps of a worker, before its first job."""
     monkeypatch.setenv(VISIBLE, "all of them")
     pipe = Pipe(job, times=1)
     host(pipe, card)
@@ -424,7 +424,7 @@ def test_a_worker_ends_whose_memory_cannot_be_given_back(
 
 
 class Several(Pipe):
-    """The end of a pipe that sends jobs at once, and no more."""
+    """The end of a pipe that sends several jobs at once, and no more."""
 
     def __init__(self, jobs: list[Job]) -> None:
         super().__init__(jobs[0], times=0)
@@ -443,7 +443,7 @@ class Several(Pipe):
 def test_of_several_fits_none_is_blamed_for_what_broke_the_card(
     job: Job, monkeypatch: pytest.MonkeyPatch, broken: bool
 ) -> None:
-    """They are lost with their process then, and each is tried alone."""
+    """They are lost with their process, and each is tried again alone."""
     monkeypatch.setenv(VISIBLE, "")
     monkeypatch.setattr(hosting, "is_usable", lambda: not broken)
     monkeypatch.setattr(hosting, "release_card", lambda: True)
@@ -456,7 +456,7 @@ def test_of_several_fits_none_is_blamed_for_what_broke_the_card(
 
 
 class Late:
-    """A place in a lane where the card has met an error of steps that were queued before."""
+    """A training in a lane whose GPU reports an error of steps queued before."""
 
     def query(self) -> bool:
         raise torch.AcceleratorError("CUDA error: device-side assert triggered")
@@ -513,7 +513,7 @@ def test_a_fit_that_breaks_the_card_harms_none_beside_it_or_after_it(
 
 
 class Listens(Several):
-    """The end of a pipe that sends a job, and then that it is given up."""
+    """The end of a pipe that sends a job, and then its cancellation."""
 
     def recv(self) -> tuple[int, Job | None]:
         if self.jobs:
@@ -547,7 +547,7 @@ def test_memory_is_given_back_after_a_fit_that_was_given_up(
 
 
 def test_memory_is_given_back_while_others_train(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an ended fit has left behind: with several in a process, it may never be idle."""
+    """The memory of an ended fit: with several fits in a process, it may never be idle."""
     monkeypatch.setenv(VISIBLE, "")
     pipe, looked = Several([job, replace(job, stop_after=1)]), list[int]()
 
@@ -560,7 +560,7 @@ def test_memory_is_given_back_while_others_train(job: Job, monkeypatch: pytest.M
 
 
 class GivesUp(Several):
-    """The end of a pipe that sends two jobs, and gives the first up once both train."""
+    """The end of a pipe that sends two jobs, and cancels the first once both train."""
 
     given_up = False
 
@@ -593,7 +593,7 @@ def test_memory_is_given_back_only_where_much_of_it_is_taken(
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free * 2**30, 139 * 2**30))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(free))
-    # Recorded steps of fits that go on write into the workspaces.
+    # Recorded steps of continuing fits write into the workspaces.
     monkeypatch.setattr(cards, "forget_workspaces", lambda: pytest.fail("others are training"))
     give_back_if_scarce()
     assert len(emptied) == given_back
@@ -644,7 +644,7 @@ def test_what_cards_of_several_machines_are_is_told_as_one() -> None:
 def test_the_next_turn_is_the_first_that_has_something_to_do(
     looks: tuple[int, int], first: int
 ) -> None:
-    """Of two fits, each of which has to be looked at so often until the card is done with it."""
+    """For two fits, each of which must be polled this often until its GPU work is done."""
 
     class Mark:
         def __init__(self, left: int) -> None:

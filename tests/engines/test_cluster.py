@@ -1,4 +1,4 @@
-"""A real Ray cluster of several nodes on this machine: fits as they would be here, nodes killed."""
+"""A real Ray cluster of several nodes on this machine: the same fits, and killed nodes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CASE = replace(tiny.CASE, build=build)
 
 
 class Gate:
-    """While it is shut, trainings wait before they build their model, and say on which node."""
+    """While it is closed, trainings wait before they build their model, and report their node."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "gate"
@@ -96,11 +96,11 @@ class Gate:
 
 
 def kill(cluster: Cluster, node_id: str) -> None:
-    """The machine loses its power: nothing says goodbye, and its workers do nothing more."""
+    """Simulate a power cut of a node: it sends nothing, and its workers stop."""
     (node,) = (one for one in cluster.worker_nodes if one.node_id == node_id)
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     workers = raylet.children(recursive=True)
-    raylet.suspend()  # else it might report its workers' deaths, and be given the same fits again
+    raylet.suspend()  # otherwise it might report its workers' deaths and get the same fits again
     for worker in workers:
         worker.kill()
     cluster.remove_node(node, allow_graceful=False)
@@ -108,7 +108,7 @@ def kill(cluster: Cluster, node_id: str) -> None:
 
 @pytest.fixture
 def nodes(cluster: Cluster) -> Cluster:
-    """The cluster with three nodes: what a test has killed is replaced, and known to be dead."""
+    """The cluster with three live nodes: killed ones are replaced and known to be dead."""
     while len(cluster.worker_nodes) < 3:
         cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes(timeout=SECONDS_TO_HANG)
@@ -130,7 +130,7 @@ def jobs_of(config: StudyConfig, count: int) -> list[Job]:
 
 
 def retries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is lost from now on, in words."""
+    """Messages about fits that are lost from now on."""
     lost: list[str] = []
     honest = RemoteEngine._lose
 
@@ -186,7 +186,7 @@ def test_a_fit_whose_nodes_die_twice_fails_alone(
 
 
 class KillsANode:
-    """Shuts the gate when three trials have ended, and kills a node with a training that waits."""
+    """Closes the gate after three trials, and kills a node with a waiting training."""
 
     def __init__(self, cluster: Cluster, gate: Gate) -> None:
         self.cluster, self.gate, self.left = cluster, gate, 3
@@ -241,7 +241,7 @@ def test_data_and_case_are_placed_on_the_node_and_the_test_split_is_not(
 def test_the_study_command_on_a_cluster_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole, with confirmation and report; Ctrl-C on the way; Ray says nothing between."""
+    """With confirmation and report, and Ctrl-C in between; Ray prints nothing."""
     monkeypatch.setenv("RAY_worker_niceness", "0")
     monkeypatch.setenv("RAY_ADDRESS", "local")  # else it would join the cluster of these tests
     command = [sys.executable, "-u", "-m", "tuner.study", TINY, "--engine", "ray", "--workers", "2"]
@@ -320,7 +320,7 @@ sys.stdin.read()
 
 
 def test_a_cluster_that_asks_for_a_token(tmp_path: Path) -> None:
-    """Ray itself sends one to an address only if it is told to, and then has to have one."""
+    """Ray sends a token to an address only if told to, and then needs one."""
     mine = {name: what for name, what in os.environ.items() if not name.startswith("RAY_")}
     mine |= {"HOME": str(tmp_path), "RAY_worker_niceness": "0"}
     asks = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
@@ -360,7 +360,7 @@ def test_a_gpu_plan_needs_gpus(nodes: Cluster) -> None:
 def test_fits_share_a_gpu_and_none_has_the_process_of_another(
     nodes: Cluster, gate: Gate, config: StudyConfig
 ) -> None:
-    """Ray hands out a GPU that is made up; the fits compute on the processor."""
+    """Ray assigns a fake GPU; the fits compute on the processor."""
     node = nodes.add_node(num_cpus=0, num_gpus=1)
     nodes.wait_for_nodes(timeout=SECONDS_TO_HANG)
     try:

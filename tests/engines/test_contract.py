@@ -46,7 +46,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def ray_engine(request: pytest.FixtureRequest) -> Engine:
-    """One that runs two fits at once on the tests' own cluster."""
+    """An engine that runs two fits at once on the tests' own cluster."""
     request.getfixturevalue("cluster")
     from tuner.engines.tasks import RayEngine
 
@@ -67,7 +67,7 @@ def test_points_are_those_of_the_fit_itself(engine: Engine, job: Job) -> None:
 
 
 def test_a_stopped_fit_leaves_room_for_the_next(engine: Engine, job: Job) -> None:
-    for key in [10, 11, 10, 10, 11, 10]:  # a key is free again at once
+    for key in [10, 11, 10, 10, 11, 10]:  # a key can be reused at once
         engine.start(key, job)
         first_point(engine, key)
         engine.stop(key)
@@ -81,7 +81,7 @@ def test_fits_beyond_the_slots_wait_in_order(engine: Engine, job: Job) -> None:
         engine.start(key, own)
     engine.stop(21)
     engine.stop(24)
-    for key in (23, 20, 22):  # asked for in another order than they were started in
+    for key in (23, 20, 22):  # not in the order in which they were started
         assert drain(engine, key)[:-1] == list(run(jobs[key]))
 
 
@@ -161,7 +161,7 @@ def test_a_killed_worker_costs_a_retry_and_no_point(job: Job) -> None:
 
 
 def hang_worker_of(engine: ProcessEngine, key: int) -> None:
-    """Stop it as a debugger would: it is there, and does nothing, not even leave when asked."""
+    """Stop a worker as a debugger would: it exists but does nothing, not even exit."""
     pid = worker_of(engine, key).pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -169,7 +169,7 @@ def hang_worker_of(engine: ProcessEngine, key: int) -> None:
 
 @contextmanager
 def impatient(engine: ProcessEngine) -> Iterator[None]:
-    """While a worker hangs, soon count it so; an honest one may be silent for long, and imports."""
+    """Consider a worker hung after a short time; normally it may be silent for long."""
     patience, engine.patience = engine.patience, 0.5
     yield
     engine.patience = patience
@@ -233,7 +233,7 @@ def test_workers_killed_while_idle_cost_no_fit_its_retry(job: Job) -> None:
 
 
 def test_a_fit_whose_worker_was_killed_begins_again_alone(job: Job) -> None:
-    """Lack of memory is the usual reason."""
+    """Lack of memory is the usual cause."""
     engine = ProcessEngine(2)
     try:
         engine.start(1, job)

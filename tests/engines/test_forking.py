@@ -22,7 +22,7 @@ from tuner.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What the study command does while it measures importance, with something slower to compute.
+# Like the study command while it measures importance, but with a slower computation.
 PROGRAM = """
 import time
 from tuner.commands.ending import run
@@ -66,12 +66,13 @@ def test_ctrl_c_pressed_twice_ends_what_is_computed_beside_training(apart: float
         os.killpg(running.pid, signal.SIGKILL)
         raise
     assert running.returncode == 130
-    # Twice in the same moment, Python's own threads may say once that they were interrupted, too.
+    # If Ctrl-C comes twice at the same moment, Python's own threads may report an interrupt, too.
     assert errors == "" or apart == 0
 
 
-# Ctrl-C comes while the first process is being started: it runs, and Python has not noted it yet.
-# The system tells another thread, in which it is not blocked; its handler runs in the main one.
+# Ctrl-C comes while the first process is being started: it runs, but Python has not recorded it.
+# The system delivers the signal to another thread, in which it is not blocked; the handler runs in
+# the main thread.
 INTERRUPTED = """
 import multiprocessing, os, signal, sys, threading, time
 from multiprocessing import forkserver
@@ -168,7 +169,7 @@ def test_all_processes_of_a_pool_are_started_with_it() -> None:
 
 @contextmanager
 def _program(text: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program in a session of its own; all of it ends with this."""
+    """Run a program in its own session; all its processes end with this context."""
     running = subprocess.Popen(
         [sys.executable, "-c", text, *words],
         stdin=subprocess.PIPE,
@@ -185,7 +186,7 @@ def _program(text: str, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def made_in_a_daemon() -> tuple[str, bool]:
-    """What a process of multiprocessing.Pool is told that wants processes of its own."""
+    """Return the message for a process of multiprocessing.Pool that asks for child processes."""
     with pool(2, int) as made:
         alone = made is None
     try:

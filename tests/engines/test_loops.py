@@ -1,4 +1,4 @@
-"""Loops of other people's: what each kind comes to, and that nothing of one reaches the next."""
+"""Users' loops: the result of each kind, and that no call affects the next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tuner.own.loops.events import Question, Told
 
-# Each kind of loop: the body of `loop(trial)`, and what it has to come to: a score, or a reason.
+# Each kind of loop: the body of `loop(trial)`, and its expected result: a score, or a reason.
 SOUND: dict[str, tuple[str, float]] = {
     "a plain score": ("return 0.5", 0.5),
     "an integer": ("return 3", 3.0),
@@ -126,14 +126,14 @@ FILES: dict[str, tuple[str, str]] = {
 
 @dataclass
 class Run:
-    """What came of a call."""
+    """The result of a call."""
 
     events: list[Question | Told] = field(default_factory=list)
     ended: Finished | Failed | None = None
 
 
 def follow(engine: LoopEngine, jobs: dict[int, LoopJob], prune_at: int | None = None) -> list[Run]:
-    """Run calls, and answer what they ask with the middle."""
+    """Run calls, and answer each question with the middle of the range."""
     runs = {key: Run() for key in jobs}
     for key, job in jobs.items():
         engine.start(key, job)
@@ -257,7 +257,7 @@ def test_the_seed_decides_and_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_file_draws_when_it_is_imported_is_alike_in_each_call(tmp_path: Path) -> None:
-    """In each process, that is: a split at its top is the same one for all trials of a study."""
+    """That is, in each process: a split made at import is the same for all trials of a study."""
     text = (
         "import random, numpy as np, torch\n"
         "DRAWN = [random.random(), np.random.rand(), torch.rand(()).item()]\n"
@@ -278,7 +278,7 @@ def test_what_a_file_draws_when_it_is_imported_is_alike_in_each_call(tmp_path: P
 
 @pytest.mark.slow
 def test_the_program_that_runs_a_study_is_not_run_again(tmp_path: Path) -> None:
-    """Without `if __name__ == "__main__"`, which Python asks for and people forget."""
+    """Without `if __name__ == "__main__"`, which Python requires and people forget."""
     write(tmp_path, body("return trial.suggest_float('a', 0, 1)"))
     (tmp_path / "program.py").write_text(
         "print('begun')\nimport tuner\n"

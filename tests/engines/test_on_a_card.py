@@ -1,4 +1,4 @@
-"""What only a card can show. Everywhere else these tests are skipped, and say why."""
+"""What only a GPU can show. Without one these tests are skipped, with the reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def data_of(name: str) -> Dataset:
 
 
 def drawing(name: str) -> Any:
-    """The baseline, with all that draws."""
+    """Return the baseline with everything that draws random numbers."""
     wanted = {
         "dropout": 0.3,
         "augmentation": 0.5,
@@ -114,9 +114,9 @@ def test_what_cannot_be_recorded_runs_as_it_is(always: bool) -> None:
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             made: torch.Tensor = self.network(inputs)
-            if self.training and not always:  # its steps are recorded, its validation cannot be
+            if self.training and not always:  # steps are recorded, but the validation cannot be
                 return made
-            return made * float(made.detach().abs().max() >= 0)  # reads a number of the card
+            return made * float(made.detach().abs().max() >= 0)  # reads a value from the GPU
 
     def build(hyperparameters: Any, shape: Any) -> nn.Module:
         return Waits(CASES["mnist"].build(hyperparameters, shape))
@@ -125,7 +125,7 @@ def test_what_cannot_be_recorded_runs_as_it_is(always: bool) -> None:
     again, others = trained("mnist", build=build, cuda_graph=False)
     assert points == again
     assert_equal(models, others)
-    release_card()  # before PyTorch 2.13 a process whose recording has failed cannot go on
+    release_card()  # before PyTorch 2.13, a process cannot continue after a failed recording
 
 
 def test_a_fit_leaves_the_card_as_it_was() -> None:
@@ -148,7 +148,7 @@ def test_a_step_never_waits_for_the_processor(name: str) -> None:
         learners = make_learners(case, drawing(name), data, parts, 0, plan.device)
         for trainer in make_trainers(case, drawing(name), data, learners, plan):
             for _ in range(2):
-                trainer.train(trainer.shuffled())  # what is made once may wait
+                trainer.train(trainer.shuffled())  # one-time setup may wait
             batches = trainer.shuffled()
             torch.cuda.set_sync_debug_mode("error")
             try:

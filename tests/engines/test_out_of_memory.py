@@ -1,4 +1,4 @@
-"""A fit that runs out of memory is begun again alone, then failed; others go on."""
+"""A fit that runs out of memory restarts alone, then fails; others continue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def point(step: int) -> ReportPoint:
 
 @dataclass(eq=False)
 class Scripted:
-    """A fit that sends what its script says, an event each time that it is looked at."""
+    """A fit that follows a script: one event each time it is polled."""
 
     script: list[Event]
     begun: bool = True
@@ -51,13 +51,13 @@ class Scripted:
 
 @dataclass
 class Log:
-    """Which jobs were at work whenever one was begun: (the one, the others)."""
+    """Which jobs were running whenever one started: (the job, the others)."""
 
     begun: list[tuple[int, list[int]]] = field(default_factory=list)
 
 
 class ScriptedEngine(RemoteEngine[int, ReportPoint]):
-    """Jobs are numbers, and each try of a job has a script."""
+    """Jobs are numbers, and each attempt of a job has a script."""
 
     def __init__(self, slots: int, scripts: dict[int, list[list[Event]]]) -> None:
         super().__init__(slots, patience=60)
@@ -73,7 +73,7 @@ class ScriptedEngine(RemoteEngine[int, ReportPoint]):
 
 
 def run(engine: ScriptedEngine, jobs: Sequence[int]) -> dict[int, list[object]]:
-    """Begin all jobs at once and read them to their end; return steps and ends by job."""
+    """Start all jobs at once and read them to their end; return steps and ends by job."""
     for one in jobs:
         engine.start(one, one)
     found: dict[int, list[object]] = {one: [] for one in jobs}
@@ -152,7 +152,7 @@ CASE = replace(tiny.CASE, build=build)
 
 @pytest.mark.parametrize("failures", [1, 2])
 def test_workers_of_their_own_do_so(job: Job, tmp_path: Path, failures: int) -> None:
-    """The card is faked where PyTorch would raise; processes, jobs and the case are real."""
+    """Only PyTorch's error is faked; processes, jobs and the case are real."""
     file = tmp_path / "full.py"
     file.write_text(FULL.format(failures=failures))
     mine = replace(job, case=str(file), source=None)
@@ -165,7 +165,7 @@ def test_workers_of_their_own_do_so(job: Job, tmp_path: Path, failures: int) -> 
     with closing(ProcessEngine(2)) as engine:
         run_all(engine, {0: large, 1: mine, 2: mine}, on_end)
     assert isinstance(ends[0], Finished if failures == 1 else Failed)
-    built = 3 if failures == 1 else 0  # a model a fold
+    built = 3 if failures == 1 else 0  # one model per fold
     assert len((tmp_path / "tries").read_text()) == failures + built
     assert isinstance(ends[1], Finished)
     assert isinstance(ends[2], Finished)

@@ -9,7 +9,7 @@ from tuner.engines.packing import longest_first, that_fit_beside
 
 
 def ends_after(seconds: list[float], slots: int) -> float:
-    """When the last of these has ended, begun in this order as slots become free."""
+    """Return when the last of these jobs ends; each starts when a slot becomes free."""
     free_at = [0.0] * slots
     for one in seconds:
         free_at.sort()

@@ -1,4 +1,4 @@
-"""Several trainings in a process, by turns, on a card that is made up."""
+"""Several trainings in one process, taking turns on a fake GPU."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Pipe:
-    """The end of a pipe at which jobs come, all at once or one after the other.
+    """The end of a pipe at which jobs arrive, all at once or one after the other.
 
     Args:
-        given_up: the ticket of a job that nobody wants any more after its second point.
+        given_up: ticket of a job that is cancelled after its second point.
     """
 
     def __init__(self, jobs: dict[int, Job], *, at_once: bool, given_up: int | None = None) -> None:
@@ -53,7 +53,7 @@ class Pipe:
 
 @pytest.fixture
 def jobs(job: Job) -> dict[int, Job]:
-    """Trainings of three sizes that draw dropout, one of which fails at its start."""
+    """Trainings of three sizes that use dropout; one of them fails at its start."""
     plan = replace(job.plan, device="cuda")
     changes: dict[int, dict[str, Any]] = {
         0: {"epochs": 3, "dropout": 0.4},
@@ -77,10 +77,10 @@ def hosted(jobs: dict[int, Job], **how: Any) -> dict[int, list[Any]]:
 def test_trainings_by_turns_give_what_each_gives_alone(
     card: MadeUpCard, jobs: dict[int, Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever is given up or fails beside it; and none uses what another has not done with."""
+    """Even if others are cancelled or fail; and none uses memory that another still needs."""
     monkeypatch.setenv(VISIBLE, "0")
     monkeypatch.setattr(hosting, "keep_memory", lambda: None)
-    monkeypatch.setattr(cards, "SCARCE", 1.0)  # so memory is given back beside those that train
+    monkeypatch.setattr(cards, "SCARCE", 1.0)  # so memory is released while others train
     alone = hosted(jobs, at_once=False)
     assert [len(events) for events in alone.values()] == [4, 5, 6, 1]
     together = hosted(jobs, at_once=True, given_up=1)

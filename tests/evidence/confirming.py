@@ -1,4 +1,4 @@
-"""What tests of a confirmation have in common: engines that count or break, and its evidence."""
+"""Helpers for tests of a confirmation: engines that count or fail, and its evidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Counting(InProcessEngine):
-    """Counts the fits that it is given, and can press Ctrl-C at one."""
+    """Counts the fits that it is given, and can press Ctrl-C at one of them."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class Counting(InProcessEngine):
 
     @property
     def fresh(self) -> list[Job]:
-        """The jobs on fresh folds."""
+        """Return the jobs on fresh folds."""
         return [job for job in self.jobs if job.replicas[0].split_seed is not None]
 
     @property
     def final(self) -> list[Job]:
-        """The jobs on all development data."""
+        """Return the jobs on all development data."""
         return [job for job in self.jobs if job.replicas[0].split_seed is None]
 
 
@@ -50,12 +50,12 @@ def quiet(_: str) -> None:
 
 
 def kept(study: optuna.Study) -> optuna.Study:
-    """The study of the trainings after the search."""
+    """Return the study of the trainings after the search."""
     return optuna.load_study(study_name=evidence_name(study.study_name), storage=study._storage)
 
 
 class Breaking(Counting):
-    """A fit with one of these seeds fails."""
+    """An engine on which a fit with one of these seeds fails."""
 
     def __init__(self, seeds: set[int], *, diverged: bool, interrupt_at: int | None = None) -> None:
         super().__init__(interrupt_at)
@@ -78,7 +78,7 @@ GOOD = {"width": 8, "dropout": 0.0, "learning_rate": 0.1, "epochs": 6, "step_lr"
 
 
 def with_a_good_trial(url: str, config: StudyConfig) -> optuna.Study:
-    """A study whose third trial learns what baseline and recipe have no time for."""
+    """A study whose third trial learns more than baseline and recipe have time for."""
     study, _ = open_as_command(url, "study", config)
     study.enqueue_trial({**GOOD, "breaks": False})
     return search(url, config, 3)

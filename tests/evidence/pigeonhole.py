@@ -1,10 +1,11 @@
-"""The pigeonhole bootstrap: a check of what `crossed` estimates by moments.
+"""The pigeonhole bootstrap: a check of the moment estimates of `crossed`.
 
-Owen 2007, "The pigeonhole bootstrap" (Annals of Applied Statistics 1(2)): rows are drawn with
-replacement, and so are the seeds of each arm; a model and a row that are both drawn bring the loss
-that they have. Its variance is known to hold what models do on single rows three times instead
-of once. Three variances tell how much that is: with rows alone drawn again, with seeds alone, and
-with both. Deviations are widened by n / (n - 1), as a resample of few varies too little.
+Owen 2007, "The pigeonhole bootstrap" (Annals of Applied Statistics 1(2)): rows are resampled with
+replacement, and so are the seeds of each arm. A model and a row that are both drawn contribute
+their loss. The variance of this bootstrap is known to contain the interaction of models and rows
+three times instead of once. Its size follows from three variances: with only rows resampled, with
+only seeds, and with both. Deviations are scaled by n / (n - 1), because a resample of few varies
+too little.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resampled:
-    """What drawing rows and seeds again says of a gain.
+    """The result of resampling rows and seeds, for a gain.
 
     Attributes:
-        standard_error: what the pigeonhole bootstrap has too much is taken off.
-        plain_error: as the bootstrap has it.
-        interval: 95 %, of the percentiles, brought to `standard_error`.
+        standard_error: corrected for what the pigeonhole bootstrap counts too often.
+        plain_error: of the uncorrected bootstrap.
+        interval: 95 %, from percentiles, scaled to `standard_error`.
         gains: (resamples,).
     """
 
@@ -42,20 +43,20 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class _Arm:
-    """Scores of the models of an arm: (seeds,) on the rows, (resamples, seeds) on rows redrawn."""
+    """Scores of an arm's models: (seeds,) on the rows, (resamples, seeds) on resampled rows."""
 
     scores: Array
     redrawn: Array
 
 
 def resample(baseline: Array, other: Array, seed: int = 0, resamples: int = RESAMPLES) -> Resampled:
-    """Draw the rows and seeds of two arms' losses again, crossed.
+    """Resample the rows and seeds of two arms' losses, crossed.
 
     Args:
-        baseline: (seeds, rows), less is better.
-        other: (seeds, rows).
+        baseline: losses (seeds, rows); less is better.
+        other: likewise.
         seed: of the study.
-        resamples: how often to draw.
+        resamples: number of resamples.
     """
     rows = baseline.shape[1]
     parts = [
@@ -85,7 +86,8 @@ def _pigeonhole(baseline: _Arm, other: _Arm, rows: int, random: Generator) -> Re
         by_both += sign * (shares * widened).sum(axis=1)
     plain = float(by_both.var())
     parts = float(by_rows.var()) + float(by_seeds.var())
-    # Both have the rest once; together it is in three times. So it is what the sum lacks.
+    # Both parts contain the interaction once, and the plain variance contains it three times. So
+    # the interaction is the plain variance minus their sum.
     error = max(parts - max(0.0, plain - parts), float(by_rows.var())) ** 0.5
     low, high = np.percentile(by_both - gain, (2.5, 97.5)) * (error / plain**0.5 if plain else 0)
     return Resampled(

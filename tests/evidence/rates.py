@@ -1,4 +1,4 @@
-"""How often verdicts are right in worlds with a known truth."""
+"""How often verdicts are right, in worlds with a known truth."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 PILOTS = 300  # studies that measure the standard error of a gain
 ROUNDS = 6
-MODELS = 8  # an arm, of whose gain the standard error is meant
+MODELS = 8  # per arm, for the standard error of the gain
 TWO_LOOKS = Plan.of(1)
 BASELINE, RECIPE, CANDIDATES = 0, 1, (7, 8, 9)
-SHARES = np.array((0.4, 0.3, 0.15, 0.1, 0.05))  # of classes, where macro F1 is asked for
+SHARES = np.array((0.4, 0.3, 0.15, 0.1, 0.05))  # of the classes, for macro F1
 
 
 @dataclass
 class Tally:
-    """What was said in so many worlds.
+    """The verdicts in a number of worlds.
 
     Attributes:
-        worlds: how many.
-        verdicts: how often each was said in a world; "baseline" where that won the race.
-        covered: intervals that hold the true gain.
-        intervals: that there were.
-        models: an arm, of each world with a verdict.
+        worlds: number of worlds.
+        verdicts: number of worlds with each verdict; "baseline" if it won the race.
+        covered: number of intervals that contain the true gain.
+        intervals: number of intervals.
+        models: per arm, in each world with a verdict.
     """
 
     worlds: int
@@ -74,7 +74,7 @@ def draws(*name: str | int) -> Generator:
 
 
 def baseline_level(world: World, rows: int, seeds: int, errors: float) -> float:
-    """Return the level of a baseline that is worse by so many standard errors of the gain."""
+    """Return the level of a baseline that is worse by this many standard errors of the gain."""
     if errors == 0:
         return world.level
     draw = draws("pilot", repr(world), rows, seeds)
@@ -91,7 +91,7 @@ def baseline_level(world: World, rows: int, seeds: int, errors: float) -> float:
 def two_arms(
     draw: Generator, world: World, level: float, rows: int, seeds: int
 ) -> tuple[Array, Array]:
-    """Draw a test set, and the losses on it of a baseline of this level and of an ordinary arm."""
+    """Draw a test set, and the losses on it of a baseline at this level and of an ordinary arm."""
     test = world.rows(draw, rows)
     levels = level, world.level
     one, other = (world.losses(draw, at, world.models(draw, seeds), test) for at in levels)
@@ -101,17 +101,17 @@ def two_arms(
 def tested(
     judge: Callable[[Array, Array, Share], Gain], one: Array, other: Array, plan: Plan, tests: int
 ) -> tuple[Gain, int]:
-    """Make the looks of a plan, as a study does: the next one where none has proven anything.
+    """Make the looks of a plan as a study does: each further one only if nothing is proven yet.
 
     Args:
         judge: compares models of two arms.
         one: losses or predictions of the baseline (seeds, rows), enough for the last look.
         other: those of the other arm.
         plan: of the looks.
-        tests: of the rows, this one included.
+        tests: number of tests on these rows, including this one.
 
     Returns:
-        What the last look says, and how many models an arm it had.
+        The result of the last look, and its number of models per arm.
     """
     for count, part in zip(plan.models, plan.parts, strict=True):
         found = judge(one[:count], other[:count], Share(tests, part))
@@ -121,7 +121,7 @@ def tested(
 
 
 def of_sizes(world: World, rows: int, plan: Plan, errors: float, worlds: int) -> Tally:
-    """Test two arms on so many rows, the other arm better by so many standard errors."""
+    """Test two arms on this many rows; the other arm is better by this many standard errors."""
     level = baseline_level(world, rows, MODELS, errors)
     truth = world.mean(level) - world.mean(world.level)
     draw = draws("sizes", repr(world), rows, *plan.models, str(errors))
@@ -161,11 +161,11 @@ def of_gain(world: World, rows: int, plan: Plan, gain: float, worlds: int, *name
 
 
 def of_groups(sizes: str, worlds: int, *, as_one: bool) -> Tally:
-    """Test two equal arms on rows that belong together.
+    """Test two equal arms on rows in groups.
 
     Args:
-        sizes: of groups, as `worlds.SIZES` names them.
-        as_one: whether all rows of a group count as one; else each counts by itself.
+        sizes: name of the group sizes in `worlds.SIZES`.
+        as_one: whether all rows of a group count as one; otherwise each row counts by itself.
     """
     draw, tally = draws("groups", sizes), Tally(worlds)
     for _ in range(worlds):
@@ -177,7 +177,7 @@ def of_groups(sizes: str, worlds: int, *, as_one: bool) -> Tally:
 
 
 def of_time(alike: float, worlds: int, rows: int = 200) -> Tally:
-    """Test two equal arms on the latest rows of a table, each of which counts by itself.
+    """Test two equal arms on the latest rows of a table, each counted by itself.
 
     Args:
         alike: as for `worlds.equal_in_time`.
@@ -194,11 +194,11 @@ def of_race(world: World, rows: int, validation: int, errors: float, worlds: int
     """Race baseline, recipe and three candidates, and test the winner against the baseline.
 
     Args:
-        world: of losses.
-        rows: of the test.
+        world: draws the losses.
+        rows: number of test rows.
         validation: rows of each round.
-        errors: by how many standard errors the candidates are better than the other two.
-        worlds: how many.
+        errors: number of standard errors by which the candidates are better than the other two.
+        worlds: number of worlds.
     """
     low = baseline_level(world, rows, MODELS, errors)
     levels = {BASELINE: low, RECIPE: low, **dict.fromkeys(CANDIDATES, world.level)}
@@ -232,10 +232,10 @@ def _raced(draw: Generator, world: World, levels: dict[int, float], validation: 
 
 
 def of_looks(world: World, rows: int, tests: int, worlds: int) -> Tally:
-    """Test equal arms of so many studies on the same rows; a world's worst is told.
+    """Test equal arms of several studies on the same rows; a world counts with its worst result.
 
-    Each is planned for the tests that there have been. At the end all are read again, as a report
-    does it, with all the tests that there are.
+    Each study is planned for the tests made before it. At the end all are judged again with the
+    total number of tests, as a report does.
     """
     draw, tally = draws("looks", repr(world), rows, tests), Tally(worlds)
     for _ in range(worlds):
@@ -295,7 +295,7 @@ def _by_macro_f1(
 
 
 def true_macro_f1(error: float) -> float:
-    """Return macro F1 on endless rows, where wrong rows go to the other classes alike."""
+    """Return macro F1 on infinitely many rows; errors are spread evenly over the other classes."""
     right = SHARES * (1 - error)
     predicted = right + (1 - SHARES) * error / (len(SHARES) - 1)
     return float((2 * right / (SHARES + predicted)).mean())

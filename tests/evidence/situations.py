@@ -1,4 +1,4 @@
-"""Thirty trainings of known kind, five a diagnosis: what is wrong with each was put there."""
+"""Thirty trainings with a known problem, five for each diagnosis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def clouds(rows: int, random: Generator, *, apart: float = 3.0, columns: int = 4) -> Any:
-    """Two classes, `apart` standard deviations, in the first of the columns."""
+    """Two classes that differ by `apart` standard deviations in the first of the columns."""
     targets = torch.arange(rows) % 2
     features = torch.randn(rows, columns, generator=random)
     features[:, 0] += apart * targets
@@ -38,7 +38,7 @@ def clouds(rows: int, random: Generator, *, apart: float = 3.0, columns: int = 4
 
 
 def mislabelled(rows: int, random: Generator, *, share: float = 0.25, columns: int = 10) -> Any:
-    """Two clouds, a share of the rows with the other's label."""
+    """Two clouds; a share of the rows has the other's label."""
     features, targets = clouds(rows, random, columns=columns)
     return features, targets ^ (torch.rand(rows, generator=random) < share).long()
 
@@ -52,13 +52,13 @@ def rings(rows: int, random: Generator, *, noise: float = 0.1) -> Any:
 
 
 def chequers(rows: int, random: Generator) -> Any:
-    """Four fields, two of each class."""
+    """A board of four fields, two for each class."""
     features = torch.rand(rows, 2, generator=random) * 2 - 1
     return features, (features.prod(dim=1) > 0).long()
 
 
 def bowl(rows: int, random: Generator, *, noise: float = 0.05, columns: int = 2) -> Any:
-    """A target that rises in every direction: no straight line fits it."""
+    """A target that rises in every direction, so that no linear model fits it."""
     features = torch.randn(rows, columns, generator=random)
     targets = features[:, :2].square().sum(dim=1)
     return features, targets + noise * targets.std() * torch.randn(rows, generator=random)
@@ -76,12 +76,12 @@ class Situation:
     """Data, hyperparameters, and what is wrong with them.
 
     Attributes:
-        name: what was done.
-        label: what the diagnosis should be.
+        name: of the problem.
+        label: the expected diagnosis.
         make: draws (features, targets).
-        rows: of the data.
-        holdout: rows to validate on; 0: five folds.
-        changes: to hyperparameters that are sound for this data.
+        rows: number of rows.
+        holdout: number of validation rows; 0 for five folds.
+        changes: to hyperparameters that suit this data.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Situation:
         return self.make in (bowl, slope) or getattr(self.make, "func", None) in (bowl, slope)
 
     def train(self, seed: int) -> Curve:
-        """Train it with fresh data and weights, and return the curve."""
+        """Train with fresh data and weights, and return the curve."""
         random = torch.Generator().manual_seed(seed)
         task: Task = "regression" if self.regression else "classification"
         data = self._data(random)
@@ -305,7 +305,7 @@ SITUATIONS = [
 
 
 def confusion(seeds: range) -> Counter[tuple[str, str]]:
-    """How often each (kind, diagnosis) came, over situations and seeds."""
+    """Count each pair (problem, diagnosis), over situations and seeds."""
     return Counter(
         (str(situation.label), str(diagnose(situation.train(seed)).label))
         for situation in SITUATIONS

@@ -185,7 +185,7 @@ def test_what_a_training_computes_is_told_by_the_search(config: StudyConfig, url
 
 
 class Failing(InProcessEngine):
-    """Every fit fails."""
+    """An engine on which every fit fails."""
 
     def __init__(self, diverged: bool) -> None:
         super().__init__()

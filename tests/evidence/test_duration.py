@@ -1,4 +1,4 @@
-"""How long a confirmation takes, as far as the trials of the search tell."""
+"""The duration of a confirmation, predicted from the trials of the search."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_each_training_takes_what_it_took_in_the_search(tmp_path: Path) -> None:
     add_trial(study, value=0.6, arm="recipe", seconds=20.0)
     add_trial(study, TrialState.PRUNED, 0.4, stop=2, seconds=1000.0)
     assert lengths(study).confirmation(6, 0) == Expected(0, 0.0)
-    # Two rounds and four models of baseline and recipe; the recipe is the best so far.
+    # Two rounds and four models of baseline and recipe, of which the recipe is the best so far.
     assert lengths(study).confirmation(6, 4) == Expected(4 + 8, 6 * (2 + 4))
     add_trial(study, value=0.9, seconds=50.0, hyperparameters={"epochs": 9})
     assert lengths(study).confirmation(6, 4) == Expected(2 + 12 + 4, 2 * 10 + 6 * (2 + 4) + 4 * 10)
-    # What may come: one that takes 30 s a fold, and two like the others, of which one is in.
+    # Possible candidates: one that takes 30 s per fold, and two like the others, one of them known.
     mean = (2 + 4 + 10) / 3
     found = lengths(study, coming=[150.0], more=2).confirmation(6, 4)
     assert found.trainings == (3 + 1) + 12 + 4
@@ -81,7 +81,7 @@ class Counting(Silent):
 def test_as_many_trainings_are_told_as_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six models an arm, as so many of a network that is stacked are trained together."""
+    """Six models per arm, as many as are trained together if the network is stacked."""
     monkeypatch.chdir(tmp_path)
     observer = Counting()
     tuner.run_study(TINY, trials=9, seeds=ROUNDS, workers=2, observer=observer)

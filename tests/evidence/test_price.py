@@ -1,4 +1,4 @@
-"""What a test is said to show before it is opened."""
+"""What a test can show, as predicted before it is opened."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_it_is_told_of_a_metric_that_single_rows_have() -> None:
 
 @pytest.mark.parametrize("name", ["roc_auc", "f1", "balanced_accuracy", "average_precision"])
 def test_nothing_is_guessed_of_a_metric_that_only_many_rows_have(name: str) -> None:
-    """Of ROC AUC 0.10 was told where the test then could show 0.026."""
+    """For ROC AUC, 0.10 was predicted, but the test could then show 0.026."""
     assert price_of(named(name, "classification"), 0.8, test=TEST, plan=PLAN, tests=1) is None

@@ -1,4 +1,4 @@
-"""Worlds with a known truth: models and test rows are drawn anew, as a study draws them."""
+"""Worlds with a known truth: models and test rows are drawn anew, as by a study."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
 
 class World(Protocol):
-    """Where losses come from. An arm is its `level`; its mean loss grows with it."""
+    """A source of losses. An arm is its `level`; its mean loss grows with it."""
 
     @property
     def level(self) -> float:
         """Level of an ordinary arm."""
 
     def mean(self, level: float) -> float:
-        """Return the mean loss of an arm over all seeds and rows there could be."""
+        """Return the mean loss of an arm over all possible seeds and rows."""
 
     def models(self, draw: Generator, count: int) -> Array:
-        """Draw what is special about each of `count` trained models: (count,)."""
+        """Draw the effects of `count` trained models: (count,)."""
 
     def rows(self, draw: Generator, count: int) -> Array:
-        """Draw what is special about each of `count` rows, whatever predicts them: (count,)."""
+        """Draw the effects of `count` rows, the same for every model: (count,)."""
 
     def losses(self, draw: Generator, level: float, models: Array, rows: Array) -> Array:
-        """Draw the losses (models, rows) of one arm's models on these rows."""
+        """Return the losses (models, rows) of one arm's models on these rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classification:
-    """Wrong or not: a model is wrong where a normal sum passes a threshold.
+    """Errors (0 or 1): a model is wrong if a normal sum exceeds a threshold.
 
-    The sum's variance is 1: `common` is the part of the row (hard for every arm), `own` that of the
-    row for this arm, `seed` that of the model; the rest belongs to the model on this row alone. So
-    the mean error is exactly `level`.
+    The variance of the sum is 1: `common` is the part of the row (hard for every arm), `own` that
+    of the row for this arm, `seed` that of the model; the rest is that of the model on this single
+    row. So the mean error is exactly `level`.
     """
 
     level: float = 0.1
@@ -75,8 +75,8 @@ class Classification:
 class TwoWays(Classification):
     """Classification whose trainings end in one of two ways: a share `bad` of them badly.
 
-    Of the sum, the model's part has two values, with the variance `seed`. So the mean error is that
-    of two normals, and `level` is only near it.
+    The model's part of the sum has two values, with the variance `seed`. So the mean error is that
+    of two normals, and `level` is only close to it.
     """
 
     seed: float = 0.1
@@ -105,12 +105,11 @@ class TwoWays(Classification):
 
 @dataclass(frozen=True, kw_only=True)
 class Regression:
-    """Absolute or squared errors: the noise of the targets, and what a model gets wrong.
+    """Absolute or squared errors: the noise of the targets plus the model's error.
 
-    A tenth of the rows has three times the noise of the others. What a model gets wrong has the
-    variance `level`, of which `own` belongs to the row for this arm; the rest is the model's. Half
-    of the models have (1 + `seed`) times that rest, half (1 - `seed`). So means are sums of
-    half-normals.
+    A tenth of the rows has three times the noise of the others. The model's error has the variance
+    `level`, of which `own` belongs to the row for this arm, and the rest to the model. Half of the
+    models have (1 + `seed`) times that rest, half (1 - `seed`). So means are sums of half-normals.
     """
 
     level: float = 0.5
@@ -161,7 +160,7 @@ WORLDS: dict[str, World] = {
 }
 
 
-# How many rows each group of a test has.
+# Number of rows of each group of a test.
 SIZES: dict[str, Callable[[Generator], Any]] = {
     "20 of 20": lambda draw: np.full(20, 20),
     "40 of 10": lambda draw: np.full(40, 10),
@@ -173,7 +172,7 @@ SIZES: dict[str, Callable[[Generator], Any]] = {
 
 
 def equal_on_new_groups(draw: Generator, sizes: Any, seeds: int = 8) -> tuple[Array, Array, Groups]:
-    """Draw losses of two arms that do as well on new groups, each better on groups of its own.
+    """Draw losses of two arms that are equal on new groups, each better on groups of its own.
 
     Args:
         sizes: of the groups of the test.
@@ -192,10 +191,10 @@ def equal_on_new_groups(draw: Generator, sizes: Any, seeds: int = 8) -> tuple[Ar
 
 
 def equal_in_time(draw: Generator, rows: int, alike: float, seeds: int = 8) -> tuple[Array, Array]:
-    """Draw absolute errors of two arms that do as well, on rows that follow each other in time.
+    """Draw absolute errors of two equal arms, on rows that follow each other in time.
 
     Args:
-        alike: the correlation of what neighbouring rows share, and of what each arm gets wrong.
+        alike: correlation between neighbouring rows, in the shared part and in each arm's own.
     """
 
     def walk() -> Array:

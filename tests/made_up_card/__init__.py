@@ -1,11 +1,11 @@
-"""A card made up on the processor: what a training does on a GPU, watched without one.
+"""A fake GPU on the processor, to observe what a training does on a GPU without one.
 
-Its tensors say that they are on a GPU and hold their numbers on the processor, so a training on it
-gives the numbers of one on the processor. What a GPU would refuse or wait for shows: tensors of two
-devices in one operation, a number that is read, a copy to or from the card, a generator of another
+Its tensors claim to be on a GPU but store their numbers on the processor, so a training on it gives
+the same numbers as on the processor. It detects what a GPU would refuse or wait for: tensors of two
+devices in one operation, a value that is read, a copy to or from the GPU, a generator of another
 device, something that no graph can record, and streams that do not wait for each other.
 
-What it cannot show is speed, memory, rounding, and which kernels are deterministic.
+It cannot show speed, memory, rounding, or which kernels are deterministic.
 """
 
 from tests.made_up_card.card import MadeUpCard

@@ -1,4 +1,4 @@
-"""The card: what becomes of each operation, and what PyTorch is told of it."""
+"""The fake GPU: how it runs each operation, and what it tells PyTorch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CUDA: Any = torch._C
 GIBIBYTE = 2**30
-# Which wait for the card, as they read a number of it or the size of their result.
+# Operations that wait for the GPU, because they read a value or the size of their result.
 WAITING = {
     "_linalg_check_errors",
     "_local_scalar_dense",
@@ -39,16 +39,16 @@ WAITING = {
     "unique_consecutive",
     "unique_dim",
 }
-ON_PROCESSOR = {"_local_scalar_dense", "equal"}  # what these return is there
+ON_PROCESSOR = {"_local_scalar_dense", "equal"}  # their results are on the processor
 INDEXING = {"_index_put_impl_", "index", "index_put", "index_put_"}
 
 
 class MadeUpCard:
-    """A GPU that there is not, while it is in use.
+    """A fake GPU, while it is in use.
 
     Attributes:
-        told: what it had to wait for, and which streams have not waited for each other: the line
-            of tuner or of a test that it comes from, and how often.
+        told: what the processor had to wait for, and which streams did not wait for each other: the
+            line of tuner or of a test that caused it, and how often.
     """
 
     device = torch.device("cuda", 0)
@@ -65,7 +65,7 @@ class MadeUpCard:
 
     @contextmanager
     def in_use(self) -> Iterator[MadeUpCard]:
-        """Have PyTorch find this card in this block."""
+        """Make PyTorch find this GPU in this context."""
         later: Any = torch.__future__
         replaced = later.get_overwrite_module_params_on_conversion()
         lifted = CUDA._only_lift_cpu_tensors()
@@ -83,7 +83,7 @@ class MadeUpCard:
             CUDA._set_only_lift_cpu_tensors(lifted)
 
     def wait(self, why: str, stream: Stream | None = None) -> None:
-        """Have the processor wait for the card, and note it; no graph can record that."""
+        """Make the processor wait for the GPU, and record it; no graph can record that."""
         self.refuse_in_graph(why)
         self._tell(why)
         self.timeline.waited(stream or self.stream)
@@ -106,7 +106,7 @@ class MadeUpCard:
         self.told[f"{what}: {' < '.join(lines[:12])}"] += 1
 
     def dispatch(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Do an operation: on the processor, where no tensor of it is the card's, else here."""
+        """Run an operation: on the processor if it has no tensor of the GPU, otherwise here."""
         flat = tree_leaves((arguments, named))
         ours = [one for one in flat if isinstance(one, CardTensor)]
         generators = [one for one in flat if isinstance(one, OnProcessor)]
@@ -135,11 +135,11 @@ class MadeUpCard:
     def _check(
         self, name: str, flat: list[Any], arguments: tuple[Any, ...], *, on_card: bool
     ) -> None:
-        """Refuse tensors of two devices, and note what is copied between them."""
+        """Refuse tensors of two devices, and record copies between them."""
         others = [
             one for one in flat if isinstance(one, Tensor) and not isinstance(one, CardTensor)
         ]
-        if name in {"_to_copy", "copy_", "to"}:  # the last in inference mode
+        if name in {"_to_copy", "copy_", "to"}:  # `to` in inference mode
             if others:
                 self.wait("numbers are copied between processor and card")
             return
@@ -162,7 +162,7 @@ class MadeUpCard:
     def _state(
         self, function: Any, name: str, arguments: tuple[Any, ...], generators: list[Any]
     ) -> State | None:
-        """Return what an operation draws from; None: it draws nothing."""
+        """Return the generator state that an operation draws from; None if it draws nothing."""
         unused = name == "native_dropout" and not arguments[2]
         if torch.Tag.nondeterministic_seeded not in function.tags or unused:
             return None
@@ -184,7 +184,7 @@ class MadeUpCard:
         *,
         keep_device: bool,
     ) -> Callable[[], Any]:
-        """Return what computes it on the processor, each time that it is called."""
+        """Return a function that computes the operation on the processor at each call."""
 
         def held(one: Any) -> Any:
             if isinstance(one, CardTensor):
@@ -206,7 +206,7 @@ class MadeUpCard:
         ours: list[CardTensor],
         written: list[CardTensor],
     ) -> Any:
-        """Return what was made as tensors of the card, and note the kernel that has made it."""
+        """Return results as tensors of the GPU, and record the kernel that made them."""
         leaves, shape = tree_flatten(made)
         known = {one.held.untyped_storage()._cdata: one for one in ours}
         fresh: list[tuple[int, Tensor]] = []
@@ -219,12 +219,12 @@ class MadeUpCard:
             base = known.get(one.untyped_storage()._cdata)
             if base is None:
                 fresh.append((place, one))
-            # In inference mode, a view of what was made outside of it is as that is.
+            # A view has the inference flag of its base, even in another mode.
             within = torch.is_inference_mode_enabled() if base is None else base.is_inference()
             with torch.inference_mode(within):
                 results.append(CardTensor.made(self, one, self._block(one)))
         writes = [one.block for one in written] + [results[place].block for place, _ in fresh]
-        if writes:  # else it is a view
+        if writes:  # otherwise it is a view
             reads = [one.block for one in ours]
             if self.graph is None:
                 self.timeline.run(self.stream, reads, writes)
@@ -257,7 +257,7 @@ class MadeUpCard:
             self.wait(why, one)
 
     def _replaced(self) -> Iterator[tuple[Any, str, Any]]:
-        """Yield what PyTorch has in other places than on a machine with a card."""
+        """Yield the attributes that PyTorch sets differently on a machine with a GPU."""
         about = SimpleNamespace(name="made up", total_memory=80 * GIBIBYTE, major=9, minor=0)
         facts = {
             "current_device": 0,
@@ -308,7 +308,7 @@ class MadeUpCard:
 
 
 class _Watching(TorchDispatchMode):
-    """Sends each operation of this thread to a card."""
+    """Sends each operation of this thread to the fake GPU."""
 
     def __init__(self, card: MadeUpCard) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -329,7 +329,7 @@ def _leaves_of(compute: Callable[[], Any]) -> list[Any]:
 
 
 def _by_device(groups: dict[Any, Any]) -> dict[Any, Any]:
-    """Name groups of an optimizer's tensors by the devices that the tensors say."""
+    """Return an optimizer's groups of tensors, keyed by the devices that the tensors claim."""
     return {(group[0][0][0].device, kind): group for (_, kind), group in groups.items()}
 
 

@@ -1,4 +1,4 @@
-"""Random generators of a card: each has a state that can be handed on, as graphs need it."""
+"""Random generators of the fake GPU, whose states can be passed to graphs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ OnProcessor: Any = torch.Generator
 
 
 class State:
-    """What a generator draws from.
+    """The state that a generator draws from.
 
     Attributes:
-        recorded: by a recording that has failed and, before PyTorch 2.13, left it so.
+        recorded: whether a failed recording has left it marked, as before PyTorch 2.13.
     """
 
     def __init__(self, seed: int) -> None:
@@ -30,7 +30,7 @@ class State:
 
 
 class CardGenerator(OnProcessor):  # type: ignore[misc]  # a class that mypy takes for anything
-    """In the place of torch.Generator("cuda")."""
+    """Replaces torch.Generator("cuda")."""
 
     def __new__(cls, card: MadeUpCard, state: State | None = None) -> CardGenerator:
         made: CardGenerator = super().__new__(cls)
@@ -73,7 +73,7 @@ class CardGenerator(OnProcessor):  # type: ignore[misc]  # a class that mypy tak
 
 
 def generator_class(card: MadeUpCard) -> type:
-    """What torch.Generator is while the card is in use."""
+    """Return the replacement for torch.Generator while the fake GPU is in use."""
 
     class Either(type):
         def __instancecheck__(cls, one: object) -> bool:

@@ -1,4 +1,4 @@
-"""Graphs: operations that a card was shown, and repeats where it was shown them."""
+"""Graphs: recorded operations, repeated on the same memory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Bare = torch._C._DisableTorchDispatch
 
 
 class Graph:
-    """In the place of torch.cuda.CUDAGraph.
+    """Replaces torch.cuda.CUDAGraph.
 
-    Nothing is computed while it is shown something: what was written then is put back.
+    A recording computes nothing: what was written during it is restored.
     """
 
     def __init__(self, card: MadeUpCard) -> None:
@@ -30,7 +30,7 @@ class Graph:
         self.states: list[State] = []
         self.broken = False
         self._operations: list[Callable[[], None]] = []
-        self._alive: list[object] = []  # what a graph reads and writes stays where it is
+        self._alive: list[object] = []  # keeps the memory that a graph uses
         self._reads: set[Block] = set()
         self._writes: set[Block] = set()
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
@@ -65,7 +65,7 @@ class Graph:
         self.card.recordings += 1
 
     def keep_before(self, written: Iterable[CardTensor]) -> None:
-        """Note what is in memory that an operation is about to write."""
+        """Save the content of memory that an operation is about to write."""
         for tensor in written:
             storage = tensor.held.untyped_storage()
             if storage._cdata not in self._before:
@@ -80,7 +80,7 @@ class Graph:
         writes: Iterable[Block],
         alive: object,
     ) -> None:
-        """Note an operation, and which of its results are in memory of their own."""
+        """Record an operation, and which of its results have memory of their own."""
 
         def again() -> None:
             found = compute()
@@ -101,7 +101,7 @@ class Graph:
 
 
 def started(state: State, function: Callable[..., Any], named: dict[str, Any]) -> Any:
-    """Compute what draws from the global generator, as if that were in this state."""
+    """Compute something that draws from the global generator, from this state."""
     before = torch.get_rng_state()
     torch.set_rng_state(state.source.get_state())
     try:

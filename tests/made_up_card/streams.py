@@ -1,4 +1,4 @@
-"""Streams that know what they have waited for, and memory that knows who uses it."""
+"""Streams that record what they have waited for, and memory that records its users."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
     from tests.made_up_card.card import MadeUpCard
 
-    Clock = dict[object, int]  # how far each stream was
+    Clock = dict[object, int]  # progress of each stream
 
 
 def join(into: Clock, other: Clock) -> None:
-    """Have one that waits for another know what that knows."""
+    """Add the progress that `other` knows to the one that waits for it."""
     for stream, tick in other.items():
         into[stream] = max(tick, into.get(stream, 0))
 
 
 class Stream:
-    """In the place of torch.cuda.Stream."""
+    """Replaces torch.cuda.Stream."""
 
     def __init__(self, card: MadeUpCard) -> None:
         self.card = card
@@ -40,7 +40,7 @@ class Stream:
 
 
 class Event:
-    """In the place of torch.cuda.Event: it has always happened when somebody asks."""
+    """Replaces torch.cuda.Event; it has always happened when queried."""
 
     def __init__(self, stream: Stream) -> None:
         self.timeline, self.clock = stream.card.timeline, dict(stream.clock)
@@ -51,7 +51,7 @@ class Event:
 
 
 class Block:
-    """Memory of a card, as long as a tensor is in it."""
+    """Memory of the fake GPU, as long as a tensor uses it."""
 
     def __init__(self, timeline: Timeline, stream: Stream, *, in_graph: bool) -> None:
         self.timeline, self.stream, self.in_graph = timeline, stream, in_graph
@@ -59,32 +59,32 @@ class Block:
         self.used: Clock = {}
 
     def __del__(self) -> None:
-        if not self.in_graph:  # which keeps it
+        if not self.in_graph:  # a graph keeps it
             self.timeline.freed.append((self.stream, self.used))
 
 
 class Timeline:
-    """What happens before what: each stream knows what it, and what it waited for, has done.
+    """The order of events: each stream knows its own work and that of streams it waited for.
 
     Args:
-        tell: of two streams that use a memory, and do not wait for each other.
+        tell: is called with a message on two streams that use the same memory without waiting.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
         self.streams: list[Stream] = []
-        self.host: Clock = {}  # what the processor has waited for
+        self.host: Clock = {}  # progress that the processor has waited for
         self.freed: list[tuple[Stream, Clock]] = []
 
     def allocated(self, stream: Stream) -> None:
-        """Memory that a stream has freed is what it gets: nobody else may still be using it."""
+        """Reuse memory that this stream has freed; report it if another stream still uses it."""
         for owner, used in self.freed:
             if owner is stream and not self._seen(stream, used):
                 self.tell("memory is used again while another stream uses it")
         self.freed = [one for one in self.freed if one[0] is not stream]
 
     def run(self, stream: Stream, reads: Iterable[Block], writes: Iterable[Block]) -> None:
-        """Note a kernel."""
+        """Record a kernel."""
         stream.clock[stream] += 1
         now = stream.clock[stream]
         for block in reads:
@@ -97,7 +97,7 @@ class Timeline:
             block.written, block.used[stream] = (stream, now), now
 
     def waited(self, stream: Stream) -> None:
-        """The processor has waited for a stream, and all that it asks for next comes after."""
+        """Record that the processor has waited for a stream: all its later requests come after."""
         join(self.host, stream.clock)
         for one in self.streams:
             join(one.clock, self.host)

@@ -1,4 +1,4 @@
-"""Tensors that say that they are on a card, and hold their numbers on the processor."""
+"""Tensors that claim to be on a GPU, but store their numbers on the processor."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ parsed_device: Any = torch._C._nn._parse_to
 
 
 class CardTensor(Tensor):
-    """A tensor of a card. To PyTorch's engine it is one of the processor, so it can be computed.
+    """A tensor of the fake GPU. PyTorch's engine sees a processor tensor, so it can compute.
 
     Attributes:
         held: its numbers.
-        block: the memory that they are in.
+        block: its memory.
     """
 
     card: MadeUpCard

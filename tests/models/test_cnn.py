@@ -1,4 +1,4 @@
-"""The convolutional networks: what their hyperparameters change."""
+"""The convolutional networks: the effects of their hyperparameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos looked at more than once, and maps pooled in two ways."""
+"""Photos seen several times by the network, and feature maps pooled in two ways."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_closer_look_is_taken_in_use_alone(mirror: bool) -> None:
 def test_the_middle_is_enlarged() -> None:
     seen = photos()
     assert enlarged(seen, 1) is seen
-    # Constant in a region twice as large as a pixel of the result needs, so nothing is blurred.
+    # Each constant region is twice the size that a pixel of the result needs, so nothing blurs.
     blocks = torch.randn(2, 3, 4, 4).repeat_interleave(4, -1).repeat_interleave(4, -2)
     twice = enlarged(blocks, 2.0)
     assert twice.shape == blocks.shape

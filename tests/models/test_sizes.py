@@ -1,4 +1,4 @@
-"""How many parameters the shipped models have: the baselines are what a user had, to the weight."""
+"""The number of parameters of the shipped models; the baselines match the user's exactly."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def norm(width: int) -> int:
     return 2 * width
 
 
-# BatchNorm takes the place of a bias.
-# Without padding a convolution takes two rows and columns, and a pooling halves what is left:
-# 28 -> 26 -> 13 -> 11 -> 5, and 64 -> 62 -> 31 -> 29 -> 14 -> 12 -> 6.
+# BatchNorm replaces a bias. Without padding, a convolution removes two rows and columns, and a
+# pooling halves the rest: 28 -> 26 -> 13 -> 11 -> 5, and 64 -> 62 -> 31 -> 29 -> 14 -> 12 -> 6.
 SIZES = {
     ("mnist", "baseline"): convolution(1, 32)
     + convolution(32, 64)

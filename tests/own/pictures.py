@@ -1,4 +1,4 @@
-"""Small pictures for tests: noise, each another, brighter in the channel of its class."""
+"""Small pictures for tests: different noise in each, brighter in the channel of its class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIDE = 12
 
 
 def draw(path: Path, seed: int, channel: int = 0, side: int = SIDE) -> Path:
-    """One picture file."""
+    """Write one picture file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 150, (side, side, 3), dtype=np.uint8)
@@ -27,7 +27,7 @@ def draw(path: Path, seed: int, channel: int = 0, side: int = SIDE) -> Path:
 
 
 def photos(root: Path, classes: Sequence[str] = ("cat", "dog"), each: int = 6) -> Path:
-    """A folder with a folder a class."""
+    """Write a folder with one folder per class."""
     for place, name in enumerate(classes):
         for number in range(each):
             draw(root / name / f"{number}.png", hash_of(root.name, name, number), place % 3)
@@ -35,13 +35,13 @@ def photos(root: Path, classes: Sequence[str] = ("cat", "dog"), each: int = 6) -
 
 
 def hash_of(*parts: object) -> int:
-    """A seed of its own for each picture, the same on every run."""
+    """Return a seed for each picture, the same in every run."""
     text = "/".join(map(str, parts))
     return int.from_bytes(text.encode()[-7:], "big")
 
 
 def sheet(path: Path, rows: Iterable[Sequence[object]], separator: str = ",") -> Path:
-    """A CSV file of these rows."""
+    """Write a CSV file with these rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=separator).writerows(rows)
@@ -51,7 +51,7 @@ def sheet(path: Path, rows: Iterable[Sequence[object]], separator: str = ",") ->
 def listed(
     root: Path, targets: Sequence[object] = ("cat", "dog"), each: int = 6
 ) -> list[list[object]]:
-    """Pictures in a folder, and the rows of a CSV that names them with a patient each."""
+    """Write pictures into a folder, and a CSV that lists them, each with a patient."""
     rows: list[list[object]] = [["file", "label", "patient"]]
     for number in range(each * len(targets)):
         name = f"{number}.png"
@@ -61,8 +61,8 @@ def listed(
 
 
 def weights(path: Path, name: str = "resnet18") -> Path:
-    """Weights of a backbone that has learnt nothing."""
-    from torchvision.models import get_model  # two seconds
+    """Write untrained weights of a backbone."""
+    from torchvision.models import get_model  # takes two seconds
 
     torch.manual_seed(0)
     torch.save(get_model(name, weights=None).state_dict(), path)

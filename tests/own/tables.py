@@ -1,4 +1,4 @@
-"""Small tables, made by the tests that use them."""
+"""Small tables for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def houses(rows: int = 60, seed: int = 0) -> list[list[str]]:
-    """A table of all kinds of columns, header first; `price` and `sold` can be learnt."""
+    """Return a table with all kinds of columns, header first; `price` and `sold` can be learnt."""
     draw = random.Random(seed)
     found = [["id", "size", "town", "built", "garden", "plan", "price", "dear"]]
     for number in range(rows):
@@ -50,7 +50,7 @@ def write(path: Path, rows: Sequence[Sequence[object]], separator: str = ",") ->
 
 
 def without(rows: Sequence[Sequence[str]], *names: str) -> list[list[str]]:
-    """Leave out columns."""
+    """Return a table without some columns."""
     kept = [place for place, name in enumerate(rows[0]) if name not in names]
     return [[row[place] for place in kept] for row in rows]
 
@@ -58,7 +58,7 @@ def without(rows: Sequence[Sequence[str]], *names: str) -> list[list[str]]:
 def with_column(
     rows: Sequence[Sequence[str]], name: str, values: Sequence[object]
 ) -> list[list[str]]:
-    """Add a column, or put it in the place of the one of that name."""
+    """Return a table with one more column; it replaces one of the same name."""
     found = without(rows, name)
     cells = [name, *map(str, values)]
     return [[*row, cell] for row, cell in zip(found, cells, strict=True)]

@@ -1,4 +1,4 @@
-"""What the door of pictures makes of a folder or a list: rows, splits, sizes, space, features."""
+"""The door of pictures for folders and lists: rows, splits, sizes, space, features."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_pictures_are_turned_upright_as_predict_turns_them() -> None:
     path = Path("photos/cat/turned.png")
     pixels = np.random.default_rng(5).integers(0, 255, (12, 12, 3), dtype=np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = 6  # a quarter turn
+    exif[0x0112] = 6  # rotated by 90 degrees
     Image.fromarray(pixels).save(path, exif=exif)
     _, data = made()
     assert dict(data.inspection)["orientation"] == "1 turned upright by their EXIF tag"
@@ -363,7 +363,7 @@ def test_a_backbone_gives_features_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert case.accepts is not None
     assert case.accepts(data.columns) is None
     assert "it was trained on features of resnet18.0" in str(case.accepts(("resnet18.0.0",)))
-    monkeypatch.setattr(images_backbone, "read_images", None)  # may not be called again
+    monkeypatch.setattr(images_backbone, "read_images", None)  # must not be called again
     again = made(**options)[1]
     assert again.identity == data.identity
     assert case.read is not None

@@ -1,4 +1,4 @@
-"""Bad folders and bad lists of pictures: each ends in one clear line, or in a stated repair."""
+"""Bad folders and lists of pictures: each gives one clear line, or a reported repair."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(options: Options | None) -> Dataset:
-    """The data set of the folder `photos`, or of what the options say."""
+    """The data set of the folder `photos`, or of these options."""
     case = load_case(to_door("images", options or {"data": "photos"}))
     return case.dataset(Folders(own=Path("data")))
 
@@ -443,7 +443,7 @@ def a_name_that_no_file_can_have() -> Options:
 
 def an_umlaut_of_two_characters() -> Options:
     rows = listed(Path())
-    draw(Path("u\u0308.png"), 50)  # as a Mac writes it, and Excel does not
+    draw(Path("u\u0308.png"), 50)  # decomposed, as on a Mac; Excel composes
     draw(Path("\u00e4 1.png"), 51)
     extra = [["\u00fc.png", "cat", "p8"], ["a\u0308 1.png", "dog", "p9"]]
     sheet(Path("list.csv"), [*rows, *extra])
@@ -495,7 +495,7 @@ def a_val_of_its_own() -> None:
 
 
 def a_fixed_camera() -> None:
-    """One scene with the noise of a sensor; a scratch tells the classes apart."""
+    """One scene with sensor noise; a scratch distinguishes the classes."""
     random = np.random.default_rng(0)
     scene = random.integers(0, 200, (8, 8, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
     for number in range(24):
@@ -560,7 +560,7 @@ def several_modes() -> None:
         file.unlink()
 
 
-# Of modes, formats, parts, and what Pillow says of a broken file.
+# Names of modes, formats and parts, and Pillow's message on a broken file.
 NAMES_IN_CHINESE = {
     *("RGB", "CMYK", "LA", "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "EXIF", "CSV"),
     *("photos", "list", "tuner", "accuracy", "macro", "val", "Train", "image"),

@@ -1,4 +1,4 @@
-"""A pretrained network whose last stages are trained further."""
+"""A pretrained network whose last stages are fine-tuned."""
 
 from __future__ import annotations
 

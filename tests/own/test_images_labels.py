@@ -1,4 +1,4 @@
-"""A CSV of pictures with several labels each: how it is read, and what is refused."""
+"""A CSV of pictures with several labels each: how it is read, and why it is refused."""
 
 from __future__ import annotations
 

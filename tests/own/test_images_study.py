@@ -1,4 +1,4 @@
-"""Studies through the door of pictures: resumed, in parallel, verified, kept as a bundle."""
+"""Studies of pictures: resumed, in parallel, verified, saved as a bundle."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def brief(reference: str) -> StudyConfig:
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pictures, weights that have learnt nothing, and a study of each kind."""
+    """A folder with pictures, untrained weights, and a study of each kind."""
     folder = tmp_path_factory.mktemp("studied")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -53,13 +53,13 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for reference, name in NAMES.items():
             search(URL, brief(reference), TRIALS, name=name)
             with only_writer(URL, name):
-                pass  # as a command ends: all is in the one file
+                pass  # closes the database, as at the end of a command
     return folder
 
 
 @pytest.fixture
 def here(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, with the test inside it."""
+    """A copy of that folder, in which the test runs."""
     shutil.copytree(studied, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -95,7 +95,7 @@ def test_a_study_with_two_workers_is_the_same(here: Path) -> None:
 def test_trials_are_the_same_again_without_the_folder(
     here: Path, reference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.rmtree("photos")  # the cache has all that trainings need
+    shutil.rmtree("photos")  # trainings need only the cache
     assert verify([NAMES[reference], "--all", "--workers", "1"]) == 0
     said = f"{TRIALS} of {TRIALS} trials of study {NAMES[reference]!r} are the same"
     assert said in capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_a_backbone_is_found_from_any_folder(
     bundle = retrained("typed", arm="baseline", out=Path("bundle"))
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    weights(Path("w.pth"), "resnet34")  # of that name, and others
+    weights(Path("w.pth"), "resnet34")  # the same file name, but other weights
     images_backbone._load.cache_clear()
     assert predict([str(here / bundle), str(here / "photos/dog/0.png")]) == 0
     assert verify(["typed", "--all", "--home", str(here / "storage"), "--workers", "1"]) == 0

@@ -1,4 +1,4 @@
-"""What a door is given is the same as options, as a stored reference, and as a value."""
+"""The options of a door are the same as typed, as a stored reference, and as a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table in a file becomes: columns, test rows, folds, and what is odd about it."""
+"""The data set of a table: columns, test rows, folds, and oddities."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ NUMBERS = [878, 1701, 5526, 12300, 999, 1000, 250, 2001, 3002, 4003, 5004, 6005,
 
 @pytest.mark.parametrize("numbers", [NUMBERS, [n * 1000 + 1 for n in NUMBERS]])
 def test_points_between_thousands_are_seen(numbers: list[int], tmp_path: Path) -> None:
-    """In a file of semicolons without any comma: 878 and 1.701, and 1.701.001."""
+    """In a file with semicolons and without commas: 878 and 1.701, and 1.701.001."""
     cells = [f"{numbers[n % len(numbers)]:,}".replace(",", ".") for n in range(60)]
     rows = with_column(without(houses(), "size", "price"), "count", cells)
     data = loaded(write(tmp_path / "table.csv", rows, ";"), target="dear")
@@ -274,7 +274,7 @@ def test_a_fifth_of_the_rows_is_held_back_where_groups_are_of_different_sizes(
 
 @pytest.mark.slow
 def test_a_class_of_one_group_is_trained_on(tmp_path: Path) -> None:
-    """Whichever group it is, though one of them is drawn for the test first."""
+    """Whichever group it is, although one of them would be drawn for the test first."""
     for own in range(10):
         rows = with_column(houses(200), "owner", [f"owner {n % 10}" for n in range(200)])
         kinds = ["rare" if n % 10 == own else "ab"[n % 3 == 0] for n in range(200)]
@@ -437,7 +437,7 @@ def test_a_group_and_a_clock_that_were_not_named_are_pointed_at(tmp_path: Path) 
 
 @pytest.mark.parametrize("unit", ["e-120", "", "e120"])
 def test_a_long_tail_is_one_in_any_unit(tmp_path: Path, unit: str) -> None:
-    """Third powers of such numbers are nothing, or no numbers."""
+    """The third powers of such numbers underflow to 0 or overflow."""
     rows = houses()
     long = [f"{math.exp(float(row[6]) / 20):.3f}{unit}" for row in rows[1:]]
     table = loaded(write(tmp_path / "houses.csv", with_column(rows, "price", long))).table

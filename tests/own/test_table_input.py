@@ -1,4 +1,4 @@
-"""Bad tables: each ends in one clear line, or in a stated repair."""
+"""Bad tables: each gives one clear line, or a reported repair."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def text(rows: list[list[str]] = ROWS, separator: str = ",", end: str = "\n") ->
 
 
 def numbered(values: str) -> list[str]:
-    """A value a row, the letters in turn."""
+    """Return one value per row: the letters in turn."""
     return [values[number % len(values)] for number in range(COUNT)]
 
 
 def in_column(row: int, value: str, name: str = "price") -> list[list[str]]:
-    """The table with one cell changed."""
+    """Return the table with one cell changed."""
     found = [list(one) for one in ROWS]
     found[row][found[0].index(name)] = value
     return found
@@ -409,7 +409,7 @@ def test_a_table_that_does_not_fit_into_memory_is_named(
 
 @pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("Yes", "no"), ("y", "N"), ("on", "OFF")])
 def test_yes_is_the_last_class_however_it_is_written(yes: str, no: str, tmp_path: Path) -> None:
-    """Scikit-learn's scores of one class, such as f1, are those of the last."""
+    """Scikit-learn's scores of one class, such as f1, refer to the last class."""
     answers = [yes if number % 3 else no for number in range(COUNT)]
     data = loaded(write(tmp_path / "table.csv", with_column(ROWS, "dear", answers)), target="dear")
     assert data.classes == (no, yes)

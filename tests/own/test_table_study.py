@@ -53,7 +53,7 @@ QUICK = ("--trials", "2", "--seeds", "2", "--workers", "1")
 
 
 def run(folder: Path, *words: str) -> str:
-    """Run the study command in a folder; return what it prints."""
+    """Run the study command in a folder; return its output."""
     with chdir(folder), redirect_stdout(io.StringIO()) as out:
         assert main(["table", "--data", "houses.csv", *words, *QUICK]) == 0
     return out.getvalue()
@@ -61,7 +61,7 @@ def run(folder: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a study of classes, and what it printed; only read it."""
+    """A folder with a study of classes, and its output; read it only."""
     folder = tmp_path_factory.mktemp("made")
     write(folder / "houses.csv", houses())
     return folder, run(folder, "--target", "dear", "--name", "classes")
@@ -69,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture
 def own(made: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, with the test inside it."""
+    """A copy of that folder, in which the test runs."""
     folder = tmp_path / "own"
     shutil.copytree(made[0], folder)
     monkeypatch.chdir(folder)
@@ -78,7 +78,7 @@ def own(made: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="module")
 def bundle(made: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The best of that study, trained again; only read it."""
+    """The best of that study, trained again; read it only."""
     folder = tmp_path_factory.mktemp("bundle")
     shutil.copytree(made[0], folder / "own")
     with chdir(folder / "own"):
@@ -87,7 +87,7 @@ def bundle(made: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study of numbers, without categories; only read it."""
+    """A folder with a study of numbers, without categories; read it only."""
     folder = tmp_path_factory.mktemp("numbers")
     write(folder / "houses.csv", without(houses(), "town", "plan", "built", "garden", "dear", "id"))
     run(folder, "--target", "price", "--name", "numbers")
@@ -101,7 +101,7 @@ def reference(tmp_path: Path) -> str:
 
 
 def brief(reference: str, folder: Path) -> StudyConfig:
-    """A config whose drawn trials are short."""
+    """A config whose trials drawn by the search are short."""
     return make_brief(reference, folder, epochs=20, depth=1, waves=0)
 
 
@@ -206,7 +206,7 @@ def test_rows_that_a_rival_cannot_learn_from_leave_it_out_with_a_word(
 
 
 def test_a_rival_that_is_missing_is_in_the_report(tmp_path: Path) -> None:
-    """Squares of such numbers are infinite, which a linear model does not stand."""
+    """Squares of such numbers overflow, and a linear model fails."""
     rows = without(houses(200), "town", "plan", "built", "garden", "dear", "id")
     huge = [f"{(n * 37 % 200 - 100) / 50}e155" for n in range(200)]
     write(tmp_path / "houses.csv", with_column(rows, "distance", huge))
@@ -393,7 +393,7 @@ def test_what_is_fitted_sees_the_training_rows_of_its_fold_alone(
     data = config.dataset
     (fold, *_) = folds(data.development, data.validation, 0)
     before, after = [], data.development.features.clone()
-    after[fold.validation] = 1e6  # whatever is held out
+    after[fold.validation] = 1e6  # only held-out rows change
     after[fold.validation, -2:] = 0
     for features in (data.development.features.clone(), after):
         data.development.features.copy_(features)

@@ -1,4 +1,4 @@
-"""Studies made by hand, in the form that a search leaves behind."""
+"""Studies made by hand, in the form that a search leaves."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def url_in(folder: Path) -> str:
 
 
 def facts_of(study: optuna.Study, folder: Path) -> dict[str, Any]:
-    """What a report says of a study in this folder."""
+    """Return the facts of a report on a study in this folder."""
     return gather(study, Workplace.at(url=url_in(folder)))
 
 
 def make_study(
     folder: Path, name: str = "flowers", *, task: str = "classification", **changes: Any
 ) -> optuna.Study:
-    """An empty study of ours; `changes` go into its facts."""
+    """An empty study; `changes` are changes to its settings."""
     classification = task == "classification"
     direction: Literal["maximize", "minimize"] = "maximize" if classification else "minimize"
     data = {
@@ -114,7 +114,7 @@ def _storage(folder: Path) -> RDBStorage:
 
 @cache
 def _empty_database() -> bytes:
-    """Optuna's tables take half a second to make; a copy of them takes none."""
+    """Return an empty database; creating Optuna's tables takes half a second, a copy no time."""
     with TemporaryDirectory() as folder:
         storage = RDBStorage(url_in(Path(folder)))
         storage.engine.dispose()
@@ -150,7 +150,7 @@ def add_trial(
     seconds: float = 12.5,
     **hyperparameters: Any,
 ) -> None:
-    """A trial that nears `value` (which it has if complete) and ends after `stop` epochs."""
+    """Add a trial that approaches `value` (its score if complete) and ends after `stop` epochs."""
     accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
     number = len(study.get_trials(deepcopy=False))
     chance = 0.2 if accuracy else 0.9
@@ -192,7 +192,7 @@ def add_trial(
 
 
 def _write(study: optuna.Study, ended: FrozenTrial) -> None:
-    """Write a trial as a search does: Optuna asks the database for each point before it adds it."""
+    """Write a trial as a search does: Optuna queries the database before it adds each point."""
     state, values = ended.state, ended.values
     ended.state = TrialState.RUNNING
     rows = list[int]()
@@ -201,7 +201,7 @@ def _write(study: optuna.Study, ended: FrozenTrial) -> None:
 
 
 def keep_ensembles(study: optuna.Study, gain: float, standard_error: float | None) -> None:
-    """Store what the models of each arm of a confirmation come to as one."""
+    """Store the scores of each arm's ensemble in a confirmation."""
     confirmation = study.user_attrs["confirmation"]
     for arm in confirmation["arms"].values():
         joint = {
@@ -212,7 +212,7 @@ def keep_ensembles(study: optuna.Study, gain: float, standard_error: float | Non
 
 
 def confirm(study: optuna.Study, **accuracies: Sequence[float]) -> None:
-    """Store a confirmation: main scores by arm, one a seed; the trials are those of now."""
+    """Store a confirmation of the present arms: scores by arm, one per seed."""
     metrics = (
         ("accuracy", "macro_f1")
         if study.direction == optuna.study.StudyDirection.MAXIMIZE
@@ -272,7 +272,7 @@ def usual_study(
 
 @cache
 def _usual_database(name: str, trials: int, kwargs: str) -> bytes:
-    """Made once a process; a copy of it takes no time."""
+    """Return this study's database; it is made once per process and then copied."""
     with TemporaryDirectory() as place:
         _usual(Path(place), name, trials, **json.loads(kwargs))._storage.remove_session()
         return (Path(place) / "studies.db").read_bytes()
@@ -294,7 +294,7 @@ def _usual(folder: Path, name: str, trials: int, **kwargs: Any) -> optuna.Study:
 
 
 def fill(study: optuna.Study, trials: int) -> None:
-    """Add trials of all endings, until there are so many; better ones later on."""
+    """Add trials with all kinds of endings until there are this many; later ones are better."""
     draw = random.Random(0)
     accuracy = study.direction == optuna.study.StudyDirection.MAXIMIZE
     for number in range(len(study.get_trials(deepcopy=False)), trials):
@@ -314,7 +314,7 @@ def fill(study: optuna.Study, trials: int) -> None:
 
 
 def ablated(study: optuna.Study, *, complete: bool = True) -> None:
-    """Store an ablation of the present best: two changes, the first of which did most."""
+    """Store an ablation of the present best: two changes, the first with the larger effect."""
     changes = {
         "learning_rate": {"was": 0.001, "now": 0.003, "group": "training", "follows": {}},
         "dropout": {"was": 0.0, "now": 0.3, "group": "structure", "follows": {"rate": 2}},
@@ -339,7 +339,7 @@ def ablated(study: optuna.Study, *, complete: bool = True) -> None:
 
 
 def erring(study: optuna.Study) -> None:
-    """Store what the present best gets wrong: one image of a flower."""
+    """Store the errors of the present best: one image of a flower."""
     file = BytesIO()
     Image.new("RGB", (8, 8), (200, 30, 90)).save(file, format="PNG")
     mistake = {

@@ -1,4 +1,4 @@
-"""What a report says of the GPUs that a study ran on."""
+"""The GPUs of a study, in its report."""
 
 from __future__ import annotations
 

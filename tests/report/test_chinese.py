@@ -1,4 +1,4 @@
-"""The report in Chinese: no English word is left in it but names, whatever kind the study is of."""
+"""The report in Chinese: only names remain in English, for every kind of study."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ LINKS = r"\]\([^)]*\)|\d{4}-\d\d-\d\dT[\d:+]+|report\.json|channels last|scikit-
 
 
 def english(text: str) -> list[str]:
-    """Return the lines that have an English word, but for names, code and links of pictures."""
+    """Return the lines with an English word, except names, code and links to pictures."""
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     text = re.sub(rf"(`+) ?.*?\1|{LINKS}", "", text)
     return [

@@ -1,4 +1,4 @@
-"""Pictures and remarks on data in Chinese: their words are told, names and numbers stay."""
+"""Plots and remarks on data in Chinese: words are translated, names and numbers are not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.pictures
 
 STUDIES = Path(__file__).parents[2] / "studies"
 SHAPES = r"<!--\s*(.*?)\s*-->\s*<g[^>]*>(.*?)</g>"
-# What stays: names of metrics, of hyperparameters and of their values, of classes.
+# Not translated: names of metrics, of hyperparameters and their values, of classes.
 STAY = {
     *("MAE", "MSE", "accuracy", "macro", "F1", "epochs"),
     *("activation", "width", "relu", "silu", "one_cycle", "depth"),
@@ -52,7 +52,7 @@ def drawn(study: optuna.Study, facts: Facts) -> Iterator[Figure | None]:
 
 
 def left_in(picture: str, names: set[str]) -> list[str]:
-    """Return the texts that are still English shapes, but for names."""
+    """Return the texts that are still drawn in English, except names."""
     shapes = [
         words for words, body in re.findall(SHAPES, picture, re.DOTALL) if "<text" not in body
     ]

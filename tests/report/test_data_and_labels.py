@@ -1,4 +1,4 @@
-"""What a report says of the files it was made from, and of labels that models contradict."""
+"""Data files and suspicious labels, in the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report in plain words: no clipped phrase, and a question above each answer."""
+"""The report in plain words: no fragments, and a question above each answer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def regression(folder: Path) -> optuna.Study:
 
 
 def written(study: optuna.Study, folder: Path) -> str:
-    """The text, with all its captions, but without the pictures, which take most of the time."""
+    """Return the text with all captions but without the plots, which take most of the time."""
     return document(facts_of(study, folder), PICTURES)
 
 
@@ -84,7 +84,7 @@ def written(study: optuna.Study, folder: Path) -> str:
 @pytest.mark.parametrize("make", [unfinished, unconfirmed, whole, regression, usual_study])
 def test_no_phrase_is_clipped(tmp_path: Path, make: Callable[[Path], optuna.Study]) -> None:
     text = written(make(tmp_path), tmp_path)
-    # What the sampler and the pruner say of themselves is stored text.
+    # The descriptions of the sampler and the pruner are stored text.
     told = [line for line in text.splitlines() if not line.startswith(("- Pruner:", "- Sampler:"))]
     found = [phrase for phrase in CLIPPED if phrase in "\n".join(told).lower()]
     assert not found

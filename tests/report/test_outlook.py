@@ -1,4 +1,4 @@
-"""Whether more trials would help: what is said, and how often it is true."""
+"""Whether more trials would help: the answer, and how often it is right."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_the_last_half_gained_is_what_as_many_more_are_judged_by(tmp_path: 
 
 
 def test_a_large_gain_that_came_before_the_last_third_is_no_reason_to_stop(tmp_path: Path) -> None:
-    """It said so, and in the same breath that the last half gained more than the noise."""
+    """Earlier, the answer was no, although the last half had gained more than the noise."""
     text = told(tmp_path, [0.5] * 12 + [0.9] * 12)
     assert text.startswith("**More trials may help.** The last 12 of 24 trials improved")
     assert "more than the uncertainty of that score" in text
@@ -48,7 +48,7 @@ def test_without_noise_no_gain_is_chance_and_any_other_is_none() -> None:
 @pytest.mark.parametrize("trials", [20, 50])
 @pytest.mark.parametrize("noise", [0.0, 0.02, 0.05])
 def test_as_many_more_rarely_gain_more_than_the_noise(trials: int, noise: float) -> None:
-    """Of random searches that are told so; a hundred more would in two of three at 20 trials."""
+    """In random searches with that answer; at 20 trials, 100 more would gain in two of three."""
     draw, half = random.Random(0), trials // 2
     said = wrong = 0
     for _ in range(1000):

@@ -45,7 +45,7 @@ def test_the_ring_is_at_the_score_of_the_best_itself(tmp_path: Path) -> None:
     assert "best, trial 2\n20%" in [text.replace(" %", "%") for text in texts]
 
 
-@pytest.mark.slow  # processes of their own
+@pytest.mark.slow  # starts processes
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.missing", "nonsense"])
 def test_pictures_do_not_ask_the_environment(backend: str) -> None:
     program = "import os, tuner.report.writing; print(os.environ['MPLBACKEND'])"

@@ -1,4 +1,4 @@
-"""What a report says of repeating its study, and the command that it gives."""
+"""How to repeat a study, in its report, and the command for it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_models_that_were_planned_for_a_further_test_are_not_those_of_a_new_fold
 def test_a_race_that_was_held_again_beside_an_earlier_test_is_told(
     facts: dict[str, Any], models: list[int], rounds: int, seeds: str | None
 ) -> None:
-    """As where a `--budget` left time for four models, and the next run had none."""
+    """For example if a `--budget` left time for four models, and the next run had no budget."""
     facts["confirmation"] |= {"plan": {"models": models}, "fewest": rounds}
     assert SIMILAR + "the tested models are those of an earlier run" in said(facts)
     words = shlex.split(repeat_command(facts))
@@ -109,7 +109,7 @@ def trial(
     beside: tuple[int, ...] = (),
     facts: dict[str, Any] | None = None,
 ) -> FrozenTrial:
-    """A trial with its virtual times; when it ended, those `beside` it were running."""
+    """A trial with its virtual times; the trials `beside` it were running when it ended."""
     alongside = {ALONGSIDE: {str(one): 1 for one in beside}} if beside else {}
     made = create_trial(
         state=TrialState.COMPLETE,

@@ -65,7 +65,7 @@ def written(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
 
 
 def worded(study: optuna.Study, folder: Path) -> tuple[str, dict[str, Any]]:
-    """The report's text and facts, without its pictures, which take most of its time."""
+    """Return the report's text and facts, without its plots, which take most of the time."""
     facts = facts_of(study, folder)
     return document(facts, ()), facts
 
@@ -107,7 +107,7 @@ def test_what_predict_takes_is_said(
 
 
 def test_a_model_whose_files_cannot_be_read_is_used_in_python(tmp_path: Path) -> None:
-    """`tuner predict` refuses it, so the report does not send people there."""
+    """`tuner predict` refuses it, so the report must not recommend that."""
     facts = worded(usual_study(tmp_path), tmp_path)[1]
     unread = {**facts, "reference": "mine.py", "data": {**facts["data"], "reading": UNKNOWN}}
     text = document(unread, ())
@@ -179,7 +179,7 @@ def test_written_again_it_is_the_same(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-@pytest.mark.slow  # a process of its own
+@pytest.mark.slow  # starts a process
 def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
     study = usual_study(tmp_path)
     write_report(study, Workplace.at(url=url_in(tmp_path)), tmp_path / "one")
@@ -260,14 +260,14 @@ def test_a_search_that_has_tried_all_says_so(tmp_path: Path, reference: str, ste
 
 
 def drawn_curves(facts: dict[str, Any], study: optuna.Study) -> list[Any]:
-    """The points of all lines of the learning curves."""
+    """Return the points of all lines of the learning curves."""
     figure = draw_curves(facts, study.get_trials(deepcopy=False))
     assert figure is not None
     return [np.asarray(line.get_xydata()).tolist() for panel in figure.axes for line in panel.lines]
 
 
 def test_a_trial_is_found_by_its_number_where_another_was_deleted(tmp_path: Path) -> None:
-    """Positions are not numbers then; a deleted candidate is left out of the race."""
+    """Positions differ from numbers then; a deleted candidate is left out of the race."""
     study = usual_study(tmp_path)
     _, before = written(study, tmp_path)
     gone = before["confirmation"]["candidates"][1]["trial"]
@@ -371,7 +371,7 @@ def test_a_regression_with_a_wild_value(tmp_path: Path) -> None:
 
 
 def test_the_constant_answer_meets_the_rows_that_the_models_met(tmp_path: Path) -> None:
-    """Not those they were developed on: with a trend, these have quite another median."""
+    """Not the development rows: with a trend, their median is very different."""
     target = {"mean": 3.0, "std": 100.0, "trivial_mae": 80.0}
     study = make_study(tmp_path, "housing", task="regression", data={"target": target})
     add_trial(study, value=0.07, arm="baseline", epochs=20)
@@ -660,7 +660,7 @@ def test_a_path_that_does_better_half_way_by_chance_is_not_followed(tmp_path: Pa
 
 
 def test_changes_whose_gain_is_not_told_from_nothing_are_not_named(tmp_path: Path) -> None:
-    """In half of the studies in which no change does anything, one looks as if it did it all."""
+    """In half of the studies without any effect, one change seems to have brought everything."""
     study = usual_study(tmp_path, trials=12)
     ablated(study)
     stored = study.user_attrs["ablation"]
@@ -751,7 +751,7 @@ def test_importance_and_health_are_told(tmp_path: Path) -> None:
 def test_a_confirmation_made_by_hand_has_the_parts_of_a_real_one(
     workplace: Path, tmp_path: Path
 ) -> None:
-    """But for what studies did not keep before predictions on the test rows were stored."""
+    """Except for what studies did not store before predictions on the test rows were kept."""
     real = load_study(f"sqlite:///{workplace}/storage/studies.db", "tiny").user_attrs[CONFIRMATION]
     ours = usual_study(tmp_path, trials=5).user_attrs[CONFIRMATION]
     new = {"plan", "price", "rows", "stream", "trained_on", "untested"}

@@ -173,7 +173,7 @@ def test_what_the_search_gained_shows_in_the_digits(
     tmp_path: Path, task: str, was: float, now: float, text: str
 ) -> None:
     study = make_study(tmp_path, task=task)
-    add_trial(study, value=now)  # the first of two that are alike is the best
+    add_trial(study, value=now)  # the first of two equal trials is the best
     add_trial(study, value=was, arm="baseline")
     assert said(study, tmp_path).endswith(text)
 

@@ -1,4 +1,4 @@
-"""Numbers as a report writes them."""
+"""Numbers in the form in which a report writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study of a case, run in this process, and what is told of it."""
+"""Runs a study of a case in this process, and stores the messages to its observer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Listening(Silent):
-    """Keeps the messages it is told."""
+    """Stores the messages that it is told."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []

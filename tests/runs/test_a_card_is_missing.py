@@ -1,4 +1,4 @@
-"""A study that was begun on a GPU, on a machine without one: every command refuses it alike."""
+"""A study begun on a GPU, on a machine without one: every command refuses it in the same way."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def begun_on_a_card(own_workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     found = load_study(DATABASE, "tiny")
     facts = found.user_attrs[FACTS]
     found.set_user_attr(FACTS, {**facts, "plan": {**facts["plan"], "device": "cuda"}})
-    worse = arms_of(found)["recipe"]  # a baseline that the best is better than, to be ablated
+    worse = arms_of(found)["recipe"]  # a worse baseline, so that there is a gain to explain
     found.add_trial(
         create_trial(
             value=worse.values[0],

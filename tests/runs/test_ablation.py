@@ -1,4 +1,4 @@
-"""`tuner ablate`, on a whole study of the tiny case."""
+"""`tuner ablate` on a whole study of the tiny case."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ARGUMENTS = ["tiny", "--case", TINY, "--seeds", "2", "--workers", "1"]
 def study(own_workplace: Path) -> optuna.Study:
     """A study whose best is better than its baseline, in the folder where the test runs.
 
-    Its recipe is worse on fresh folds than its baseline, so the two change places.
+    Its recipe is worse on fresh folds than its baseline, so the two are swapped.
     """
     assert own_workplace == Path.cwd()
     found = load_study(DATABASE, "tiny")
@@ -49,7 +49,7 @@ def study(own_workplace: Path) -> optuna.Study:
 
 
 def trainings() -> int:
-    """How many trainings after the search there are."""
+    """Return the number of trainings after the search."""
     storage = open_storage(DATABASE, create=False)
     return len(optuna.load_study(study_name=evidence_name("tiny"), storage=storage).trials)
 

@@ -1,4 +1,4 @@
-"""What a time budget allows a trial to cost: decided once, before anything is trained."""
+"""The cost that a time budget allows for a trial: decided once, before any training."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def guessing(config: StudyConfig, *guesses: dict[str, Any]) -> StudyConfig:
 
 
 def allowing(study: optuna.Study, cost: float, taken: float = 1.0) -> None:
-    """As a run of a time budget has found it."""
+    """Store the decision of a run with a time budget."""
     allowed = {"seconds": SECONDS, "cost": cost, "baseline_seconds": taken, "models": None}
     study.set_user_attr(ALLOWED, allowed)
 

@@ -1,4 +1,4 @@
-"""A backup of a store in use is whole; what a stranger made is not let out of its folder."""
+"""A backup of a store in use is complete, and a stranger's archive cannot write elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ARTIFACT = 300_000  # bytes: more than one write of a copy
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    """All files of a storage folder but the database, locks and caches."""
+    """Return all files of a storage folder except the database, locks and caches."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for part in archive.PARTS
@@ -117,7 +117,7 @@ def test_a_server_has_tools_of_its_own(
 
 
 class Writer(threading.Thread):
-    """Adds trials, each with an artifact, and writes an artifact of the study again and again."""
+    """Adds trials, each with an artifact, and rewrites an artifact of the study again and again."""
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
             for name, value in trial.system_attrs.items()
             if name.startswith("artifacts:")
         ]
-        assert count <= len(artifacts) <= count + 1  # one that has not ended may have its own
+        assert count <= len(artifacts) <= count + 1  # a running trial may have one, too
         for artifact in artifacts:
             content = (other.root / "artifacts" / artifact).read_bytes()
             assert content == content[:1] * ARTIFACT
@@ -185,7 +185,7 @@ def test_a_backup_under_writes_is_whole(writer: Writer, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def small_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of a small store; only read it."""
+    """A backup of a small store; read it only."""
     folder = tmp_path_factory.mktemp("good")
     there = Workplace.at(folder / "store")
     optuna.create_study(storage=open_storage(there.url, create=True), study_name="one")
@@ -202,7 +202,7 @@ def good(small_backup: Path, tmp_path: Path) -> Path:
 
 
 def altered(good: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """The backup with other contents, and a manifest that lists them."""
+    """Return the backup with other contents, and a manifest that lists them."""
     with zipfile.ZipFile(good) as archive_:
         contents = {name: archive_.read(name) for name in archive_.namelist()}
     manifest = json.loads(contents.pop(archive.MANIFEST))
@@ -220,7 +220,7 @@ def altered(good: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
 
 
 def refusal(path: Path, folder: Path) -> tuple[str, list[Path]]:
-    """What is said of a backup that is refused, and the files that it leaves anywhere."""
+    """Return the error for a refused backup, and all files that it leaves anywhere."""
     before = set(folder.rglob("*"))
     with pytest.raises(UsageError) as raised:
         restore(Workplace.at(folder / "there"), path)
@@ -276,7 +276,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(good: Path, tmp_path: Path) -> 
     said, left = refusal(bomb, tmp_path)
     assert "is compressed or encrypted" in said
     assert left == []
-    # The same bytes under many names: the directory says the same place again and again.
+    # The same bytes under many names: all entries of the directory have the same offset.
     with zipfile.ZipFile(good.with_name("quine.zip"), "w") as target:
         target.writestr(archive.MANIFEST, "{}")
         target.writestr("reports/0", b"\0" * 10**6)

@@ -1,4 +1,4 @@
-"""`tuner study --budget`: the clock decides when the search stops asking, and nothing else."""
+"""`tuner study --budget`: the clock only decides when the search stops asking for trials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RACE = RaceRules(entered=(6, 5, 4, 3, 2), arms=5)
 
 
 class Clock:
-    """One that a test turns on."""
+    """A clock that the test advances."""
 
     now = 1000.0
 
@@ -77,7 +77,7 @@ def test_it_stops_asking_when_one_more_would_not_fit(tmp_path: Path, clock: Cloc
     add_trial(study, value=0.6, arm="baseline")  # 12.5 s
     clock.now += 12.5
     budget.tell()
-    # One more trial in five rounds, baseline and recipe too, and six models of all three.
+    # Five rounds of one more trial, baseline and recipe, and six models of all three.
     confirmation = 1.2 * 33 * 12.5 / 5
     assert budget.seconds_to_keep(study) == pytest.approx(confirmation + 1.25), "and an audit"
     assert said == [
@@ -137,7 +137,7 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
     for _ in range(9):
         add_trial(study, value=0.5, seconds=5.0)
     mean = (500 + 9 * 5) / 10
-    race = 5 * mean  # one that may come: the others have the configuration of the baseline
+    race = 5 * mean  # one possible candidate: the others equal the baseline
     arms, best = 11 * (500 + mean), 6 * mean
     audit = budget_of(study, said, models=0).seconds_to_keep(study)
     kept = budget_of(study, said).seconds_to_keep(study)
@@ -145,16 +145,16 @@ def test_time_is_kept_for_a_baseline_that_takes_far_longer_than_the_others(
 
 
 def test_time_is_kept_for_guesses_that_are_in_training(tmp_path: Path, clock: Clock) -> None:
-    """They take longer than what has ended, and are those that are raced and win."""
+    """They take longer than the ended trials, and often are the candidates that win."""
     study, said = make_study(tmp_path), list[str]()
     add_trial(study, value=0.6, arm="baseline", seconds=10.0)  # 2 s a fold
     budget = budget_of(study, said)
     before = budget.seconds_to_keep(study)
     number = study.ask().number
     budget.guesses = {number: 100.0, number + 1: 40.0}
-    more = (5 * 100 + 6 * 90) / 5  # in all rounds of the race, and six models of it
+    more = (5 * 100 + 6 * 90) / 5  # all rounds of the race, and six models
     assert budget.seconds_to_keep(study) == pytest.approx(before + 1.2 * more)
-    # A guess takes the place of the trial that would have been asked for.
+    # A guess replaces the trial that would have been asked for.
     assert budget.seconds_to_keep(study, 40.0) == pytest.approx(before + 1.2 * (more + 5 * 30 / 5))
     study.tell(number, state=TrialState.FAIL)
     assert budget.seconds_to_keep(study) == before
@@ -237,12 +237,12 @@ def test_earlier_runs_count(tmp_path: Path, clock: Clock) -> None:
     )
     assert seconds_spent(study, sessions, own) == 151
     killed = (started + timedelta(hours=1)).astimezone().replace(tzinfo=None)
-    for seconds in (20, 70, 3700):  # the last is of the next run, which has kept what it took
+    for seconds in (20, 70, 3700):  # the last one is of the next run, which stores its duration
         trial = optuna.trial.create_trial(value=0.5)
         trial.datetime_complete = killed + timedelta(seconds=seconds)
         study.add_trial(trial)
     assert seconds_spent(study, sessions, own) == 151 + 70
-    trial.datetime_complete = killed + timedelta(seconds=90)  # as of an ablation, which is no run
+    trial.datetime_complete = killed + timedelta(seconds=90)  # by an ablation, which does not count
     open_evidence(study).add_trial(trial)
     assert seconds_spent(study, sessions, own) == 151 + 70
     slept = optuna.trial.create_trial(value=0.5, user_attrs={"seconds": 10.0})

@@ -31,7 +31,7 @@ QUICK = ["train.py:objective", "--direction", "maximize", "--seeds", "0", "--wor
 
 
 def drawn(folder: Path) -> list[tuple[Any, ...]]:
-    """What that loop comes to when nothing disturbs it, in three trials."""
+    """Return the result of that loop without a disturbance, in three trials."""
     folder.mkdir()
     (folder / "train.py").write_text(DRAWN, encoding="utf-8")
     with chdir(folder):
@@ -51,7 +51,7 @@ def test_a_locked_database_is_one_line_and_nothing_is_lost(
     assert study([*QUICK, "--trials", "1"]) == 0
     before = trials_of(tmp_path)
     with closing(sqlite3.connect("storage/studies.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # as another program that writes to it for long
+        other.execute("BEGIN IMMEDIATE")  # like another program with a long write
         with pytest.raises(StoreError, match="database is locked") as error:
             study([*QUICK, "--trials", "3"])
         other.execute("ROLLBACK")

@@ -49,7 +49,7 @@ def catalogue() -> Catalogue:
 
 
 def belonging_to(name: str) -> set[str]:
-    """Everything in the storage folder that has the name of a study."""
+    """Return everything in the storage folder that has the name of a study."""
     return {str(path) for path in Path("storage").rglob("*") if name in path.name}
 
 
@@ -82,7 +82,7 @@ def test_a_row_of_the_list_is_what_the_report_says(own_workplace: Path) -> None:
     search(DATABASE, make_brief(TINY, own_workplace), 2, name="short")
     catalogue().load("tiny").enqueue_trial({"width": 3})
     catalogue().load("short").add_trial(
-        create_trial(state=TrialState.COMPLETE, value=2.0)  # from elsewhere: never an arm
+        create_trial(state=TrialState.COMPLETE, value=2.0)  # added by another program: never an arm
     )
     for row in studies_of(HERE):
         facts = gather(load_study(DATABASE, row.name), HERE)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 COMMON = ["--seeds", "0", "--workers", "1"]
-CALM = ("--fix", "breaks=False")  # or trials fail, and those are not taken over
+CALM = ("--fix", "breaks=False")  # failed trials would not be taken over
 
 
 def run(*arguments: str, case: str = TINY) -> list[FrozenTrial]:
@@ -39,7 +39,7 @@ def of_parent() -> list[FrozenTrial]:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a study `parent`, which has five trials; only read it."""
+    """The folder of a study `parent` with five trials; read it only."""
     folder = tmp_path_factory.mktemp("parent")
     with chdir(folder):
         run("--name", "parent", "--trials", "5", *CALM)
@@ -48,7 +48,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def parent(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, with the test inside it."""
+    """A copy of that folder, in which the test runs."""
     shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -61,7 +61,7 @@ def widths(trials: list[FrozenTrial]) -> list[int]:
 @pytest.mark.slow
 def test_what_fits_is_taken_over_and_the_search_goes_on(parent: Path) -> None:
     before = of_parent()
-    wanted = before[3].params["width"]  # one that the search has drawn
+    wanted = before[3].params["width"]  # of a trial drawn by the search
     fixed = ("--fix", f"width={wanted}", *CALM)
     found = run("--name", "child", "--from", "parent", "--trials", "6", *fixed)
     taken = [trial for trial in found if TAKEN in trial.user_attrs]

@@ -1,4 +1,4 @@
-"""A study of several labels a row, from the search to a model in use."""
+"""A study with several labels per row, from the search to a model in use."""
 
 from __future__ import annotations
 

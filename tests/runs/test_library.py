@@ -1,4 +1,4 @@
-"""The library: what the commands do, as functions, without a trace in the process."""
+"""The library: the commands as functions that leave the process unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def study(own_workplace: Path) -> tuner.Study:
 
 
 def state() -> dict[str, Any]:
-    """What of a process a library must not change."""
+    """Return the state of the process that a library must not change."""
     numbers: Any = np.random.get_state()
     return {
         "threads": torch.get_num_threads(),
@@ -197,7 +197,7 @@ def test_a_study_that_is_not_there_is_refused(
 
 
 class Place:
-    """A notebook's output: what it was told to show."""
+    """A notebook's output area, with everything that it was told to show."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
@@ -207,7 +207,7 @@ class Place:
 
 
 class Both(Silent):
-    """Hands everything to another, and keeps it."""
+    """Passes everything on to another observer, and stores it."""
 
     def __init__(self, other: NotebookObserver) -> None:
         self.other, self.events = other, list[Any]()
@@ -263,7 +263,7 @@ def test_a_notebook_shows_how_a_run_has_ended(
 def test_an_interrupted_call_returns_nothing(
     study: tuner.Study, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """What a command says in a line, a notebook has to be told: it would run the next cell."""
+    """A notebook needs an exception: otherwise it would run the next cell."""
     run = {"ablate": "run_ablation", "verify": "run_verification"}[name]
     monkeypatch.setattr(f"tuner.runs.handle.{run}", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Limits of a study: what costs too much is not trained, and everybody is told."""
+"""Limits of a study: what costs too much is not trained, and the user is told."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 CASE = load_case(TINY)
 DATA = CASE.load(Folders())
-FEW = Limits(parameters=40)  # the widest network has 42, the recipe's; the baseline has 22
+FEW = Limits(parameters=40)  # the widest network (the recipe's) has 42, the baseline 22
 
 
 def limited(folder: Path, limits: Limits) -> Any:
@@ -70,7 +70,7 @@ def vars_of(hyperparameters: Any) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_same_command_again_trains_no_more(here: Workplace) -> None:
-    """A configuration that is passed over does not count among the trials that were asked for."""
+    """A skipped configuration does not count as one of the requested trials."""
     command = [TINY, "--trials", "8", "--seeds", "0", "--workers", "1", "--max-parameters", "40"]
     assert main(command) == 0
     first = load_study(DATABASE, "tiny").get_trials()
@@ -97,7 +97,7 @@ def test_what_is_over_a_limit_is_not_trained(here: Workplace) -> None:
     assert counts(trials)["total"] == 12
     assert counts(trials)["passed_over"] == len(passed_over)
     recipe = trials[1]
-    assert recipe.state == TrialState.COMPLETE  # trained all the same, to compare with
+    assert recipe.state == TrialState.COMPLETE  # trained anyway, for comparison
     assert recipe.user_attrs[BREAKS][0] > 0
     assert recipe.number not in [trial.number for trial in candidates_of(study)]
     assert arms_of(study)["best"].user_attrs[PARAMETERS] <= 30
@@ -115,7 +115,7 @@ def test_a_limited_study_repeats_and_continues(here: Workplace, tmp_path: Path) 
 def test_a_space_that_keeps_no_limit_ends_the_search(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After so many in a row, in however many runs; baseline and recipe are trained anyway."""
+    """After this many in a row, over any number of runs; baseline and recipe are trained anyway."""
     for most in (30, 100, 100):
         monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", most)
         study = search(DATABASE, limited(Path(), Limits(parameters=5)), 6, name="tiny")
@@ -130,7 +130,7 @@ def test_a_space_that_keeps_no_limit_ends_the_search(
 def test_an_arm_that_was_interrupted_is_trained_before_the_search_gives_up(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its number is before those of all that were passed over meanwhile."""
+    """Its number is lower than those of all that were skipped meanwhile."""
     monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", 5)
     config = limited(Path(), Limits(cost=1e-6))
     study, opened = open_as_command(DATABASE, "tiny", config)
@@ -161,7 +161,7 @@ def test_a_study_whose_limits_end_the_search_has_its_report(
         "fix": ("breaks=False",),
         "name": "tiny",
     }
-    for _ in range(2):  # the same command again says the same
+    for _ in range(2):  # repeating the command gives the same message
         messages = run(TINY, here, **wanted).messages
         (why,) = [text for text in messages if text.startswith("Stopped by")]
         assert why == (
@@ -184,7 +184,7 @@ def test_a_study_whose_limits_end_the_search_has_its_report(
 def test_a_study_without_a_model_within_its_limits_has_its_report(
     here: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Baseline and recipe are over them as well, so there is no best."""
+    """Baseline and recipe exceed them as well, so there is no best."""
     monkeypatch.setattr(search_limits, "MOST_IN_A_ROW", 5)
     run(TINY, here, trials=6, limits=Limits(parameters=5), fix=("breaks=False",), name="tiny")
     found = facts(here)

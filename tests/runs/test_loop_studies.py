@@ -1,4 +1,4 @@
-"""Studies of a loop of the user's own: the same with any number of workers, resumed, repeated."""
+"""Studies of a user's loop: the same with any number of workers, resumed, repeated."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tuner.study.store import evidence_of, load_study
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.xdist_group("loops")  # that share a study, and a process to start others
+pytestmark = pytest.mark.xdist_group("loops")  # tests that share a study and a fork server
 
 LOOP = """
 import optuna, torch, tuner
@@ -97,7 +97,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trials_of(folder: Path, name: str = "train") -> list[tuple[Any, ...]]:
-    """What a study has drawn, pruned and scored."""
+    """Return the parameters, pruning and scores of a study's trials."""
     with chdir(folder):
         trials = load_study(DATABASE, name).get_trials()
     return [
@@ -115,7 +115,7 @@ def test_a_study_is_the_same_with_any_number_of_workers(made: Path, tmp_path: Pa
         assert study(command) == 0
     states = {state for _, state, *_ in trials_of(made)}
     assert states == {TrialState.COMPLETE, TrialState.PRUNED}
-    # Asked for by one worker, a trial knows more of the trials before it: only the first are alike.
+    # With one worker, a trial is drawn with more earlier results, so only the first are equal.
     assert trials_of(tmp_path)[:2] == trials_of(made)[:2]
 
 
@@ -315,7 +315,7 @@ def test_test_rows_of_a_confirmation_that_failed_are_opened_once(tmp_path: Path)
     ],
 )
 def test_a_round_in_which_a_call_comes_to_no_score_is_left_out(tmp_path: Path, end: str) -> None:
-    """Of the seeds of the test the third and the fifth are a multiple of three."""
+    """The third and the fifth seed of the test are multiples of three, which give no score."""
     text = TESTED.replace("import torch\n", "import optuna, torch, tuner\n").replace(
         "    return torch.nn",
         f"    if tuner.seed() % 3 == 0: {end}\n    return torch.nn",
@@ -333,7 +333,7 @@ def test_a_round_in_which_a_call_comes_to_no_score_is_left_out(tmp_path: Path, e
 
 @pytest.mark.slow
 def test_a_crash_in_test_ends_the_study_before_more_is_called(tmp_path: Path) -> None:
-    """It is that of each call: what they trained would be lost, one after the other."""
+    """Every call would crash, and their trainings would be lost one after the other."""
     text = TESTED.replace("def test(model):\n", "def test(model):\n    model.nothing_like_it\n")
     with chdir(tmp_path):
         Path("train.py").write_text(text, encoding="utf-8")
@@ -367,7 +367,7 @@ def test_a_loop_is_retrained_with_a_seed_that_came_to_a_score(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_recipe_whose_calls_mostly_give_up_is_not_compared(tmp_path: Path) -> None:
-    """It is searched and raced on other seeds than those of the test."""
+    """The search and the race use other seeds than the test."""
     seeds = {seed_of(0, index, Stream.TEST) for index in range(20)}
     text = TESTED.replace("import torch\n", "import optuna, torch, tuner\nRECIPE = {'width': 2}\n")
     text = text.replace(
@@ -407,7 +407,7 @@ def objective(trial):
 def test_a_script_with_a_test_function_of_its_own_is_searched_and_confirmed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The shape of PyTorch's own examples: `test(model, device, loader)` beside an objective."""
+    """As in PyTorch's own examples: `test(model, device, loader)` beside an objective."""
     script = (
         "import random\ndef test(model, device, loader): ...\n"
         "def objective(trial): return trial.suggest_float('a', 0, 1) + random.random() / 10"
@@ -592,7 +592,7 @@ def train(trial):
 def test_constraints_and_shared_files_are_told_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], floor: int
 ) -> None:
-    """What breaks a constraint is not the best, however good its score is."""
+    """A trial that breaks a constraint is not the best, however good its score is."""
     with chdir(tmp_path):
         Path("train.py").write_text(ODD.replace("FLOOR", str(floor)), encoding="utf-8")
         command = ["train.py:train", "--direction", "minimize", "--trials", "6", "--workers", "1"]

@@ -1,4 +1,4 @@
-"""Studies that search for another metric than the task's own, from the search to the report."""
+"""Studies that search for another metric than the task's default, from search to report."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_a_function_in_the_case_file_is_searched_for(here: Workplace) -> None:
     found = facts(here)
     assert found["metric"]["name"] == "profit (maximize)"
     assert found["comparison"]["best_vs_baseline"]["covers"] == "rows"
-    assert not found["diagnosis"]  # nobody knows what a good profit is
+    assert not found["diagnosis"]  # the scale of a profit is unknown
     text = Path("storage/reports/tiny/report.md").read_text(encoding="utf-8")
-    assert "test profit" in text.partition("##")[0]  # as it is, and not turned into a loss
+    assert "test profit" in text.partition("##")[0]  # not converted to a loss
 
 
 @pytest.mark.slow

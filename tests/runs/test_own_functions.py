@@ -1,4 +1,4 @@
-"""A case with a step, an optimizer and raw features of its own, through all that is done to any."""
+"""A case with its own step, optimizer and raw features, in everything that a case goes through."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WORDS = str(Path(TINY).with_name("words.py"))
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A workplace in which a study of sentences was run."""
+    """A workplace with a study of sentences."""
     workplace = Workplace.at(tmp_path_factory.mktemp("words"))
     run(WORDS, workplace)
     return workplace

@@ -1,4 +1,4 @@
-"""`tuner placebo`: the same search where there is nothing to find."""
+"""`tuner placebo`: the same search on data without a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd about the data is said and kept before anything trains."""
+"""Oddities of the data are reported and stored before any training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CASE = replace(tiny.CASE, load=load)
 
 
 class Hasty:
-    """Keeps what it is told, and stops the run before it trains."""
+    """Stores what it is told, and stops the run before it trains."""
 
     def __init__(self) -> None:
         self.told: list[Event] = []

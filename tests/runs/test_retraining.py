@@ -163,7 +163,7 @@ def test_best_with_the_first_confirmed_seed_unless_told_otherwise(own_workplace:
 def test_other_weights_than_those_that_met_the_test_have_no_test_scores(
     own_workplace: Path,
 ) -> None:
-    """As on another machine, or with other code: the digest that was kept is of other weights."""
+    """As on another machine, or with other code: the stored digest is of other weights."""
     study = load_study(DATABASE, "tiny")
     seed = study.user_attrs[CONFIRMATION]["seeds"][1]
     before = manifest(retrained("tiny", case_file=TINY, seed=seed))["metrics"]
@@ -202,7 +202,7 @@ def test_data_that_left_the_cache_is_found_again(own_workplace: Path) -> None:
 
 def test_other_data_than_the_study_had_is_refused(own_workplace: Path) -> None:
     case = own_workplace / "case.py"
-    seed = own_workplace / "seed.txt"  # the data changes, and the code does not
+    seed = own_workplace / "seed.txt"  # changes the data, but not the code
     seed.write_text("0")
     read = f"points(60, int(__import__('pathlib').Path({str(seed)!r}).read_text()))"
     case.write_text(Path(TINY).read_text().replace("points(60, 0)", read))
@@ -231,7 +231,7 @@ def test_only_complete_trials_can_be_had(own_workplace: Path) -> None:
 
 
 def with_another_best(study: optuna.Study) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Have another trial than the baseline win; return both configurations, and a change."""
+    """Make another trial than the baseline win; return both configurations, and a change."""
     stored = study.user_attrs[CONFIRMATION]
     winner = next(number for number in stored["candidates"] if number != 0)
     study.set_user_attr(CONFIRMATION, {**stored, "winner": winner})

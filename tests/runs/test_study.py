@@ -1,4 +1,4 @@
-"""What a run of a study says and stores before its first trial, and when its case breaks."""
+"""What a run reports and stores before its first trial, and when its case fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUILD = "    return build_mlp(hyperparameters, shape)\n"
 
 
 def case_file(old: str, new: str) -> str:
-    """The tiny case with one change, in the present folder."""
+    """Write the tiny case with one change into the current folder."""
     text = Path(TINY).read_text(encoding="utf-8")
     assert old in text
     Path("mine.py").write_text(text.replace(old, new), encoding="utf-8")
@@ -82,7 +82,7 @@ def test_a_traceback_is_told_once(here: Workplace) -> None:
 
 @pytest.mark.slow
 def test_a_fixed_case_takes_the_name_of_the_one_that_broke(here: Workplace) -> None:
-    """It breaks after its first step, where a rehearsal does not look."""
+    """It fails after its first step, which a rehearsal does not reach."""
     late = case_file(
         BUILD,
         "    network = build_mlp(hyperparameters, shape)\n"

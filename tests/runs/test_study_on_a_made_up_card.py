@@ -1,4 +1,4 @@
-"""A whole study, and what is done with it, on a card that is made up."""
+"""A whole study and the commands on it, with a fake GPU."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_study_on_a_card_comes_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Search, race, test, report, verification and a model: in one process, as a card is one's."""
+    """Search, race, test, report, verification and a model, in one process, as with one GPU."""
     monkeypatch.setattr(choosing, "ProcessEngine", lambda *_, **__: InProcessEngine())
     for words in COMMANDS:
         monkeypatch.setattr("sys.argv", ["tuner", *words, "--home", str(tmp_path)])

@@ -134,7 +134,7 @@ def test_what_cannot_be_tried_is_refused(typed: str, message: str) -> None:
 def test_what_no_data_can_make_right_is_refused_before_any_is_read(
     words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder of pictures takes minutes to read."""
+    """Reading a folder of pictures takes minutes."""
 
     def read(case: Case, folders: Folders) -> Dataset:
         raise AssertionError(f"the data of {case.name} is read from {folders}")

@@ -1,4 +1,4 @@
-"""`tuner verify`: what was stored is trained again, and every difference is found."""
+"""`tuner verify`: stored trials are trained again, and every difference is found."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OURS = ("tiny", "--case", TINY)
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study of trials that ended in every way."""
+    """A folder with a study whose trials have all kinds of endings."""
     folder = tmp_path_factory.mktemp("stored")
     (folder / "storage").mkdir()
     study = search(
@@ -53,19 +53,19 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED", "FAIL"}
     with only_writer(f"sqlite:///{folder}/storage/studies.db", "tiny"):
-        pass  # as a command ends: all is in the one file
+        pass  # closes the database, as at the end of a command
     return folder
 
 
 @pytest.fixture
 def study(stored: Path, monkeypatch: pytest.MonkeyPatch) -> optuna.Study:
-    """That study, with the test in its folder."""
+    """A copy of that study; the test runs in its folder."""
     monkeypatch.chdir(stored)
     return load_study(DATABASE, "tiny")
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What was printed; a slow machine is also told now and then that it still works."""
+    """Return the output; a slow machine also prints that it is still working."""
     lines = capsys.readouterr().out.splitlines()
     return [line for line in lines if not line.startswith("Still ")]
 
@@ -109,7 +109,7 @@ def set_attribute(name: str, value: Any) -> Callable[[FrozenTrial], None]:
 def nudge_curve(column: int) -> Callable[[FrozenTrial], None]:
     def alter(trial: FrozenTrial) -> None:
         curve = deepcopy(trial.user_attrs["curve"])
-        curve[1][column] *= 1 + 2**-52  # the smallest step a float can take
+        curve[1][column] *= 1 + 2**-52  # the smallest possible difference
         trial.set_user_attr("curve", curve)
 
     return alter
@@ -148,7 +148,7 @@ def set_state(state: TrialState) -> Callable[[FrozenTrial], None]:
 
 
 def prune(*removed: str) -> Callable[[FrozenTrial], None]:
-    """Have a complete trial look as one that was pruned does, but for its value."""
+    """Make a complete trial look like one that was pruned, except for its value."""
 
     def alter(trial: FrozenTrial) -> None:
         trial.state, trial.value = TrialState.PRUNED, 0.99
@@ -236,7 +236,7 @@ def test_an_altered_database_is_noticed(
 def test_trials_from_elsewhere_are_not_compared(
     study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They were not trained here; the others are still the same."""
+    """They were not trained here; the others are the same."""
     shutil.copytree("storage", tmp_path / "storage")
     url = f"sqlite:///{tmp_path}/storage/studies.db"
     there = load_study(url, study.study_name)
@@ -274,7 +274,7 @@ def test_a_training_that_fails_now_is_a_difference(study: optuna.Study) -> None:
 def test_a_training_that_was_stored_otherwise_is_named_and_the_exit_status_says_so(
     study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The smallest step that a number can take, at the first point of one trial."""
+    """With the smallest possible difference, at the first point of one trial."""
     shutil.copytree("storage", tmp_path / "storage")
     curve = deepcopy(study.trials[0].user_attrs["curve"])
     curve[0][2] *= 1 + 2**-52

@@ -1,8 +1,8 @@
-"""As many mirrors as there are studies, so that Optuna's tests of storages can be run over them.
+"""One mirror per study, so that Optuna's contract tests of storages can run on mirrors.
 
-A `Mirror` is of one study, and trials of different studies have the same ids in it; Optuna's tests
-make several studies in one storage. Here each study has a mirror of its own on one database, and
-ids are told apart by where they start. All that is tested is the mirrors' own.
+A `Mirror` has one study, and numbers its trials from the same id as any other mirror. Optuna's
+tests create several studies in one storage. Here each study has its own mirror of one database, and
+ids are distinguished by their offset. Everything tested is the mirrors' own code.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from optuna.study._frozen import FrozenStudy
     from optuna.trial import FrozenTrial, TrialState
 
-IDS = 100_000  # a study
+IDS = 100_000  # per study
 
 
 class Mirrors(BaseStorage):
-    """One database, a mirror a study."""
+    """A storage with one database, and one mirror per study."""
 
     def __init__(self, url: str) -> None:
         self.database = open_storage(url, create=True)
@@ -132,7 +132,7 @@ class Mirrors(BaseStorage):
         return [self._outside(study_id, trial) for trial in found]
 
     def check_that_all_is_written(self) -> None:
-        """Hold memory against the database, once what waits has been written."""
+        """Compare memory with the database, after all pending writes."""
         for study_id, mirror in self.mirrors.items():
             mirror.write_new()
             mirror.flush()
@@ -147,7 +147,7 @@ class Mirrors(BaseStorage):
 
 
 def _plain(trial: FrozenTrial) -> str:
-    """All that a trial is, but for its id and for moments that are taken twice."""
+    """Return everything of a trial except its id and times, which differ."""
     kept = dict(vars(trial))
     for name in ("_trial_id", "datetime_complete", "_datetime_start"):
         kept.pop(name)
@@ -156,7 +156,7 @@ def _plain(trial: FrozenTrial) -> str:
 
 
 def _sorted(value: Any) -> Any:
-    """The value in one order, and whole numbers as floats, as some columns have them."""
+    """Return a value with sorted keys, and integers as floats, as some columns store them."""
     if isinstance(value, dict):
         return sorted((repr(key), _sorted(item)) for key, item in value.items())
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
-"""Pretend workers: the real coordinator, sampler and database, and trainings that only take time.
+"""Simulated workers: real coordinator, sampler and database; trainings only take time.
 
-The clock is the coordinator's own, as far as it works: what it needs to ask, report and prune is
-really needed. When it waits for a point that a worker is still busy with, the clock is moved on
-instead of waiting. So a minute of 512 workers takes as long as the coordinator is busy in it.
+While the coordinator works, the clock is real: asking, reporting and pruning take their actual
+time. When it waits for a point of a busy worker, the clock is advanced instead. So simulating a
+minute of 512 workers takes as long as the coordinator is busy in that minute.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ STUDIES = Path(__file__).parents[2] / "studies"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A training that has really been made.
+    """A real training that was recorded.
 
     Attributes:
         shares: of its length, at each of its points.
         scores: on validation, at each of its points.
-        points_per_epoch: as its case has them.
-        work: that a point took, as virtual time counts it.
-        seconds: that a point took; 1 is the mean of all recordings.
+        points_per_epoch: of its case.
+        work: of a point, as virtual time counts it.
+        seconds: of a point, relative to the mean of all recordings.
     """
 
     shares: Sequence[float]
@@ -50,18 +50,18 @@ class Recording:
     seconds: float
 
     def score(self, share: float) -> float:
-        """The score at a share of the training, from 0 to 1."""
+        """Return the score at a share of the training, from 0 to 1."""
         return self.scores[min(bisect.bisect_left(self.shares, share), len(self.scores) - 1)]
 
 
 def timed_study(name: str) -> optuna.Study:
-    """A case's study whose trainings were timed."""
+    """Return a case's study with the duration of each training."""
     kept = STUDIES / "scale" / f"{name}.db"
     return optuna.load_study(study_name=name, storage=f"sqlite:///{kept}")
 
 
 def recordings(name: str) -> list[Recording]:
-    """All complete trainings of a case's study that was timed, at the cost recorded of each."""
+    """Return all complete trainings of a case's timed study, with their recorded cost."""
     study = timed_study(name)
     with (STUDIES / "scale" / "costs.csv").open(encoding="utf-8") as file:
         costs = {int(row["trial"]): row for row in csv.DictReader(file) if row["case"] == name}
@@ -84,14 +84,14 @@ def recordings(name: str) -> list[Recording]:
 
 @dataclass(slots=True)
 class _Fit:
-    """A pretended training.
+    """A simulated training.
 
     Attributes:
-        points: that it will have.
+        points: number of its points.
         lasts: seconds that each of them takes.
-        began: when a worker took it; None: it waits for one.
+        began: when a worker took it; None while it waits.
         due: when the worker has each of its points.
-        taken: how many of its events the coordinator has had.
+        taken: number of its events that the coordinator has received.
         worker: that trains it; None before and after.
     """
 
@@ -105,31 +105,31 @@ class _Fit:
 
     @property
     def next_due(self) -> float:
-        """When the next event is there; the end comes with the last point."""
+        """Return when the next event is available; the end comes with the last point."""
         return self.due[min(self.taken, len(self.due) - 1)] if self.due else math.inf
 
     @property
     def ends(self) -> float:
-        """When its worker is done with it."""
+        """Return when its worker is done with it."""
         return self.due[-1] if self.due else math.inf
 
 
 @dataclass(slots=True)
 class PretendEngine:
-    """Workers that train nothing.
+    """Simulated workers.
 
     Attributes:
-        slots: how many workers.
-        made: trainings to repeat.
-        seconds: a point takes, on the average of the recordings.
-        noise: standard deviation of the logarithm of what one point takes.
-        between: the same, of a worker's speed.
-        seed: of who is how fast.
-        now: the time on the clock.
-        trained: seconds that workers have trained for fits that they are done with.
-        used: seconds of training that points which the coordinator has had took; the rest was for
-            nothing, as their trials had been pruned.
-        taken: events that the coordinator has had.
+        slots: number of workers.
+        made: recorded trainings to repeat.
+        seconds: mean duration of a point over all recordings.
+        noise: standard deviation of the logarithm of a point's duration.
+        between: the same for the speeds of workers.
+        seed: for the speeds.
+        now: time on the clock.
+        trained: seconds that workers spent on ended fits.
+        used: seconds spent on points that the coordinator has received; the rest was wasted on
+            pruned trials.
+        taken: number of events that the coordinator has received.
         waited: seconds that the coordinator has waited for them.
     """
 
@@ -158,7 +158,7 @@ class PretendEngine:
         self._left_at = time.perf_counter()
 
     def start(self, key: int, job: Job) -> None:
-        """Give a training to the worker that has been free for longest, or to the next free one."""
+        """Give a training to the worker that has been idle longest, or to the next idle one."""
         self._enter()
         made = random.Random(job.replicas[0].seed).choice(self.made)
         points = list(_points(made, job.hyperparameters["epochs"]))
@@ -171,7 +171,7 @@ class PretendEngine:
         self._leave()
 
     def next(self, key: int, timeout: float) -> Event | None:
-        """Return the next event, once the clock says that it is there."""
+        """Return the next event, once it is available on the clock."""
         self._enter()
         fit, until = self._fits[key], self.now + timeout
         while fit.next_due > self.now < until:
@@ -192,7 +192,7 @@ class PretendEngine:
         return event
 
     def stop(self, key: int) -> None:
-        """Stop a training; its worker notices at the end of the point that it is at."""
+        """Stop a training; its worker notices at the end of its current point."""
         if (fit := self._fits.pop(key, None)) is None:
             return
         self._enter()
@@ -204,10 +204,10 @@ class PretendEngine:
         self._leave()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
     def trained_until_now(self) -> float:
-        """Seconds that all workers have trained, those still running included."""
+        """Return the seconds that all workers have trained, including those still training."""
         running = (fit.began for fit in self._fits.values() if fit.worker is not None)
         return self.trained + sum(max(self.now - (began or 0.0), 0.0) for began in running)
 
@@ -228,7 +228,7 @@ class PretendEngine:
             heapq.heappush(self._ends, (fit.ends, fit.key))
 
     def _go_on_to(self, moment: float) -> None:
-        """Move the clock; who has come to the end of a training meanwhile takes another."""
+        """Advance the clock; workers whose training has ended meanwhile take another."""
         while self._ends and self._ends[0][0] <= moment:
             end, key = heapq.heappop(self._ends)
             fit = self._fits.get(key)  # None: it was stopped before its end
@@ -246,7 +246,7 @@ class PretendEngine:
 
 
 def _points(made: Recording, epochs: int) -> Iterator[ReportPoint]:
-    """Points of a training of so many epochs, with the scores and the work of one that was made."""
+    """Yield the points of a training of this many epochs, with recorded scores and work."""
     count = epochs * made.points_per_epoch
     for step in range(1, count + 1):
         score = made.score(step / count)

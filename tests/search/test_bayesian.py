@@ -1,4 +1,4 @@
-"""The sampler of new studies: it draws by seed and trials alone, and learns from all of them."""
+"""The sampler of new studies: it depends only on seed and trials, and uses all of them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_trial_that_was_enqueued_in_part_is_completed(given: Mapping[str, Any]
 
 @pytest.mark.parametrize("told_of", ["constraint", "trained"])
 def test_it_keeps_to_limits(told_of: str) -> None:
-    """The lowest values are where `x` is over its limit; such trials are passed over, or not."""
+    """The lowest values are where `x` exceeds its limit; such trials are skipped, or not."""
     study, samplers = optuna.create_study(), Samplers(GAUSSIAN)
     for number in range(35):
         study.sampler = samplers(1, number, {})
@@ -212,7 +212,7 @@ def test_a_sampler_of_a_later_version_is_refused() -> None:
 
 @pytest.mark.slow
 def test_of_configurations_that_promise_the_same_it_tries_what_computes_less() -> None:
-    """What `dear` is makes no score better, and a training sixteen times as long."""
+    """`dear` improves no score, but makes a training sixteen times as long."""
 
     def drawn(description: str, trials: int = 30) -> list[int]:
         study, samplers = optuna.create_study(), Samplers(description)

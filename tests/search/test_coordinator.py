@@ -41,7 +41,7 @@ TOTAL = 14
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
-    """A study of 14 trials that ran through on one worker."""
+    """A study of 14 trials on one worker, without an interruption."""
     folder = tmp_path_factory.mktemp("undisturbed")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     config = make_brief(TINY, folder)
@@ -161,7 +161,7 @@ def test_a_baseline_that_the_machine_lost_is_trained_where_the_total_is_reached(
 
 
 def failing_case(folder: Path, line: str) -> Path:
-    """The tiny case with a `build` that has this line in the place of its MemoryError."""
+    """Write the tiny case, with this line in `build` instead of its MemoryError."""
     text = Path(TINY).read_text(encoding="utf-8")
     file = folder / "mine.py"
     broken = text.replace('raise MemoryError("no room for this model")', line)
@@ -173,7 +173,7 @@ def failing_case(folder: Path, line: str) -> Path:
 def test_a_baseline_that_fails_the_same_way_each_time_ends_the_study_at_once(
     tmp_path: Path, url: str
 ) -> None:
-    """And the fixed case takes the same name, as if the study had never been begun."""
+    """The fixed case can use the same name, as if the study had never existed."""
     config = make_brief(str(failing_case(tmp_path, 'raise IndexError("out of range")')), tmp_path)
     message = (
         r"^the baseline failed: line 68 of mine.py: IndexError: out of range. Fix the case, and "
@@ -229,7 +229,7 @@ def test_other_seeds_search_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_test_split_stays_closed_during_a_search(config: StudyConfig, url: str) -> None:
-    """Neither in this process nor in that of a worker, which reads the cached data itself."""
+    """Both in this process and in a worker, which reads the cached data itself."""
     undisturbed = history(search(url, config, 4, name="with its test split"))
     (config.data_folder / "test.safetensors").unlink()
 

@@ -1,4 +1,4 @@
-"""Configurations as rows and points, the conditions among them, and what is learnt of points."""
+"""Configurations as rows and points, their conditions, and what is learnt from points."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_values_that_cannot_be_are_not_pinned() -> None:
 
 
 def test_conditions_are_learnt_one_from_another() -> None:
-    """The third is there where the first is 1, the second where the third is above a half."""
+    """The third exists if the first is 1, the second if the third is above a half."""
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(2, size=60), rng.random(60), rng.random(60)], axis=1)
 

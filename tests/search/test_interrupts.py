@@ -1,4 +1,4 @@
-"""A study killed again and again, at any write to its database, ends as if nothing had been."""
+"""A study that is killed at any write to its database, any number of times, ends the same."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class InterruptsAtEnds:
 
 
 class Breaker:
-    """Dies in place of every n-th write to a database. It dies as by Ctrl-C: no tidying up."""
+    """Stops the process at every n-th write to a database, as by Ctrl-C, without cleaning up."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, every: int) -> None:
         self.every, self.written = every, 0
@@ -54,7 +54,7 @@ class Breaker:
         monkeypatch.setattr(write_behind, "SECONDS_BEHIND", 0.0)
 
     def _breaking(self, write: Callable[..., Any], only: type = object) -> Callable[..., Any]:
-        """Count calls, those alone that are given something of a kind, and die in the n-th."""
+        """Count the calls with an argument of some kind, and interrupt the n-th."""
 
         def breaking(*arguments: Any, **options: Any) -> Any:
             if any(isinstance(one, only) for one in arguments):
@@ -88,7 +88,7 @@ def undisturbed(
 
 
 def until_done(run: Callable[[], optuna.Study]) -> tuple[optuna.Study, int]:
-    """The study in the end, and how often it was interrupted."""
+    """Return the finished study, and the number of interruptions."""
     for interrupts in range(200):
         try:
             return run(), interrupts

@@ -1,6 +1,6 @@
-"""A search over a loop that is interrupted between any two events ends as if it had not been.
+"""A search over a loop that is interrupted between any two events ends the same.
 
-The loops are generators in this process, so that an interrupt can be put anywhere.
+The loops are generators in this process, so that an interrupt can come anywhere.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Loop = Generator[Any, Any, None]
 
 
 def loop(number: int, seed: int) -> Loop:
-    """Some ask at each report whether to end, some at every second one, some go on all the same."""
+    """Some loops ask at each report whether to stop, some at every second, some never obey."""
     draw = random.Random(seed)
     x = yield Suggest("x", FloatDistribution(0, 1))
     for step in range(4 + number % 4):
@@ -53,7 +53,7 @@ def loop(number: int, seed: int) -> Loop:
 
 
 class Engine:
-    """Calls loops here, and is interrupted in place of an event."""
+    """Calls loops in this process, and is interrupted at a given event."""
 
     def __init__(self, slots: int, interrupt_at: int = -1) -> None:
         self.slots, self.left = slots, interrupt_at
@@ -81,7 +81,7 @@ class Engine:
 
 
 def searched(folder: Path, engine: Engine) -> tuple[optuna.Study, bool]:
-    """The study after one run of the command, and whether it came to its end."""
+    """Return the study after one run of the command, and whether the run was completed."""
     file = folder / "train.py"
     file.write_text("def objective(trial):\n    pass\n", encoding="utf-8")
     config = LoopConfig(
@@ -150,7 +150,7 @@ def test_interrupted_again_and_again(tmp_path: Path) -> None:
 
 
 def ended(number: int, alongside: dict[int, int], **kept: Any) -> FrozenTrial:
-    """A trial, and what it has kept of those beside it."""
+    """A trial, with what it has stored about those running beside it."""
     facts = {ALONGSIDE: stages_alongside(alongside), **kept}
     made = create_trial(state=TrialState.COMPLETE, value=0.5, user_attrs=facts)
     made.number = number
@@ -170,7 +170,7 @@ def test_answers_are_those_that_the_last_to_end_has_kept() -> None:
 
 
 def test_a_study_that_was_begun_before_keeps_its_rule() -> None:
-    """Its trials have kept nothing of answers, so reports have to tell."""
+    """Its trials have stored no answers, so their reports must suffice."""
     trials = [
         ended(1, {3: 2}),
         ended(2, {3: 5}, answered_alongside={"3": {"reports": 5, "ends": []}}),

@@ -46,16 +46,16 @@ KEPT = (
 
 
 def everything(study: optuna.Study) -> list[dict[str, Any]]:
-    """All that a study has of its trials, but for the time of day."""
+    """Return everything about a study's trials except clock times."""
     return [
         {name: getattr(trial, name) for name in KEPT} for trial in study.get_trials(deepcopy=False)
     ]
 
 
 class Compares:
-    """Holds what is in memory against the database, whenever it is told something.
+    """Compares memory with the database whenever it is told something.
 
-    What has ended has to be there; what runs, when it has been written.
+    Ended trials must be in the database; running ones only after a write.
     """
 
     def __init__(self, mirror: Mirror, url: str) -> None:
@@ -233,7 +233,7 @@ def test_a_study_from_which_a_trial_was_deleted_is_not_continued(
 def test_nothing_is_written_for_a_study_that_was_deleted(
     config: StudyConfig, url: str, what: str, another: bool
 ) -> None:
-    """Its rows would be those of the next trial of another study: a file gives numbers again."""
+    """Its rows would belong to the next trial of another study: SQLite reuses numbers."""
     mirror = Mirror(open_as_command(url, "study", config)[0])
     trial, other = mirror.study.ask(), mirror.study.ask()
     mirror.write_new()

@@ -1,4 +1,4 @@
-"""Optuna's own tests of a storage, over mirrors; at the end of each, the database has it all."""
+"""Optuna's contract tests of a storage, on mirrors; after each, the database has everything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TestMirror(StorageTestCase):
         mirrors.check_that_all_is_written()
 
     def test_pickle_storage(self, storage: Mirrors) -> None:  # type: ignore[override]
-        """Where Optuna's can be copied to another process, a mirror cannot: only one writes."""
+        """Optuna's storages can be copied to another process, mirrors cannot: only one writes."""
         study_id = storage.create_new_study(directions=[StudyDirection.MINIMIZE])
         with pytest.raises(AttributeError, match="Can't pickle"):
             pickle.dumps(storage.mirrors[study_id])

@@ -1,4 +1,4 @@
-"""By work done, a slow worker changes nothing; by arrival, who is faster goes first."""
+"""In order of work, a slow worker changes nothing; in order of arrival, the faster goes first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOTAL = 12
 
 
 class OneLags(InProcessEngine):
-    """Two fits at once, of which that of one trial is asked in vain a number of times."""
+    """Two fits at once; one trial's fit has no event for a number of requests."""
 
     slots = 2
 
@@ -42,7 +42,7 @@ class OneLags(InProcessEngine):
 
 
 class Ends:
-    """Notes the order in which trials end."""
+    """Records the order in which trials end."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []

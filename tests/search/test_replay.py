@@ -1,4 +1,4 @@
-"""Which decisions of an interrupted search are made again: a row of the table a case."""
+"""Which decisions of an interrupted search are repeated: one table row per case."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def trial(
     stages: int = 0,
     alongside: dict[int, int] | None = None,
 ) -> FrozenTrial:
-    """A trial with so many stages; when it ended, others had reached `alongside`."""
+    """A trial with this many stages; when it ended, others had reached `alongside`."""
     made = create_trial(
         state=state,
         value=0.5 if state == TrialState.COMPLETE else None,
@@ -35,7 +35,7 @@ def trial(
 
 
 def decisions(trials: list[FrozenTrial], repeated: int, new: int = 1) -> str:
-    """Whether the pruner is asked, stage by stage: y or n; first the repeated ones."""
+    """Return whether the pruner is asked at each stage, y or n; the repeated ones come first."""
     replay = Replay(trials)
     asked = [replay.needs_decision(repeated=True) for _ in range(repeated)]
     asked += [replay.needs_decision(repeated=False) for _ in range(new)]

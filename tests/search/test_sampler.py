@@ -1,4 +1,4 @@
-"""Which trials the pruner gives up, and when."""
+"""Which trials the pruner stops, and when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDS = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.FAIL)
 
 
 def pruned(values: dict[int, float], others: int, *, maximize: bool, rule: str = PRUNER) -> bool:
-    """Whether a trial with these `values` a stage is pruned at the last, beside trials 1 ... n."""
+    """Return whether a trial with these values per stage is pruned at the last one."""
     direction = optuna.study.StudyDirection(2 if maximize else 1)
     study = optuna.create_study(direction=direction, pruner=pruner_named(rule))
     sign = 1 if maximize else -1
@@ -48,7 +48,7 @@ def pruned(values: dict[int, float], others: int, *, maximize: bool, rule: str =
 @pytest.mark.parametrize(
     ("rule", "stage", "value", "expected"),
     [
-        (SQUARE, 1, 0.0, False),  # too early to say, even of the worst
+        (SQUARE, 1, 0.0, False),  # too early, even for the worst
         (SQUARE, 2, 3.5, True),  # 17 of 20 are better, and 81 % go on
         (SQUARE, 2, 4.5, False),
         (SQUARE, 10, 15.5, True),  # 5 of 20, and a quarter goes on
@@ -91,7 +91,7 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
     for number in range(8):
         trial = study.ask()
         trial.report(0.9, 2)
-        if number < 4:  # good for long, and yet pruned
+        if number < 4:  # good for a long time, and yet pruned
             study.tell(trial, state=TrialState.PRUNED)
         else:
             trial.report(0.9, 12)
@@ -101,7 +101,7 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
         trial.report(score, stage)
         assert trial.should_prune() is expected, stage
         study.tell(trial, state=TrialState.FAIL)  # does not count
-    # At 3, four of eight are better by their score at 2: fewer than the 61 % that go on.
+    # At 3, four of eight are better by their score at 2: fewer than the 61 % that continue.
     trial = study.ask()
     trial.report(0.5, 3)
     assert not trial.should_prune()
@@ -109,7 +109,7 @@ def test_those_pruned_before_count_as_worse_and_gaps_as_the_score_before() -> No
 
 @pytest.mark.parametrize("maximize", [True, False])
 def test_what_it_remembers_is_what_is_there(maximize: bool) -> None:
-    """A pruner that has seen a study grow decides as one that sees it for the first time."""
+    """A pruner that has seen a study grow decides like one that sees it for the first time."""
     luck = random.Random(1)
     study = optuna.create_study(
         direction="maximize" if maximize else "minimize", pruner=TaperingPruner()
@@ -135,7 +135,7 @@ def test_what_it_remembers_is_what_is_there(maximize: bool) -> None:
 
 
 def _counted(study: optuna.Study, trial: FrozenTrial) -> bool:
-    """The pruner's rule, without a memory."""
+    """The pruner's rule, without a cache."""
     stage = trial.last_step
     assert stage is not None
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))

@@ -1,4 +1,4 @@
-"""Optuna's own tests of a sampler, over both of ours."""
+"""Optuna's contract tests of a sampler, on both of ours."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_score_is_the_mean_over_the_last_tenth_of_the_training() -> None:
     trial = running(epochs=20)
     for step, folds in enumerate([(0.5, 0.6), (0.9, 1.0), (0.7, 0.6), (0.7, 0.8)], start=1):
         trial.report(replace(point(step, sum(folds) / 2), fold_scores=folds))
-    # One lucky epoch is not the best: two epochs are the tenth of twenty.
+    # A single lucky epoch is not the best: scores are means over a tenth, here two epochs.
     best = trial.history.best()
     assert best.epoch == 3
     assert best.folds == pytest.approx((0.8, 0.8))

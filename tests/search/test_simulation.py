@@ -1,4 +1,4 @@
-"""The simulator drives the real coordinator: what is measured with it has to be what it is."""
+"""The simulator drives the real coordinator, so its measurements must be correct."""
 
 from __future__ import annotations
 

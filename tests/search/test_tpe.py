@@ -1,4 +1,4 @@
-"""The sampler with a memory draws what Optuna's own draws."""
+"""The sampler with a cache draws the same as Optuna's own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def suggest(trial: optuna.Trial) -> float:
 
 
 def drawn(*, maximize: bool, remember: bool) -> list[dict[str, object]]:
-    """The parameters of a study in which some trials run at once, and some are pruned or fail."""
+    """Return the parameters of a study; some trials run at once, are pruned or fail."""
     luck, samplers = random.Random(0), Samplers(ONE_BY_ONE)
     study = optuna.create_study(direction="maximize" if maximize else "minimize")
     study.enqueue_trial({"rate": 0.05, "depth": 2, "optimizer": "adam"})

@@ -1,4 +1,4 @@
-"""Guesses that wait become what the limits of a run allow, and what they were without them."""
+"""Waiting guesses follow the limits of a run, and return to the original without them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> StudyConfig:
 
 
 def guessed(study: optuna.Study) -> list[dict[str, Any]]:
-    """What waits as a guess."""
+    """Return the waiting guesses."""
     return [t.system_attrs[QUEUED] for t in filter(is_new_guess, study.get_trials())]
 
 

@@ -1,4 +1,4 @@
-"""A whole search with the sampler of new studies: interrupted or not, it is the same study."""
+"""A whole search with the sampler of new studies gives the same study if interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOTAL = 19  # five guesses and ten at random come first
 
 
 class InterruptsAfter:
-    """Presses Ctrl-C when the second trial that was proposed has ended."""
+    """Presses Ctrl-C when the second trial that the sampler proposed has ended."""
 
     def update(self, running: Sequence[Running], ended: FrozenTrial | None) -> None:
         if ended is not None and ended.number == 16:

@@ -1,4 +1,4 @@
-"""What trials are worth: complete ones by score, pruned ones by where they stood."""
+"""The worth of trials: complete ones by score, pruned ones by their rank at that stage."""
 
 from __future__ import annotations
 

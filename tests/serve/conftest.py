@@ -26,7 +26,7 @@ def empty(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def service(own_workplace: Path) -> Iterator[Service]:
-    """A service over a whole study `tiny` that a command has run."""
+    """A service over a whole study `tiny` that a command has made."""
     made = make_service(Workplace.at(own_workplace / "storage"))
     yield made
     made.storage.engine.dispose()
@@ -34,5 +34,5 @@ def service(own_workplace: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def client(service: Service) -> TestClient:
-    """Who asks that service."""
+    """A client of that service."""
     return client_of(service)

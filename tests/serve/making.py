@@ -1,4 +1,4 @@
-"""A service of tests' own: a real database, and studies of the tiny case in it."""
+"""A service for tests: a real database, with studies of the tiny case."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOST = "http://localhost:8080"
 
 
 def make_service(workplace: Workplace, *, loopback: bool = True) -> Service:
-    """Return a service whose jobs wait: nothing runs them, as its application is not started."""
+    """Return a service whose jobs wait: without its application, nothing runs them."""
     return Service.at(
         workplace,
         hosts=frozenset({"localhost", "127.0.0.1"}),
@@ -42,7 +42,7 @@ def make_service(workplace: Workplace, *, loopback: bool = True) -> Service:
 
 
 def client_of(service: Service, token: str = "") -> TestClient:
-    """Return who asks a service, as a program does."""
+    """Return a client of a service, as for a program."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     made = TestClient(
         application(service), HOST, follow_redirects=False, raise_server_exceptions=True
@@ -52,7 +52,7 @@ def client_of(service: Service, token: str = "") -> TestClient:
 
 
 def form_key(client: TestClient, path: str) -> str:
-    """Return what the forms of a page carry."""
+    """Return the key in the forms of a page."""
     found = re.search(r'name="form_key" value="([0-9a-f]+)"', client.get(path).text)
     assert found is not None, f"no form on {path}"
     return found[1]
@@ -60,7 +60,7 @@ def form_key(client: TestClient, path: str) -> str:
 
 @contextmanager
 def listening(service: Service, most: int = MOST_CONNECTIONS) -> Iterator[str]:
-    """Serve over a socket; its jobs wait, as nothing runs them.
+    """Run a service on a socket; its jobs wait, because nothing runs them.
 
     Args:
         most: connections at once.

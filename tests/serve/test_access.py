@@ -1,4 +1,4 @@
-"""Who may do what: every route, every role, and what other sites' pages may not do."""
+"""Access: every route for every role, and requests from other sites' pages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 V1 = "/api/v1"
 OPEN = {"/healthz", "/readyz", "/", "/tuner/login", "/tuner/language"}
-PARTS = {"file": "report.md", "act": "pause", "number": "1"}  # of paths; all else is "none"
+PARTS = {"file": "report.md", "act": "pause", "number": "1"}  # of paths; the others are "none"
 
 
 def routes_of(service: Service) -> list[RoleRoute]:
-    """All routes of the application itself, whoever added them."""
+    """Return all routes of the application itself, whoever added them."""
     found = [one for one in application(service).routes if isinstance(one, RoleRoute)]
     assert len(found) == len(application(service).routes) - 1, "the rest are the static files"
     return found

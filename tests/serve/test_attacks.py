@@ -1,4 +1,4 @@
-"""Attacks, each of which is refused: what an attacker hopes for is looked for, and is not there."""
+"""Attacks, each of which is refused; the goal of the attack is checked and not reached."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SENT = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def shared(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a study, which no attack here changes."""
+    """A service with a study that no attack here changes."""
     home = tmp_path_factory.mktemp("attacked") / "home"
     shutil.copytree(workplace / "storage", home)
     made = make_service(Workplace.at(home))
@@ -60,7 +60,7 @@ def attacked(shared: Service) -> TestClient:
     return client_of(shared)
 
 
-# Files of the machine by a path
+# Reading the machine's files by a path
 
 SECRETS = (b"root:", b"SQLite format", b"DeclarativeBase", b"revision")
 PATHS = [
@@ -123,7 +123,7 @@ def test_a_bundle_that_is_a_link_elsewhere_is_not_offered(shared: Service, tmp_p
     (folder / "link").unlink()
 
 
-# Code and options by a value
+# Injecting code and options by a value
 
 CASES = [
     TINY,
@@ -166,7 +166,7 @@ def test_no_value_is_run_as_python(attacked: TestClient, fix: str) -> None:
     assert attacked.post(f"{V1}/studies", json={"case": "tiny", "fix": [fix]}).status_code == 400
 
 
-# Scripts in what people can name
+# Scripts in names that users choose
 
 SCRIPTS = [
     '"><img src=x onerror=alert(1)>',
@@ -179,7 +179,7 @@ SCRIPTS = [
 
 
 class Elements(HTMLParser):
-    """Notes what a page has of what could run."""
+    """Records the elements of a page that could run code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ def test_a_report_is_shown_in_a_sandbox(attacked: TestClient) -> None:
         assert "script" not in policy
 
 
-# Requests that another site's page has sent
+# Requests from another site's page
 
 FOREIGN: list[tuple[str, dict[str, str], int]] = [
     ("evil.example", {}, 421),
@@ -357,7 +357,7 @@ def test_an_idempotency_key_is_a_short_text(attacked: TestClient, key: str) -> N
     assert answer.status_code == 400
 
 
-# Too much, and too slow
+# Too much data, and too slow clients
 
 BODIES = [
     b"[" * 100_000,
@@ -408,7 +408,7 @@ def test_a_slow_body_is_cut_off(shared: Service, monkeypatch: pytest.MonkeyPatch
     assert "the body arrives too slowly" in answer
 
 
-HALF = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"  # the empty line after it is to come
+HALF = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"  # the empty line is missing
 
 
 def connect(url: str) -> socket.socket:
@@ -417,7 +417,7 @@ def connect(url: str) -> socket.socket:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """What comes until the other side closes."""
+    """Return everything received until the other side closes."""
     found = b""
     with suppress(ConnectionResetError):
         while part := connection.recv(65536):
@@ -453,7 +453,7 @@ def test_who_does_not_read_is_dropped(shared: Service, monkeypatch: pytest.Monke
     monkeypatch.setattr(connections, "SECONDS_TO_READ", 0.3)
     asked = f"{HALF.replace('healthz', 'tuner/static/tuner.js')}\r\n".encode()
     with listening(shared) as url, connect(url) as connection, suppress(ConnectionError):
-        while True:  # until nobody takes it any more
+        while True:  # until the server stops reading
             connection.sendall(asked * 100)
 
 
@@ -475,7 +475,7 @@ def test_silent_connections_make_room_for_one_that_asks(
     with listening(shared, most=5) as url, ExitStack() as silent:
         for _ in range(30):
             silent.enter_context(connect(url)).sendall(sent.encode())
-        if "\r\n\r\n" in sent:  # it is served: what was dropped ends, and counts, a moment later
+        if "\r\n\r\n" in sent:  # it is served, and dropped connections are uncounted a moment later
             wait_until(lambda: len(taken) == 30 and len(taken[0].tasks) < 5)
         with connect(url) as connection:
             connection.sendall(f"{HALF}Connection: close\r\n\r\n".encode())
@@ -515,7 +515,7 @@ def test_many_that_have_data_read_hold_nobody_else(
 
     monkeypatch.setattr(Outliner, "_run", slow)
     monkeypatch.setattr(bulkhead, "SECONDS_TO_WAIT", SECONDS_TO_HANG)
-    many = 50  # more than all requests have threads
+    many = 50  # more than the threads for requests
     with listening(shared) as url, ThreadPoolExecutor(many) as pool:
 
         def ask() -> None:
@@ -544,7 +544,7 @@ def test_two_lengths_and_two_hosts_are_refused(shared: Service) -> None:
 
 
 def raw(url: str, text: str) -> str:
-    """Send bytes over a socket; return what comes back until the other side closes."""
+    """Send bytes over a socket; return everything received until the other side closes."""
     with connect(url) as connection:
         connection.sendall(text.encode())
         found = b""
@@ -555,7 +555,7 @@ def raw(url: str, text: str) -> str:
     return found.decode()
 
 
-# Who somebody is
+# Identity
 
 
 @pytest.mark.parametrize(
@@ -615,7 +615,7 @@ def test_a_token_is_in_no_page_and_no_database(empty: Service) -> None:
     assert token not in repr(empty)
 
 
-# What errors tell
+# Information in errors
 
 
 def test_no_error_has_the_password_of_the_database() -> None:

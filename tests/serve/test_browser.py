@@ -1,4 +1,4 @@
-"""The pages in a real browser: nothing serious for axe-core, narrow and wide, light and dark."""
+"""The pages in a real browser: no serious finding of axe-core, narrow and wide, light and dark."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
-# Widths do not change colours, nor colours widths: two views have all that four would show.
+# Width and colours are independent, so two views show everything that four would.
 VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (1400, "dark"))
 PAGES = (
     *("/tuner/", "/tuner/?q=nothing", "/tuner/studies/tiny", "/tuner/studies/queued"),
@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 
 def page_of(browser: Browser, **options: Any) -> Page:
-    """Return a new page, which is waited for as long as it takes."""
+    """Return a new page with generous timeouts."""
     page = browser.new_context(**options).new_page()
     page.set_default_timeout(1000 * SECONDS_TO_HANG)
     return page
@@ -63,7 +63,7 @@ def page_of(browser: Browser, **options: Any) -> Page:
 
 @pytest.fixture
 def address(service: Service) -> Iterator[str]:
-    """Where that service answers; its jobs wait, as nobody starts them."""
+    """Yield the address of that service; its jobs wait, because nobody starts them."""
     made = uvicorn.Server(
         uvicorn.Config(application(service), port=0, lifespan="off", log_level="warning")
     )
@@ -78,12 +78,12 @@ def address(service: Service) -> Iterator[str]:
 
 
 def opened(page: Page, address: str) -> None:
-    # A page of a live study never ends loading: its events go on.
+    # A page of a live study never stops loading: its events continue.
     page.goto(address, wait_until="load")
 
 
 def serious(page: Page) -> list[tuple[str, str]]:
-    """Return what axe-core finds that keeps people out: the rule, and where first."""
+    """Return the serious findings of axe-core: the rule, and its first place."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run(document)")
     return [
@@ -118,7 +118,7 @@ def test_no_page_breaks_its_own_policy(service: Service, browser: Browser, addre
     page = page_of(browser)
     said: list[str] = []
     page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
-    for path in PAGES[:-1]:  # but for the page that is not there, which the browser notes
+    for path in PAGES[:-1]:  # except the missing page, which the browser logs
         opened(page, address + path)
     assert said == []
 

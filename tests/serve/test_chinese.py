@@ -1,4 +1,4 @@
-"""Every page in Chinese: none of its own sentences is left in English."""
+"""Every page in Chinese: none of its own sentences remains in English."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 SAID = {"aria-label", "placeholder", "title", "alt"}  # attributes that people read
 SILENT = {"code", "pre", "script", "style", "textarea", "option", "rapi-doc"}
 VOID = {"meta", "link", "input", "br", "img"}
-# Names are the same in every language: of this program, of formats, of what others have made.
+# Names are not translated: of this program, of formats, of other programs.
 NAMES = {
     *("tuner", "API", "OpenAPI", "Markdown", "JSON", "CSV", "UTC", "SHA", "MiB", "GiB", "KiB"),
     "Parquet",
@@ -50,7 +50,7 @@ NAMES = {
 
 
 class Seen(HTMLParser):
-    """What a person reads of a page, but for what is marked as English or is code."""
+    """The visible text of a page, except code and text marked as English."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Seen(HTMLParser):
 
 
 def english(texts: list[str], data: set[str]) -> list[str]:
-    """Return what has an English word, but for names and data."""
+    """Return the texts with an English word, except names and data."""
     known = NAMES | data
     return [
         text.strip()
@@ -112,7 +112,7 @@ def test_such_a_sentence_is_seen() -> None:
 
 
 def pages() -> Iterator[str]:
-    """All pages of a service with a study `tiny` and a model of it."""
+    """Yield all pages of a service with a study `tiny` and a model of it."""
     yield from ("/tuner/", "/tuner/?q=nothing", "/tuner/new", "/tuner/new?case=tiny")
     yield from ("/tuner/new?door=table", "/tuner/new?door=images", "/tuner/new?case=tiny&read=1")
     yield from ("/tuner/studies/tiny", "/tuner/studies/tiny/report", "/tuner/studies/tiny/delete")
@@ -123,7 +123,7 @@ def pages() -> Iterator[str]:
     yield from ("/tuner/studies/nothing", "/tuner/nowhere", "/tuner/machine/waste?days=x")
 
 
-# Names that a study, a case and a machine have: they stay as they are.
+# Names of a study, a case and a machine, which are not translated.
 DATA = {
     *("tiny", "owner", "accuracy", "nothing", "width", "dropout", "learning_rate", "depth", "days"),
     *("balanced accuracy", "log loss", "housing", "digits", "True", "False"),

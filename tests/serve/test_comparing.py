@@ -1,4 +1,4 @@
-"""Trials across studies: what differs, scores with intervals, and the paired verdict."""
+"""Trials across studies: differences, scores with intervals, and the paired verdict."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def copied(
     service: Service, name: str, wrong: float, seed: int, rows: str = "rows", models: int = 6
 ) -> None:
-    """Copy the study `tiny`; the models of its trials 0 and 1 err on a share of 300 test rows."""
+    """Copy the study `tiny`; the models of trials 0 and 1 are wrong on a share of 300 test rows."""
     optuna.copy_study(
         from_study_name="tiny",
         from_storage=service.storage,

@@ -1,4 +1,4 @@
-"""The document of the API: every route is in it, and what the service answers is what it says."""
+"""The API document: it has every route, and the service's responses match it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.serve.service import Service
 
 V1 = api.V1
-STREAMS = f"{V1}/studies/{{name}}/events"  # which does not end: tried in test_api
+STREAMS = f"{V1}/studies/{{name}}/events"  # endless; tested in test_api
 
 
 class Call(NamedTuple):
@@ -121,7 +121,7 @@ def document(client: TestClient) -> dict[str, Any]:
 
 
 def checked(document: dict[str, Any], route: str, answer: Response) -> None:
-    """Hold an answer against what the document says of its route."""
+    """Validate a response against the document of its route."""
     said = document["paths"][route][answer.request.method.lower()]["responses"]
     assert str(answer.status_code) in said, f"{route} answered {answer.status_code}"
     media = answer.headers["content-type"].partition(";")[0]
@@ -133,7 +133,7 @@ def checked(document: dict[str, Any], route: str, answer: Response) -> None:
 
 
 def closed(components: dict[str, Any]) -> dict[str, Any]:
-    """Components that take no field that they do not name: what is answered is documented."""
+    """Return the components without permission for unknown fields: responses must be documented."""
     schemas = {
         name: {"additionalProperties": False, **schema} if "properties" in schema else schema
         for name, schema in components["schemas"].items()

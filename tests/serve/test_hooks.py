@@ -1,4 +1,4 @@
-"""Webhooks: what is sent, signed, sent again, and where nothing is sent to."""
+"""Webhooks: messages, signatures, repeated attempts, and addresses that get nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ V1 = "/api/v1"
 
 
 class Listener:
-    """A server over TLS on this machine, which answers with the next of its statuses."""
+    """A TLS server on this machine, which responds with the next of its statuses."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], str]] = []
@@ -83,7 +83,7 @@ def hooks(empty: Service, now: list[float]) -> Hooks:
 
 
 def end(service: Service, state: Any, at: float) -> None:
-    """Have a study end at a moment."""
+    """Make a study end at a time."""
     client_of(service).post(f"{V1}/studies", json={"case": "tiny"})
     queue = type(service.queue)(service.queue.engine, lambda: at)
     job = queue.claim("a service")
@@ -92,14 +92,14 @@ def end(service: Service, state: Any, at: float) -> None:
 
 
 def look(hooks: Hooks) -> None:
-    """Find what has ended, and tell it, without the messenger's threads."""
+    """Find what has ended and send the messages, without the messenger's threads."""
     for hook in hooks.due():
         hooks.deliver(hook)
 
 
 @contextmanager
 def trickling(first: bytes, tls: bool) -> Iterator[int]:
-    """The port of a server that begins an answer, and never comes to its end."""
+    """Yield the port of a server that starts a response and never ends it."""
     over = threading.Event()
 
     def answer(taken: socket.socket) -> None:

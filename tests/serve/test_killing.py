@@ -1,4 +1,4 @@
-"""`kill -9` of the service, of a study's process, and of both, in the middle of a study."""
+"""`kill -9` on the service, on a study's process, and on both, in the middle of a study."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ SEEDS = 3
 
 
 def undisturbed(home: Path, trials: int) -> list[list[dict[str, Any]]]:
-    """What the study comes to when nobody kills anything."""
+    """Return the result of the study if nothing is killed."""
     words = ["--trials", str(trials), "--seeds", str(SEEDS), "--workers", "1", "--home", str(home)]
     assert study_main([SLOW, *words]) == 0
     return histories(home)
 
 
 def histories(home: Path) -> list[list[dict[str, Any]]]:
-    """The search, and the trainings after it, as far as they have to repeat."""
+    """Return the search and the trainings after it, as far as they must repeat."""
     url = Workplace.at(home).url
     search = load_study(url, "tiny")
     after = history(optuna.load_study(study_name=evidence_name("tiny"), storage=url))
     for one in after:
-        one["attributes"].pop("key")  # has what is of one study alone: its random identity
+        one["attributes"].pop("key")  # contains the random identity of the study
     return [history(search), after]
 
 
 def children(service: int) -> list[psutil.Process]:
-    """The processes of studies that a service has started."""
+    """Return the processes of studies that a service has started."""
     found = psutil.Process(service).children(recursive=True)
     return [one for one in found if "tuner.serve.jobs.child" in " ".join(one.cmdline())]
 
 
 def until_more_than(client: httpx.Client, finished: int) -> None:
-    """Wait until the study has finished more trials; go on with it where it was given up."""
+    """Wait until the study has finished more trials; resume it if the service has given it up."""
 
     def is_so() -> bool:
         study = client.get("/api/v1/studies/tiny").json()
         state = study["job"]["state"]
         assert state != "done", "it was too fast to be killed in its middle"
-        if state == "failed":  # it died as often as it may: a person has to say that it goes on
+        if state == "failed":  # it died too often, so a person must resume it
             assert client.post("/api/v1/studies/tiny/resume", json={}).status_code == 200
         return bool(study["finished"] > finished and state == "running")
 

@@ -1,4 +1,4 @@
-"""Long lists: read a part at a time, and only what has changed is made anew."""
+"""Long lists: read in parts, and only changed rows are made again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ V1 = "/api/v1"
 
 
 def entries(count: int) -> dict[str, Entry]:
-    """Return studies of which three each began at the same moment."""
+    """Return studies, of which three each began at the same moment."""
     return {
         f"study {number}": Entry(
             name=f"study {number}",

@@ -1,4 +1,4 @@
-"""The machine: its disk, what can be removed from it, who is next, and what an admin sets."""
+"""The machine: disk, removable items, the order of jobs, and an admin's settings."""
 
 from __future__ import annotations
 
@@ -129,11 +129,11 @@ def test_a_clean_up_on_a_schedule_is_made_once_in_its_days(service: Service) -> 
 
 
 def test_no_key_of_a_person_is_that_of_a_scheduled_clean_up(service: Service) -> None:
-    """Whoever guesses it would switch the clean-up off."""
+    """Somebody who guessed that key could prevent the clean-up."""
     made_old(service.workplace.cache / "nobodys")
     upkeep = Upkeep(every=7, older_than=30)
     upkeep.keep(service.storage.engine)
-    for days in (0, 7):  # those of now may end meanwhile
+    for days in (0, 7):  # the present ones may end meanwhile
         key = upkeep.key(service.queue.clock() + days * SECONDS_OF_A_DAY)
         assert key is not None
         with pytest.raises(UsageError, match="the idempotency key takes 1 to"):

@@ -35,7 +35,7 @@ ANN, BOB = "ann@example.org", "bob@example.org"
 
 
 class Box:
-    """A mail server: it keeps what it takes, and answers with the next of its answers."""
+    """A mail server: it stores the mail it accepts, and gives the next of its responses."""
 
     def __init__(self) -> None:
         self.got: list[tuple[list[str], EmailMessage]] = []
@@ -54,7 +54,7 @@ class Box:
 
 
 class AnyPort(Controller):
-    """A server on whatever port is free."""
+    """A server on any free port."""
 
     def _trigger_server(self) -> None:
         assert isinstance(self.server, Server)
@@ -69,7 +69,7 @@ def box() -> Box:
 
 @pytest.fixture
 def port(box: Box, request: pytest.FixtureRequest) -> Iterator[int]:
-    """The port of a server; a mark's words are further options of it."""
+    """The port of a server; the words of a mark are further options of it."""
     options: dict[str, Any] = {"auth_require_tls": False, "authenticator": box.login}
     options |= getattr(request, "param", {})
     if options.pop("tls", False):
@@ -104,7 +104,7 @@ def hooks_of(service: Service, mail: Mail | None, now: list[float]) -> Hooks:
 def test_the_end_of_a_study_is_told_once(
     empty: Service, box: Box, mail: Mail, now: list[float], state: str, words: str
 ) -> None:
-    end(empty, "done", now[0] - 1)  # before anybody was named
+    end(empty, "done", now[0] - 1)  # before there was a recipient
     hooks = hooks_of(empty, replace(mail, site="https://tuner.example.org"), now)
     end(empty, state, now[0] + 1)
     now[0] += 2
@@ -202,7 +202,7 @@ def test_a_password_goes_over_tls(
     good: bool,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
-    if not good:  # the server keeps it waiting
+    if not good:  # the server does not respond
         monkeypatch.setattr("tuner.serve.messages.mailing.SECONDS", 1.0)
     hooks = hooks_of(empty, replace(mail, user="tuner", password=password), now)
     sent = hooks.try_out(1, "ann")

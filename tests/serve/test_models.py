@@ -1,4 +1,4 @@
-"""Bundles: listed, promoted by proof, rolled back, downloaded; what was current when."""
+"""Bundles: listed, promoted with proof, rolled back, downloaded; and the history of the current."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_models_are_promoted_rolled_back_and_remembered(service: Service) -> Non
 
 
 def rows_met(service: Service, study: str, wrong: float, seed: int) -> dict[str, Any]:
-    """Have the models of trial 0 of a study err on a share of 300 test rows."""
+    """Store predictions: the models of trial 0 of a study are wrong on a share of 300 test rows."""
     optuna.copy_study(
         from_study_name="tiny",
         from_storage=service.storage,

@@ -1,4 +1,4 @@
-"""A new study through each door: data that is there or uploaded, what is refused, what it costs."""
+"""A new study through each door: existing or uploaded data, refusals, and the cost."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_an_archive_that_could_do_harm_is_refused_whole(
 
 
 def roomy(_size: int) -> None:
-    """Say that there is room on the disk."""
+    """Accept any size, as a disk with enough space does."""
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def roomy(_size: int) -> None:
 def test_a_list_that_is_too_long_is_not_taken_apart(
     tmp_path: Path, limit: str, most: int, said: str, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if large:  # the end of the archive is then another: ZIP64
+    if large:  # the end of the archive is then in ZIP64 format
         monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
     (tmp_path / "x.zip").write_bytes(zipped(*(f"a/{number}.png" for number in range(10))))
     monkeypatch.setattr(unpacking, limit, most)

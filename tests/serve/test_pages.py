@@ -161,7 +161,7 @@ def test_a_model_that_is_being_made_can_be_cancelled(service: Service) -> None:
 
 
 def came_from(path: str) -> dict[str, str]:
-    """What a browser tells of the page whose form it sends."""
+    """Return the header by which a browser names the page of a form."""
     return {"Referer": f"http://localhost:8080{path}"}
 
 

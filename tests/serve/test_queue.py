@@ -92,7 +92,7 @@ def test_the_same_key_is_the_same_job(queue: Queue) -> None:
 
 
 def test_a_key_stands_for_what_was_submitted(queue: Queue) -> None:
-    """Not for other options, and not for those that people have given the job since."""
+    """Not for other options, and not for options of the job that were changed since."""
     first = queue.submit(REQUEST, "ann", "key")
     longer = replace(REQUEST, options={**REQUEST.options, "trials": 9})
     limited = replace(REQUEST, options={**REQUEST.options, "budget": 60})
@@ -122,7 +122,7 @@ def test_submissions_at_the_same_moment_make_one_job(engine: Engine, key: str | 
     both = Barrier(2)
 
     def meet() -> float:
-        """Let both make their job at once, if one does not have to wait for the other."""
+        """Make both create their job at once, unless one has to wait for the other."""
         with suppress(BrokenBarrierError):
             both.wait(1)
         return 1000.0

@@ -1,4 +1,4 @@
-"""What the page about running the service says, and the files beside it, as far as can be tried."""
+"""The page about running the service and its example files, as far as they can be tested."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def steps() -> list[tuple[str, str]]:
-    """The steps of the Containerfile."""
+    """Return the steps of the Containerfile."""
     text = (RUNNING / "Containerfile").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines]

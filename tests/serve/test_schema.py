@@ -1,4 +1,4 @@
-"""The service's tables: new ones, old ones brought up to date without loss, newer ones refused."""
+"""The service's tables: new ones, old ones upgraded without loss, newer ones refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from sqlalchemy import Engine
 
-# As the first version of the service made them; ID and REAL are written as each database has them.
+# As the first version of the service created them. ID and REAL stand for each database's types.
 FIRST = """
 CREATE TABLE tuner_acts (id ID, at REAL NOT NULL, who VARCHAR NOT NULL, what VARCHAR NOT NULL,
   "on" VARCHAR NOT NULL, PRIMARY KEY (id));
@@ -58,7 +58,7 @@ INSERT INTO tuner_tokens (name, digest, role, made) VALUES ('ann', 'ab', 'admin'
 
 
 def first_version(engine: Engine) -> None:
-    """Make the tables as the first version did, with a row in each."""
+    """Create the tables as the first version did, with a row in each."""
     words = {"sqlite": ("INTEGER NOT NULL", "DOUBLE"), "postgresql": ("SERIAL", "DOUBLE PRECISION")}
     number, real = words[engine.dialect.name]
     statements = FIRST.replace("id ID", f"id {number}").replace("number ID", f"number {number}")
@@ -68,7 +68,7 @@ def first_version(engine: Engine) -> None:
 
 
 def differences(engine: Engine) -> list[object]:
-    """What Alembic would change in a database, to make it what the models say."""
+    """Return what Alembic would change in a database to match the models."""
 
     def ours(name: str | None, kind: str, _parents: object) -> bool:
         return kind != "table" or str(name).startswith("tuner_")
@@ -129,7 +129,7 @@ def test_an_old_database_is_refused_then_upgraded_without_loss(storage: RDBStora
 def test_an_upgrade_that_was_killed_changes_nothing_and_is_done_again(
     tmp_path: Path,
 ) -> None:
-    """At any of its statements; on SQLite Python begins no transaction before these."""
+    """At any statement; with SQLite, Python begins no transaction before DDL."""
     place = Workplace.at(tmp_path / "home")
     engine = open_storage(place.url, create=True).engine
     first_version(engine)

@@ -1,4 +1,4 @@
-"""Made-up requests of every kind against the API, by its own document: none breaks it."""
+"""Random requests of every kind to the API, from its own document: none breaks it."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ CHECKS = (
     checks.response_schema_conformance,
 )
 REFUSED = checks.negative_data_rejection
-# A query or a path that can be wrong.
+# Routes with a query or a path that can be invalid.
 BOUNDED = ("/compare", "/{act}", "/reports/{file}", "/waste", "/studies")
-ENDLESS, SLOW = "/events", "/predict"  # nothing that is there is asked for
+ENDLESS, SLOW = "/events", "/predict"  # not called with existing names
 EXAMPLES = 25
 
 
 @pytest.fixture(scope="module")
 def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A service with a study and a model, as its address and the model's name."""
+    """The address of a service with a study and a model, and the model's name."""
     home = tmp_path_factory.mktemp("served") / "home"
     shutil.copytree(workplace / "storage", home)
     service = make_service(Workplace.at(home))
@@ -57,7 +57,7 @@ def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def can_be_wrong(operation: Any) -> bool:
-    """Whether a request can break what the document says: not where every text is a name."""
+    """Whether a request can violate the document; it cannot if it only contains free names."""
     has_json = JSON in operation.definition.raw.get("requestBody", {}).get("content", {})
     return has_json or operation.path.endswith(BOUNDED)
 

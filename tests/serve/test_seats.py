@@ -1,4 +1,4 @@
-"""Cards are shared between jobs as workers are, and a job's process sees its own alone."""
+"""GPUs are shared among jobs like workers, and a job's process sees only its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command itself: started, asked over a socket, killed, started again."""
+"""The command itself: started, called over a socket, killed, started again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_no_password_is_in_a_list_of_processes(tmp_path: Path) -> None:
 
 
 def words_of(process: psutil.Process) -> list[str]:
-    """The words that a process was started with, if it still runs."""
+    """Return the words of a process's command line; empty if it has ended."""
     try:
         return process.cmdline()
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""The list of studies: tags, the archive, pages, and what has changed is read again."""
+"""The list of studies: tags, the archive, pagination, and changed studies are read again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_look_by_one_study_is_seen_in_the_verdict_of_another(service: Service)
     summaries = Summaries(service.storage)
     summaries.entries()
     tiny.set_user_attr(OPENINGS, 40 * tiny.user_attrs[OPENINGS])
-    for _ in range(3):  # it was changed in place: a few are read again each time
+    for _ in range(3):  # changed within its rows: each look rereads only a few studies
         found = summaries.entries()
     assert found == fresh(service)
 
@@ -83,7 +83,7 @@ def test_no_page_waits_while_many_studies_are_read(service: Service) -> None:
     summaries = Summaries(service.storage)
     before = summaries.entries()
     copied(service, "second")
-    with summaries._lock:  # as the thread that reads holds it
+    with summaries._lock:  # as held by the thread that reads
         assert summaries.entries() is before
     assert summaries.entries() == fresh(service)
 
@@ -130,7 +130,7 @@ def test_looks_of_a_study_that_was_deleted_still_count(service: Service) -> None
 
 
 def counted(service: Service) -> tuple[dict[str, int], int]:
-    """Count trials and those with a time as Optuna has them."""
+    """Return the counts of trials by state, and of those with a duration, computed with Optuna."""
     states, timed = Counter[str](), 0
     for one in service.storage.get_all_studies():
         trials = service.storage.get_all_trials(one._study_id)

@@ -1,4 +1,4 @@
-"""Jobs in real processes, which die, are paused, and continue bit for bit."""
+"""Jobs in real processes that die, are paused, and continue bit for bit."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def kill(supervisor: Supervisor) -> None:
 
 
 def make_study(there: Workplace, case: str = TINY, seeds: int = 2) -> None:
-    """Make the study in this process, which has imported already."""
+    """Make the study in this process, where everything is already imported."""
     arguments = ["--trials", str(TRIALS), "--seeds", str(seeds), "--workers", "1"]
     assert main([case, *arguments, "--home", str(there.root)]) == 0
 
@@ -113,7 +113,7 @@ def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     kill(first)
     until(first, number, lambda job: job.starts == 2)
     abandoned = process_of(first)
-    abandoned.close()  # as the death of its service does
+    abandoned.close()  # like the death of its service
     later = Queue(queue.engine, lambda: time.time() + 2 * LEASE)
     second = Supervisor(later, workplace, SHELF, 1)
     job = until(second, number, ended)
@@ -144,7 +144,7 @@ def test_a_process_that_dies_each_time_fails_with_its_last_words(
 def test_a_command_that_says_what_is_wrong_is_not_started_again(
     queue: Queue, workplace: Workplace
 ) -> None:
-    number = submit(queue, tries=["step_size=2"])  # which nothing reads, as step_lr is off
+    number = submit(queue, tries=["step_size=2"])  # has no effect, because step_lr is off
     job = until(Supervisor(queue, workplace, SHELF, 1), number, ended)
     assert job.state == "failed"
     assert "step_size would change nothing" in job.last_words
@@ -251,7 +251,7 @@ def test_a_process_that_ends_on_a_full_disk_starts_again_once_there_is_room(
     supervisor = Supervisor(
         queue, workplace, SHELF, 1, Room(workplace, lambda _: Disk(1000, free[0]))
     )
-    number = submit(queue, tries=["step_size=2"])  # it ends with the status of what is refused
+    number = submit(queue, tries=["step_size=2"])  # it ends with the status for a refusal
     until(supervisor, number, lambda job: job.starts == 1)
     process_of(supervisor).wait()
     if asked:
@@ -267,7 +267,7 @@ def test_a_process_that_ends_on_a_full_disk_starts_again_once_there_is_room(
 
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
 def test_a_study_that_meets_a_full_disk_ends_well(small_disk: Path, seen: bool) -> None:
-    """Where it lacks more than 5 % of the disk, it has the few starts of a process that dies."""
+    """If it needs more than 5 % of the disk, the usual limit on starts applies."""
     workplace = Workplace.at(small_disk / "home")
     engine = open_storage(workplace.url, create=True).engine
     prepare(engine)
@@ -277,7 +277,7 @@ def test_a_study_that_meets_a_full_disk_ends_well(small_disk: Path, seen: bool) 
     number = submit(queue, case="slow", name="tiny", trials=20)
     until(supervisor, number, lambda _: "[2/" in tail_of(log_of(workplace, number)))
     process = process_of(supervisor)
-    with suppress(OSError):  # others fill it, too, and it is as full
+    with suppress(OSError):  # others fill the disk, too
         leave(small_disk, 0)
     if seen:
         process.wait()
@@ -323,13 +323,13 @@ def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace:
     make_study(workplace, seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
     number = queue.submit(delete_request(workplace, "tiny", "tiny"), "ann").id
-    delete_study(workplace, "tiny")  # by the process, which was killed before it said so
+    delete_study(workplace, "tiny")  # by the process, which was killed before it reported this
     assert until(supervisor, number, ended).state == "done"
     assert [job.state for job in queue.all()] == ["done"]
 
 
 def test_a_retraining_is_no_study_to_be_paused(queue: Queue, workplace: Workplace) -> None:
-    """Whoever stops its process has a job that has failed, and not one that nobody can resume."""
+    """If its process is stopped, the job fails: a paused one could not be resumed."""
     number = submit(queue, seeds=0, trials=2)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
     assert until(supervisor, number, ended).state == "done"

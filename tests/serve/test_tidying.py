@@ -1,4 +1,4 @@
-"""What puts studies and the disk in order, over the API and from Python."""
+"""Order among studies and on the disk, by the API and by Python."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_deletion_is_planned_then_done(service: Service) -> None:
         client = Client(url)
         planned = client.plan_deletion("tiny")
         assert (planned["study"], planned["trials"], planned["aliases"]) == ("tiny", 5, [])
-        assert planned["bytes"] >= service.room.of_study("tiny") > 0  # and files of the dashboard
+        assert planned["bytes"] >= service.room.of_study("tiny") > 0  # plus files of the dashboard
         assert all((place.root / path).exists() for path in planned["paths"])
         assert client.jobs() == [], "looking deletes nothing"
         job = client.delete("tiny")
@@ -100,7 +100,7 @@ def test_another_error_of_the_service_stays_one(
 
 @pytest.mark.slow
 def test_a_study_that_was_deleted_is_gone(service: Service) -> None:
-    """Nobody gets it back by its job, which stays in the list of jobs."""
+    """Nobody can get it back by its job, which remains in the list of jobs."""
     queue = service.queue
     with listening(service) as url:
         client = Client(url)

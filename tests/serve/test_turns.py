@@ -1,4 +1,4 @@
-"""Whose job is next, and with how many workers."""
+"""Which job is next, and with how many workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that starts while another process writes waits for it, and says so."""
+"""A service that starts while another process writes waits for it, and reports this."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECONDS = 0.6
 
 
-@pytest.mark.parametrize("mode", ["WAL", "DELETE"])  # as it is left, and as tuner restore leaves it
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])  # usual, and after tuner restore
 @pytest.mark.parametrize("begin", one_in(2, ["EXCLUSIVE", "IMMEDIATE"]))
 @pytest.mark.slow
 def test_it_waits_for_a_writer(

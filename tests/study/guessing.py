@@ -1,4 +1,4 @@
-"""Cases with guesses of their own, or with a model that tuner does not know."""
+"""Cases with their own guesses, or with a model that tuner does not know."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def with_guesses(config: StudyConfig, guesses: Any) -> StudyConfig:
-    """The config, with other guesses in its case."""
+    """Return the config with other guesses in its case."""
     return replace(config, case=replace(config.case, guesses=guesses))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnHyperparameters(Hyperparameters):
-    """Of a model that tuner does not know."""
+    """Hyperparameters of a model that tuner does not know."""
 
     heads: int = 2
     epochs: int = 4
 
 
 def own_case(config: StudyConfig, suggest: Any, **changes: Any) -> StudyConfig:
-    """The config with a model that tuner does not know; it is never built."""
+    """Return the config with a model that tuner does not know; it is never built."""
     case = replace(
         config.case,
         baseline=OwnHyperparameters(),

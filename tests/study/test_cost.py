@@ -1,4 +1,4 @@
-"""What a training computes is told before it begins."""
+"""The cost of a training is known before it begins."""
 
 from __future__ import annotations
 

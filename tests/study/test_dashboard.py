@@ -1,4 +1,4 @@
-"""What optuna-dashboard shows, asked of its own server."""
+"""The content of optuna-dashboard, from its own server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def ask(path: str) -> bytes:
-    """GET a path of the dashboard over the study's database and artifacts."""
+    """Return the response of the dashboard for a path, with the study's database and artifacts."""
     storage = optuna.storages.RDBStorage(DATABASE)
     app = wsgi(storage, artifact_store=FileSystemArtifactStore(str(HERE.root / "artifacts")))
     status: list[str] = []
@@ -108,7 +108,7 @@ def test_an_ablation_is_shown_too(own_workplace: Path) -> None:
     found = study.user_attrs[ABLATION]
     first, *rest = found["changes"]
     step = {"path": [first], "rest": rest, "path_scores": [[0.6], [0.7]]}
-    study.set_user_attr(ABLATION, {**found, **step})  # that of so small a study has no step
+    study.set_user_attr(ABLATION, {**found, **step})  # a study this small has none
     report = write_report(study, HERE, own_workplace / "storage/reports/tiny")
     publish_report(study, report, first_screen(report.read_text()), HERE.depot)
     assert "ablation.svg" in artifacts(detail())

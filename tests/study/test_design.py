@@ -1,4 +1,4 @@
-"""A study searches and chooses by the rules that it was begun with."""
+"""A study searches and chooses by the rules that it began with."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MADE_BEFORE = ("california_housing", "flowers102")
 
 
 def with_folds(folder: Path, reference: str, scheme: Scheme) -> StudyConfig:
-    """A config of a case with another split."""
+    """Return a config of a case with another split."""
     config = make_brief(reference, folder)
     dataset = replace(config.dataset, validation=scheme)
     design = design_for(load_case(reference), dataset)
@@ -101,7 +101,7 @@ def test_without_rules_on_record_all_is_as_it_was() -> None:
 
 
 class Recording(InProcessEngine):
-    """Keeps the jobs that it is given."""
+    """Stores the jobs that it is given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ def test_a_race_trains_what_the_rules_say_and_nothing_twice(tmp_path: Path) -> N
 
 
 def test_the_first_guess_races_where_the_rules_say_so() -> None:
-    """Whatever its score in the search was; the others are the best of it."""
+    """Whatever its score in the search; the other candidates are the best of the search."""
     numbers = range(9)
     trials = [
         create_trial(
@@ -204,7 +204,7 @@ def test_the_first_guess_races_where_the_rules_say_so() -> None:
 
 
 class Telling:
-    """Keeps what it is told."""
+    """Stores what it is told."""
 
     def __init__(self, said: list[Any]) -> None:
         self.said = said
@@ -272,7 +272,7 @@ def test_its_race_goes_as_it_went(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folds", "rows"), [(1, 80), (2, 160), (5, 398)])
 def test_no_more_rows_are_counted_than_there_are(folds: int, rows: int) -> None:
-    """The first of five folds of 398 rows has 80, and the last one 79."""
+    """Of 398 rows in five folds, the first fold has 80 and the last one 79."""
     assert (
         rows_validated({"data": {"sizes": {"validation": 80, "development": 398}}}, folds) == rows
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-pytestmark = pytest.mark.slow  # each needs a server
+pytestmark = pytest.mark.slow  # each needs a PostgreSQL server
 
 HOLDERS = (
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'"
@@ -29,14 +29,14 @@ HOLDERS = (
 
 @contextmanager
 def other(url: str) -> Iterator[Any]:
-    """A connection that is not tuner's."""
+    """Yield a connection that is not tuner's."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
 
 
 def drop_holders(url: str) -> None:
-    """Do what a server does that starts again, or a proxy that finds a connection idle."""
+    """Close connections, as a restarted server does, or a proxy with idle ones."""
     with other(url) as connection:
         holders = set(connection.scalars(text(HOLDERS)))
         assert len(holders) == 1

@@ -1,4 +1,4 @@
-"""Guesses: what they are made of, when they are queued, and what a bad one costs."""
+"""Guesses: how they are made, when they are queued, and what a bad one costs."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_an_interrupted_search_with_guesses_repeats(config: StudyConfig, url: st
 
 
 def test_guesses_are_never_given_up(config: StudyConfig, url: str) -> None:
-    """They run to their end, however bad; others as bad are given up by the same rule."""
+    """They run to their end, however bad; the same rule would prune other trials."""
     own = config.case.baseline
     bad = [replace(own, learning_rate=1e-4, epochs=6, width=2 + place) for place in range(6)]
     study = search(url, with_guesses(config, bad), 8)
@@ -227,7 +227,7 @@ def test_guesses_are_never_given_up(config: StudyConfig, url: str) -> None:
 def test_an_absurd_guess_costs_its_own_trial_and_no_more(
     config: StudyConfig, url: str, absurd: Mapping[str, Any]
 ) -> None:
-    """The draws at random are the same, number and values, whether it is trained or fails."""
+    """The random draws are the same, number and values, whether it is trained or fails."""
     without = search(url, with_guesses(config, ()), 10, name="without")
     guess = replace(config.case.baseline, width=2, **absurd)
     other = replace(guess, width=3)
@@ -279,7 +279,7 @@ def test_the_rate_of_a_guess_is_that_of_its_optimizer(
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_search_learns_as_early_with_guesses_as_without(sampler: str) -> None:
-    """After ten draws at random a sampler learns; guesses are not counted among the ten."""
+    """A sampler learns after ten random draws; guesses do not count as these."""
     from tuner.search.sampler import Samplers
 
     def draws(startup: int) -> list[float]:
@@ -317,7 +317,7 @@ def test_the_search_learns_as_early_with_guesses_as_without(sampler: str) -> Non
 def test_the_likeliest_value_is_inside_the_range(
     prior: Any, drawn: optuna.distributions.BaseDistribution, best: Any
 ) -> None:
-    """Where a prior says nothing of a range, the baseline's value counts: 7, or what is there."""
+    """If a prior has no value in a range, the baseline's value is used: 7, or the nearest one."""
     study = optuna.create_study()
     ask = {"x": drawn}
     study.sampler = GuessSampler({}, {"x": 7}, {"x": prior})
@@ -335,7 +335,7 @@ def test_the_likeliest_value_is_inside_the_range(
 
 
 def test_a_prior_speaks_of_how_the_decay_is_meant() -> None:
-    """AdamW's decay is stronger than one in the loss, for every family."""
+    """AdamW's weight decay is larger than one in the loss, for every family."""
     for baseline in (MLPHyperparameters(), OwnHyperparameters()):
         apart, together = (
             priors_for(baseline, replace(SEEN, optimizer=optimizer))["weight_decay"].centre(0, 1)

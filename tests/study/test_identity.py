@@ -1,4 +1,4 @@
-"""A study is held against all that its results depend on; what is harmless does not count."""
+"""A study checks everything that its results depend on; harmless changes do not count."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXT = Path(TINY).read_text(encoding="utf-8")
 
 
 def edited(folder: Path, *edits: tuple[str, str], text: str = TEXT) -> StudyConfig:
-    """The tiny case with edits in its file, as a user makes them."""
+    """Write the tiny case with edits in its file, as a user makes them."""
     for old, new in edits:
         assert text.count(old) >= 1
         text = text.replace(old, new, 1)
@@ -38,7 +38,7 @@ def edited(folder: Path, *edits: tuple[str, str], text: str = TEXT) -> StudyConf
 
 
 def accepting(url: str, config: StudyConfig) -> optuna.Study:
-    """Open the study as `tuner study --accept-changes` does."""
+    """Open the study like `tuner study --accept-changes`."""
     return open_study(url, "study", config, pruner_named, accept=True)[0]
 
 
@@ -104,7 +104,7 @@ HARMLESS = [
 
 
 def test_harmless_edits_lock_nobody_out(url: str, tmp_path: Path) -> None:
-    """All at once, because each would be refused by itself among others as well."""
+    """All at once, because any of them alone would also be found among the others."""
     open_as_command(url, "study", edited(tmp_path))
     study, _ = open_as_command(url, "study", edited(tmp_path, *HARMLESS))
     assert CHANGES not in study.user_attrs
@@ -154,7 +154,7 @@ def test_a_study_begun_with_the_rules_before_keeps_them(
     study, _ = open_as_command(url, "study", config)
     facts = study.user_attrs[FACTS]
     before = {name: value for name, value in facts.items() if name not in KEPT}
-    if accepted:  # something else has changed, and the study is continued with it
+    if accepted:  # continue the study with another change
         before["rules"] = {**facts["rules"], "training/step.py": "0" * 16}
     study.set_user_attr(FACTS, {**before, "pruner": SQUARE})
     study, opened = open_study(url, "study", config, pruner_named, accept=True)

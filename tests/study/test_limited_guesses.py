@@ -1,4 +1,4 @@
-"""Guesses that keep a study's limits: what they give up, and what they do not."""
+"""Guesses that keep a study's limits: which values they change, and which they do not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> StudyConfig:
 
 
 def measured(config: StudyConfig, params: Mapping[str, Any]) -> tuple[float, int]:
-    """What a guess costs, and its parameters."""
+    """Return what a guess costs, and its number of parameters."""
     made = config.case.suggest(FixedTrial(dict(params)))
     costs = Costs(config.case, config.dataset, config.plan)
     return costs.of(made), parameters_of(config.case, made, config.dataset)
@@ -75,7 +75,7 @@ def test_guesses_keep_the_limits_or_are_left_as_they_are(
 
 
 def test_what_is_given_up_costs_the_least_likelihood(config: StudyConfig) -> None:
-    """Among all networks and lengths of TINY, whatever else is as it was."""
+    """Among all networks and durations of TINY, with everything else unchanged."""
     config = replace(config, limits=Limits(cost=0.4))
     case, drawn = config.case, space(config.case)
     known = priors_of(case, config.dataset, config.seed, {})
@@ -155,7 +155,7 @@ def spaced(config: StudyConfig, suggest: Any, baseline: Any, recipe: Any) -> Stu
 
 
 def test_numbers_end_as_near_as_the_limit_allows(config: StudyConfig) -> None:
-    """A step of a third is too long where a limit is just missed, or kept exactly."""
+    """A step of a third is too large if a limit is narrowly missed, or exactly met."""
     own = config.case.baseline
 
     def suggest(trial: Any) -> Any:
@@ -164,7 +164,7 @@ def test_numbers_end_as_near_as_the_limit_allows(config: StudyConfig) -> None:
 
     long = spaced(config, suggest, own, replace(own, epochs=5))
     free = long.guessed()
-    for most in (7.2, 7.0):  # times an epoch's quarter: 28 epochs
+    for most in (7.2, 7.0):  # quarters of an epoch: 28 epochs
         found = within_limits(free, replace(long, limits=Limits(cost=most / 2)))
         wanted = [min(one["epochs"], 28) for one in free]
         kept = [one["epochs"] for one in found]
@@ -232,7 +232,7 @@ def test_what_is_tried_already_is_not_tried_twice(config: StudyConfig) -> None:
 
 @pytest.mark.slow
 def test_width_goes_before_depth_and_comes_back_where_there_is_room(tmp_path: Path) -> None:
-    """Of `mnist`, whose widths depend on how many convolutions a block has."""
+    """For `mnist`, whose widths depend on the number of convolutions per block."""
     config = with_guesses(make_brief("mnist", tmp_path), None)
     free = config.guessed()[0]
     whole, _ = measured(config, free)
@@ -245,7 +245,7 @@ def test_width_goes_before_depth_and_comes_back_where_there_is_room(tmp_path: Pa
 
     assert made(1.0) == (2, free["depth"], 24)
     assert made(0.8) == (2, free["depth"], 16)
-    # Of one convolution the widest fits again: what was given up first is not needed any more.
+    # With one convolution the largest width fits again, so the first reduction is undone.
     assert made(0.5) == (1, free["depth"], 32)
 
 

@@ -29,7 +29,7 @@ HOLDER = (
 
 
 def hold(url: str, name: str) -> subprocess.Popen[str]:
-    """Hold a study in another process."""
+    """Lock a study in another process."""
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url, name], stdout=subprocess.PIPE, text=True
     )
@@ -47,7 +47,7 @@ def test_the_second_writer_is_refused_until_the_first_is_gone(url: str) -> None:
         ):
             pytest.fail("two writers at once")
         with only_writer(url, "two"):
-            pass  # another study of the same database is free
+            pass  # another study of the same database is not locked
         other.send_signal(signal.SIGKILL)
 
     def is_free() -> bool:

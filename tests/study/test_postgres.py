@@ -1,4 +1,4 @@
-"""A study in a PostgreSQL database is the study that a file would hold."""
+"""A study in a PostgreSQL database equals one in a file."""
 
 from __future__ import annotations
 

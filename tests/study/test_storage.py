@@ -305,7 +305,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_wait_for_a_locked_database(tmp_path: Path) -> None:
-    """In a program of its own: the signal would end the process that runs the tests."""
+    """In a separate process: the signal would end the process of the tests."""
     url = f"sqlite:///{tmp_path}/studies.db"
     study = optuna.create_study(study_name="one", storage=open_storage(url, create=True))
     with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
@@ -331,10 +331,10 @@ def load_study_attributes(url: str) -> dict[str, object]:
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a study in it that may only be read."""
+    """A read-only folder with a study."""
     folder = tmp_path / "there"
     folder.mkdir()
-    root = os.geteuid() == 0  # whoever may write everything needs a file system that forbids it
+    root = os.geteuid() == 0  # root needs a read-only file system
     if root:
         made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], check=False)
         if made.returncode:
@@ -366,7 +366,7 @@ def test_a_store_that_may_only_be_read_is_read(read_only: Path) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_is_not_taken_for_a_damaged_database(small_disk: Path) -> None:
-    """There is no room for the file that a database in write-ahead mode is read with."""
+    """There is no space for the file that SQLite needs to read a database in WAL mode."""
     url = f"sqlite:///{small_disk}/studies.db"
     open_storage(url, create=True).engine.dispose()
     leave(small_disk, 0)

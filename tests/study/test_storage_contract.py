@@ -1,4 +1,4 @@
-"""Optuna's own tests of a storage, over the one that is opened with our settings."""
+"""Optuna's contract tests of a storage, on the one with our settings."""
 
 from __future__ import annotations
 

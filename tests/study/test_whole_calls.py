@@ -1,4 +1,4 @@
-"""Ctrl-C in a write to a database file: the write is whole, and nothing is left open."""
+"""Ctrl-C during a write to a database file: the write is atomic, and nothing stays open."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_a_trial(study: optuna.Study, number: int) -> None:
     mirror.write_new()
 
 
-# What is the same in the file before and after a write that was interrupted: 1.
+# Queries whose result must be 1, before and after an interrupted write.
 WHOLE: dict[Callable[[optuna.Study, int], None], str] = {
     set_an_attribute: "SELECT value_json = '{}' FROM study_user_attributes WHERE key = 'number'",
     write_a_trial: "SELECT (SELECT count(*) FROM trials) = (SELECT count(*) FROM trial_params)",
@@ -78,12 +78,12 @@ def test_ctrl_c_leaves_a_write_whole_and_nothing_open(
             try:
                 write(study, moment)
                 striker.left = 0
-                break  # it has no such moment any more
-            except KeyboardInterrupt:  # what it was raised in is still alive here
+                break  # there are no more statements
+            except KeyboardInterrupt:  # the interrupted frames still exist here
                 striker.left = 0
                 ((busy, *_),) = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 whole = other.execute(WHOLE[write].format(moment)).fetchall()
-                study.set_user_attr("session", moment)  # by whatever connection: none is locked
+                study.set_user_attr("session", moment)  # by any connection: none is locked
             checked.append((busy, whole))
     assert len(checked) > 3
     assert set(map(repr, checked)) == {repr((0, [(1,)]))}

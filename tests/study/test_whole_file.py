@@ -1,4 +1,4 @@
-"""A copy of the one database file has all that had finished, however a command ended."""
+"""A copy of the single database file has all finished work, however a command ended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CASE = replace(SLOW, suggest=suggest)
 
 
 def copied(database: Path) -> optuna.Study:
-    """The study in a copy of this file alone."""
+    """Return the study from a copy of only this file."""
     copy = database.parent / "elsewhere" / "copy.db"
     copy.parent.mkdir(exist_ok=True)
     shutil.copy(database, copy)
@@ -135,7 +135,7 @@ def test_the_log_of_a_deleted_database_is_not_played_into_the_next(tmp_path: Pat
 
 
 class Watched:
-    """A command in a process of its own; how many trials have ended is known."""
+    """A command in its own process, whose number of ended trials is known."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.ended = 0
@@ -162,7 +162,7 @@ class Watched:
 
 @pytest.fixture
 def reading(tmp_path: Path) -> Iterator[None]:
-    """Somebody who reads the database again and again, as a dashboard does."""
+    """Read the database again and again in the background, like a dashboard."""
     over = threading.Event()
 
     def read() -> None:
@@ -185,7 +185,7 @@ def finished(study: optuna.Study) -> int:
 
 
 def finished_in_the_file(database: Path) -> int:
-    """As `finished`, while somebody writes: a copy made in the middle of that cannot be read."""
+    """Return `finished` during writes: a copy made in the middle of a write is unreadable."""
     try:
         return finished(copied(database))
     except (AssertionError, IndexError, sqlite3.DatabaseError, SQLAlchemyError, StorageError):
@@ -207,7 +207,7 @@ def test_a_copy_of_the_file_has_what_had_finished(how: str, tmp_path: Path) -> N
     if how.startswith("SIG"):
         command.wait_for(5)
         known = command.ended
-        if how == "SIGKILL":  # nobody looks after the file as it ends
+        if how == "SIGKILL":  # nothing cleans up the file at its end
             wait_until(lambda: finished_in_the_file(database) >= known)
         command.running.send_signal(getattr(signal, how))
     errors = command.end()

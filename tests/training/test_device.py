@@ -1,4 +1,4 @@
-"""What a card would do, as far as a processor can show it: settings, and what leaves the device."""
+"""The behaviour on a GPU as far as a processor can show it: settings, and device transfers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def data_of(name: str) -> Dataset:
 
 
 def trainers_of(case: Case, data: Dataset, device: str = "cpu", count: int = 2) -> list[Trainer]:
-    """Trainers of some folds, with dropout and augmentation where the case has them."""
+    """Return trainers of some folds, with dropout, and augmentation if the case has it."""
     drawing = {"dropout": 0.3, "batch_size": 8}
     if hasattr(case.baseline, "augmentation"):
         drawing["augmentation"] = 0.5
@@ -56,7 +56,7 @@ def trainers_of(case: Case, data: Dataset, device: str = "cpu", count: int = 2) 
 
 
 class Reads(TorchFunctionMode):
-    """Notes whatever waits for a device: numbers that are read, and moves to the processor."""
+    """Records whatever waits for a device: values that are read, and copies to the processor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def test_a_report_point_waits_once_for_the_device(name: str) -> None:
 
 @pytest.fixture
 def meta(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A device without numbers: it has no generators, as nothing is drawn there, nor autocast."""
+    """A device without numbers; it has no generators, because nothing is drawn, and no autocast."""
     real = torch.Generator
 
     def make(device: str = "cpu") -> Generator:
@@ -97,16 +97,16 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def descent(model: nn.Module, hyperparameters: Any, steps: int) -> torch.optim.Optimizer:
-    """An optimizer that runs without numbers; the fused ones ask for a real device."""
+    """An optimizer that runs without numbers; the fused ones require a real device."""
     return torch.optim.SGD(model.parameters(), hyperparameters.learning_rate)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_all_of_a_step_and_of_a_validation_is_on_the_device(name: str, meta: str) -> None:
-    """On `meta` tensors have shapes alone: reading one, or mixing in the processor's, raises."""
+    """On `meta`, tensors only have shapes: reading one, or mixing in processor tensors, raises."""
     case = replace(CASES[name], optimizer=descent)
     if case.augment is not None:
-        # What it draws is on its generator's device, which here has to be another.
+        # It draws on its generator's device, which must be another one here.
         case = replace(case, augment=lambda images, *_: images * torch.rand_like(images))
     for trainer in trainers_of(case, data_of(name), meta):
         batches = trainer.shuffled()
@@ -138,7 +138,7 @@ def test_augmentation_draws_on_its_generators_device() -> None:
 
 
 class OnCard:
-    """A generator of a card, of which only this much is asked here."""
+    """A generator of a GPU, with the attributes that are used here."""
 
     def initial_seed(self) -> int:
         return 5
@@ -146,7 +146,7 @@ class OnCard:
 
 @pytest.mark.parametrize("own", ["augment", "step"])
 def test_a_case_that_draws_on_the_processor_is_given_a_generator_there(own: str) -> None:
-    """The error is PyTorch's own, of a draw on the processor from a card's generator."""
+    """The error is PyTorch's own, for drawing on the processor with a GPU's generator."""
     given: list[object] = []
 
     def draw(random: Any) -> Tensor:
@@ -184,7 +184,7 @@ def test_another_error_of_a_case_is_raised() -> None:
 
 
 def settings() -> dict[str, Any]:
-    """All that `computing` may change."""
+    """Return everything that `computing` may change."""
     backends: Any = torch.backends
     filling: Any = torch.utils.deterministic
     return {
@@ -198,7 +198,7 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(WORKSPACE, "")  # so that it is put back
+    monkeypatch.setenv(WORKSPACE, "")  # so that it is restored
     monkeypatch.delenv(WORKSPACE)
 
 
@@ -275,7 +275,7 @@ def test_operations_without_a_deterministic_algorithm_are_named(workspace: None)
 
 
 def test_a_fit_computes_so_and_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever consumes its points has PyTorch's own settings between two of them."""
+    """Between two points, their consumer has PyTorch's default settings."""
     seen: list[bool] = []
     case, data = CASES["stack"], data_of("stack")
 

@@ -48,7 +48,7 @@ def housing() -> Dataset:
 
 
 def run(*arguments: Any, **options: Any) -> tuple[list[ReportPoint], tuple[Fitted, ...]]:
-    """All points of a fit, and its models."""
+    """Return all points of a fit, and its models."""
     points, running = [], fit(*arguments, **options)
     while True:
         try:
@@ -60,14 +60,14 @@ def run(*arguments: Any, **options: Any) -> tuple[list[ReportPoint], tuple[Fitte
 def trainers_of(
     case: Case, data: Dataset, parts: Sequence[Fold], hyperparameters: Any = None
 ) -> list[Trainer]:
-    """Trainers before their first step."""
+    """Return trainers before their first step."""
     chosen = hyperparameters or case.baseline
     learners = make_learners(case, chosen, data, parts, list(range(1, len(parts) + 1)))
     return make_trainers(case, chosen, data, learners, Plan())
 
 
 def trainer_of(data: Dataset, hyperparameters: Any) -> Trainer:
-    """The one trainer of three folds of the tiny case."""
+    """Return the single trainer of three folds of the tiny case."""
     (only,) = trainers_of(TINY_CASE, data, three_folds(data), hyperparameters)
     return only
 
@@ -217,11 +217,11 @@ CHANGES: list[dict[str, Any]] = [
 def test_a_stacked_member_trains_as_it_would_alone(
     housing: Dataset, changes: dict[str, Any]
 ) -> None:
-    """Whatever the hyperparameters: each member has the batches and the dropout of its own seed."""
+    """With any hyperparameters: each member has the batches and the dropout of its own seed."""
     parts, seeds = folds(housing.development, housing.validation, 0), [5, 6, 7, 8, 9]
     hyperparameters = replace(HOUSING.recipe, epochs=2, early_stopping=False)
     hyperparameters = replace(hyperparameters, **changes)
-    last = hyperparameters.epochs  # the weights kept are those of it, not of the best mean score
+    last = hyperparameters.epochs  # its weights are kept, not those of the best mean score
     together, stacked = run(HOUSING, hyperparameters, housing, parts, seeds, Plan(), last)
     for place, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
         alone, (single,) = run(HOUSING, hyperparameters, housing, [part], seed, Plan(), last)
@@ -295,7 +295,7 @@ def test_the_training_loss_is_the_mean_over_folds_of_other_sizes(tiny: Dataset) 
 
 
 def seeding(case: Case, seed: Callable[[], object]) -> Case:
-    """The case with a `build` that seeds a generator, as many scripts do."""
+    """Return the case with a `build` that seeds a generator, as many scripts do."""
 
     def build(hyperparameters: Any, shape: Shape) -> nn.Module:
         seed()

@@ -1,4 +1,4 @@
-"""What a GPU does in a training, on a card that is made up: these tests need no GPU."""
+"""The behaviour of a GPU in a training, on a fake one: these tests need no GPU."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from tuner.training.inference import Fitted
 
 SHIPPED = ("mnist", "flowers", "housing")
-# Where a fit may wait: while it is set up, and when it has ended.
+# Places where a fit may wait: during its setup, and after its end.
 AT_THE_ENDS = (" make_learners", " make_trainers", " fitted", " finish")
 
 
 @pytest.fixture
 def card() -> Iterator[MadeUpCard]:
-    """A card in use, and nothing on it of another."""
+    """A fake GPU in use, with no memory of an earlier one."""
     with MadeUpCard().in_use() as found:
         rows._last_copy.clear()
         yield found
@@ -51,7 +51,7 @@ def case_of(name: str) -> tuple[Case, Dataset]:
 
 
 def drawn(case: Case, number: int, **fixed: Any) -> Any:
-    """A configuration of the space, made small."""
+    """Return a configuration of the search space, made small."""
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=number)).ask()
     wanted = {"epochs": 3, "batch_size": 4, "width": 8, "hidden": 4, "convolutions": 1, **fixed}
     made = case.suggest(trial)
@@ -82,7 +82,7 @@ def trained(
 
 
 def waits(card: MadeUpCard) -> Counter[str]:
-    """What was told of the card between the first step and the last."""
+    """Return the waits for the GPU between the first step and the last."""
     lines = {one: count for one, count in card.told.items() if not any(map(one.count, AT_THE_ENDS))}
     return Counter(lines)
 
@@ -95,7 +95,7 @@ def assert_one_wait_a_point(card: MadeUpCard, points: Sequence[ReportPoint]) -> 
 
 
 def check(name: str, number: int) -> None:
-    """A configuration without noise: the numbers of the processor, and one wait a point."""
+    """Check a configuration without noise: same numbers as on the processor, one wait per point."""
     case, data = case_of(name)
     made = drawn(case, number, dropout=0.0, augmentation=0.0, breaks=False)
     expected, _ = trained(case, data, made, plan_of(data, number, "cpu"))
@@ -108,7 +108,7 @@ def check(name: str, number: int) -> None:
         assert all(weight.is_cuda for model in models for weight in model.model.parameters())
         rows._last_copy.clear()
     if made.optimizer == "muon" and plan_of(data, number).precision == "bfloat16":
-        return  # a card rounds its steps elsewhere, and to three digits
+        return  # a GPU rounds at other places, and to three digits
     for point, other in zip(points, expected, strict=True):
         assert point.train_loss == pytest.approx(other.train_loss, rel=1e-3)
         assert point.fold_scores == pytest.approx(other.fold_scores, abs=5e-3)
@@ -152,7 +152,7 @@ def test_a_recorded_step_draws_what_one_draws_that_is_not(
 
 
 class Waits(nn.Module):
-    """A layer that reads a number of the card: always, or only in use."""
+    """A layer that reads a value from the GPU: always, or only in evaluation."""
 
     def __init__(self, network: nn.Module, *, always: bool) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ def picks(images: torch.Tensor, made: Any, random: torch.Generator) -> torch.Ten
 
 @pytest.mark.parametrize("augment", [reads, copies, draws, picks])
 def test_a_step_that_waits_is_seen(card: MadeUpCard, augment: Any) -> None:
-    """These are what the tests above are to find in tuner itself."""
+    """The tests above must find such cases in tuner itself."""
     case, data = case_of("flowers")
     made = drawn(case, 0, depth=1, optimizer="adam", epochs=1)
     points, _ = trained(replace(case, augment=augment), data, made, plan_of(data))

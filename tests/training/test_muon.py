@@ -1,4 +1,4 @@
-"""Muon: against torch's own on matrices, what it leaves to AdamW, schedules, and what it costs."""
+"""Muon: compared with torch's own on matrices, the division with AdamW, schedules, and cost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def batch(seed: int, *shape: int) -> Tensor:
 
 
 def steps(model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor, count: int = 5) -> None:
-    """Take steps of any loss that is not flat."""
+    """Take steps on some loss that is not flat."""
     for _ in range(count):
         optimizer.zero_grad()
         model(rows).square().mean().backward()
@@ -77,12 +77,12 @@ def test_matrices_take_the_steps_of_torchs_muon() -> None:
     ):
         moved = (other - before).norm()
         assert moved > 0
-        # Rounded to bfloat16 in another order.
+        # The order of rounding to bfloat16 differs.
         assert (own - other).norm() < 0.03 * moved
 
 
 def test_a_kernel_is_the_matrix_of_its_channels() -> None:
-    """Whatever the memory format: a step of a kernel is that of the matrix that it is."""
+    """In any memory format: a step of a kernel equals that of its matrix."""
     kernel, flat = nn.Conv2d(3, 4, 3, bias=False), nn.Linear(27, 4, bias=False)
     flat.weight.data.copy_(kernel.weight.data.flatten(1))
     gradient = batch(2, 4, 3, 3, 3)
@@ -143,7 +143,7 @@ class Kernels(TorchDispatchMode):
 def test_which_kernels_a_device_is_given(
     device: str, shape: tuple[int, ...], products: dict[str, int]
 ) -> None:
-    """Of a card, made up: its tensors have no numbers."""
+    """On a fake GPU: its tensors have no numbers."""
     with FakeTensorMode(), Kernels() as kernels:
         made = orthogonal(torch.empty(shape, dtype=torch.bfloat16, device=device))
     assert made.shape == shape
@@ -156,7 +156,7 @@ def test_a_gradient_of_nothing_moves_nothing() -> None:
 
 
 def test_a_step_is_as_long_as_one_of_adamw() -> None:
-    """Root mean square 0.2, as Liu et al. 2025 found AdamW's to be, within what is not exact."""
+    """Root mean square 0.2, which Liu et al. 2025 found for AdamW, within a tolerance."""
     model = linear()
     (_, (weight, _)) = hidden_weights(model)
     before = weight.detach().clone()
@@ -166,21 +166,21 @@ def test_a_step_is_as_long_as_one_of_adamw() -> None:
 
 
 def shared() -> nn.Module:
-    """The output has the weights of a hidden layer."""
+    """A network whose output shares the weights of a hidden layer."""
     first, second, output = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
     output.weight = second.weight
     return nn.Sequential(first, second, output)
 
 
 def tied() -> nn.Module:
-    """An embedding whose weights a linear layer has, too."""
+    """An embedding whose weights a linear layer shares."""
     words, hidden = nn.Embedding(6, 4), nn.Linear(4, 6)
     hidden.weight = words.weight
     return nn.Sequential(words, hidden, nn.Linear(6, 2))
 
 
 def normalised() -> nn.Module:
-    """Weights that are computed; looking at them changes the layer."""
+    """A layer with computed weights; reading them changes the layer."""
     torch.manual_seed(0)
     return nn.Sequential(spectral_norm(nn.Linear(6, 4)), nn.Linear(4, 2))
 
@@ -213,7 +213,7 @@ def normalised() -> nn.Module:
     ],
 )
 def test_what_lies_between_hidden_layers(model: nn.Module, count: int) -> None:
-    """Not the output, nor what it or an embedding shares; all else goes to AdamW, each once."""
+    """Not the output, nor weights shared with it or an embedding; AdamW gets the others, once."""
     found = hidden_weights(model)
     assert len(found) == count
     optimizer = Muon(model, RATE, DECAY, torch.float32)
@@ -244,7 +244,7 @@ def test_counting_leaves_a_model_as_it_is() -> None:
 
 def test_a_layer_without_outputs_costs_no_products() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, of a tensor without elements
+        warnings.simplefilter("ignore")  # torch's warning on an empty tensor
         assert operations(nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 2)), 1) > 0
 
 

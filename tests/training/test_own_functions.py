@@ -1,4 +1,4 @@
-"""Cases with a loss, an optimizer or a step of their own, weights of classes, and raw features."""
+"""Cases with their own loss, optimizer or step, with class weights, and with raw features."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_functions_that_contradict_each_other_are_refused(
 
 
 def rare(count: int, seed: int) -> Examples:
-    """Two clouds that overlap; one row in ten is of the second."""
+    """Two overlapping clouds; one row in ten belongs to the second."""
     random = torch.Generator().manual_seed(seed)
     targets = (torch.arange(count) % 10 == 0).long()
     features = torch.randn(count, 2, generator=random) + 0.8 * targets[:, None]
@@ -208,7 +208,7 @@ RARE = make_dataset(
 
 
 def found(case: Case, hyperparameters: Any, data: Dataset = RARE) -> float:
-    """The share of the rare rows that are found."""
+    """Return the share of the rare rows that are predicted correctly."""
     _, models = run(case, hyperparameters, data, three_folds(data), 0, Plan())
     rows = data.test.open(lambda: None)
     said = torch.stack([one.outputs(rows.features, Plan()).argmax(dim=1) for one in models])

@@ -98,7 +98,7 @@ def test_a_card_has_room_for_what_it_evaluates_at_once(row: tuple[int, ...], row
 
 
 class Sizes(nn.Module):
-    """Notes how many rows it is applied to."""
+    """Records the number of rows at each call."""
 
     def __init__(self) -> None:
         super().__init__()

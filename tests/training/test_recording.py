@@ -1,4 +1,4 @@
-"""Which steps a card may record. CUDA graphs are made up; test_on_a_card.py has real ones."""
+"""Which steps a GPU may record. CUDA graphs are faked; test_on_a_card.py has real ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FULL = torch.OutOfMemoryError("CUDA out of memory")
 
 
 class Own(nn.Module):
-    """A layer of somebody's."""
+    """A user's own layer."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return inputs
@@ -108,7 +108,7 @@ def test_an_optimizer_of_ones_own_cannot_be_recorded() -> None:
 
 
 class Graph:
-    """A CUDA graph that doubles numbers."""
+    """A fake CUDA graph that doubles numbers."""
 
     shown: tuple[Tensor, Tensor]
     refusal: Exception | None = None
@@ -131,7 +131,7 @@ class Graph:
 
 
 class Generators:
-    """A lane, and a generator, of a recording that may fail."""
+    """A lane and a generator for a recording that may fail."""
 
     renewed = finished = 0
 
@@ -175,7 +175,7 @@ def test_each_shape_is_done_once_then_shown_once_then_replayed() -> None:
     for batch in batches:
         assert torch.equal(recorder("double", double, batch), batch * 2)
     assert calls == [5, 5, 3, 3]
-    assert Graph.replays == len(batches) - 2  # but for the first of each shape
+    assert Graph.replays == len(batches) - 2  # except the first of each shape
     recorder("another", double, batches[0])
     assert len(calls) == 5
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_recorded_is_done_as_it_is_each_time() -> None:
 
 @pytest.mark.usefixtures("graphs")
 def test_after_that_nothing_recorded_before_is_replayed() -> None:
-    """Its generators have another state now, from which a graph would not draw."""
+    """Its generators have another state now, and a graph would not draw from it."""
     calls: list[int] = []
     double, lane, source = doubled(calls), Generators(), Generators()
     recorder = Recorder(lane, [source])  # type: ignore[arg-type, list-item]

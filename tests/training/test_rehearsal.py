@@ -1,4 +1,4 @@
-"""What would break a study is said before it begins; and what is sound passes."""
+"""Whatever would break a study is reported before it begins; sound cases pass."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DATA = TINY_CASE.load(Folders())
 
 
 class Net(nn.Module):
-    """A network whose forward a test gives."""
+    """A network with the `forward` of a test."""
 
     def __init__(self, change: Callable[[Net, Tensor], Any]) -> None:
         super().__init__()
@@ -298,7 +298,7 @@ def test_a_softmax_before_the_loss_is_named(last: nn.Module, said: int) -> None:
 
 
 def test_a_column_is_named_once() -> None:
-    """One that is constant is in the findings about the data, one that lost its digits here."""
+    """A constant column is in the findings about the data, one that lost its digits here."""
     features = DATA.development.features.clone()
     features[:, 1] = 4
     features[:, 0] += 1.7e9
@@ -319,7 +319,7 @@ def test_a_column_is_named_once() -> None:
 
 
 def test_the_layout_in_memory_is_the_one_of_the_study() -> None:
-    """`view` after a convolution works on one layout and not on the other."""
+    """`view` after a convolution works in one memory format and not in the other."""
     mnist = load_case("mnist")
 
     class Viewing(nn.Module):

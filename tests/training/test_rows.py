@@ -1,4 +1,4 @@
-"""Rows on their device. The device is `meta`, which has no numbers and needs no card."""
+"""Rows on their device, here `meta`, which has no numbers and needs no GPU."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_other_rows_and_other_devices_have_copies_of_their_own() -> None:
 
 
 def test_rows_in_the_place_of_others_are_not_taken_for_them() -> None:
-    """The number that tells objects apart is given again to another, once one is gone."""
+    """The id of an object is reused once the object is gone."""
     kept = []
     for count in range(2, 50):
         rows = torch.rand(count, 2)

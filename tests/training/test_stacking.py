@@ -1,4 +1,4 @@
-"""What trains stacked trains as it would alone, or it is not stacked: over every kind of layer."""
+"""A stacked model trains as it would alone, or is not stacked: for every kind of layer."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_old_weight_normalisation_is_not_stacked() -> None:
 
 
 def old_style() -> nn.Module:
-    """Weight normalisation as a hook, which torch still has."""
+    """A layer with weight normalisation as a hook, which torch still has."""
     with pytest.warns(FutureWarning):
         normed: nn.Module = old_weight_norm(nn.Linear(FEATURES, 1))
     return normed

@@ -1,4 +1,4 @@
-"""What tells networks that compute alike; their work is counted once."""
+"""The comparison that finds networks with equal computations; their work is counted once."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ CASES = ("mnist", "flowers", "housing")
 
 
 class Own(nn.Module):
-    """A layer of somebody's."""
+    """A user's own layer."""
 
 
 class Holder(nn.Sequential):
-    """A module of torch's, as far as its name says, that keeps what it is given."""
+    """A module whose name looks like torch's, and that stores what it is given."""
 
     __module__ = "torch.nn"
 
@@ -83,7 +83,7 @@ def test_networks_that_are_built_alike_have_one_structure(build: Callable[[], nn
         (nn.Linear(2, 3), nn.Linear(2, 3, bias=False)),
         (nn.Conv2d(1, 2, 3), nn.Conv2d(1, 2, 3, padding=1)),
         (nn.Conv2d(1, 2, 3, padding="same"), nn.Conv2d(1, 2, 3, padding=1)),
-        (nn.MultiheadAttention(4, 2), nn.MultiheadAttention(4, 1)),  # alike in words
+        (nn.MultiheadAttention(4, 2), nn.MultiheadAttention(4, 1)),  # their texts are equal
         (nn.Linear(2, 3), nn.Linear(2, 3, dtype=torch.float64)),
         (tied(), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))),
         (Holder([nn.ReLU]), Holder([nn.GELU])),
@@ -164,7 +164,7 @@ def test_the_work_of_folds_and_seeds_is_counted_once(monkeypatch: pytest.MonkeyP
 def test_the_work_of_layers_and_steps_of_ones_own_is_counted_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What they do may depend on what cannot be seen."""
+    """Their work may depend on things that cannot be seen."""
     flowers, data = load_case("flowers"), made_up("flowers")
 
     class Wrapped(Own):

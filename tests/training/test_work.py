@@ -1,4 +1,4 @@
-"""Work is counted from shapes: by hand on a small network, and without touching it."""
+"""Work is counted from shapes: checked by hand on a small network, which stays unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def test_one_layer(layers: nn.Module, activations: int) -> None:
 
 def test_products_of_a_convolutional_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuner.training.work.OPERATIONS_PER_ACTIVATION", 0.0)
-    # 16x16 and 8x8 padded maps, 3x3 kernels, a multiplication and an addition each; 4x4x8 to 5.
+    # Padded maps of 16x16 and 8x8, 3x3 kernels, one multiplication and one addition each; then
+    # 4x4x8 inputs to 5 outputs.
     forward = 2 * (16 * 16 * 9 * 3 * 4 + 8 * 8 * 9 * 4 * 8 + 4 * 4 * 8 * 5)
     for mirror, in_use in ((False, forward), (True, 2 * forward)):
         network = build_cnn(replace(SMALL, mirror=mirror), SHAPE)
@@ -62,7 +63,7 @@ def test_a_layer_may_return_several_tensors() -> None:
 
 
 class Looking(nn.Module):
-    """Decides by a value: no shape of its own is enough to run it."""
+    """A module that branches on a value, so a tensor with only a shape cannot run it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class Item(Looking):
 
 
 class Processor(Looking):
-    """Makes a tensor of its own on the processor, and draws from the global generators."""
+    """A module that makes a tensor on the processor, and draws from the global generators."""
 
     def forward(self, rows: Tensor) -> Tensor:
         random.random()
@@ -91,7 +92,7 @@ class Chosen(Looking):
 
 
 class Impossible(Looking):
-    """Does not even take rows of zeros."""
+    """A module that fails even with rows of zeros."""
 
     def forward(self, rows: Tensor) -> Tensor:
         if not rows.any():
@@ -112,7 +113,7 @@ def test_a_model_that_needs_values_is_run_on_zeros(kind: type[Looking]) -> None:
     work = Work.count(model, (6,))
     assert states() == before, "nothing is drawn"
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
-    # The input, what BatchNorm makes and what the linear layer makes; its product.
+    # Elements of the input and of both outputs, plus the product of the linear layer.
     assert work == Work.count(nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 4)), (6,))
 
 

@@ -1,4 +1,4 @@
-"""Cells of text, as every version of pyarrow gives them."""
+"""Text cells, in the form that each version of pyarrow returns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN = [" a\u0308 ", "\u00e4", None, "", " plain"]
 def test_an_umlaut_is_one_character_whatever_pyarrow_takes_for_it(
     kind: pa.DataType, chunked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def split(cells: Any, form: str) -> Any:  # what pyarrow before 26 gives for every form
+    def split(cells: Any, form: str) -> Any:  # result of pyarrow before 26, for every form
         texts = [one and unicodedata.normalize("NFD", one) for one in cells.to_pylist()]
         return pa.array(texts, cells.type)
 

@@ -1,4 +1,4 @@
-"""torchvision's own downloads, from a server on this machine or from none."""
+"""torchvision's own downloads, from a local server or without one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
 
 
-# torchvision and urllib keep failed answers unclosed; they may be collected at any moment.
+# torchvision and urllib do not close failed responses, which may be collected at any time.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -47,7 +47,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def sockets_that_others_leave() -> Iterator[None]:
-    """What is left of them is collected here, unheard by the tests that follow."""
+    """Collect unclosed sockets here, so that they cause no warning in later tests."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

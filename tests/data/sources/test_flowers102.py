@@ -29,7 +29,7 @@ def real(real_data: Path) -> Dataset:
 
 @pytest.fixture
 def linked(real: Dataset, real_data: Path, tmp_path: Path) -> Path:
-    """A data folder with the real .mat files, and the images of the five classes alone."""
+    """A data folder with the real .mat files, and only the images of the five classes."""
     images = tmp_path / flowers102.IMAGES
     images.mkdir(parents=True)
     for name in MATS:

@@ -1,4 +1,4 @@
-"""Where data is looked for: given, own, download, stand-in, in this order."""
+"""Where data is searched: given folder, own folder, download, stand-in, in this order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fill(folder: Path, files: tuple[str, ...] = FILES) -> None:
 
 
 def read(folder: Path) -> Dataset:
-    """The data's name is that of the folder that its first file was written to."""
+    """Return data named after the folder in which its first file was written."""
     return make_small((folder / FILES[0]).read_text(encoding="utf-8"))
 
 
@@ -168,7 +168,7 @@ def test_a_download_takes_the_place_of_what_was_incomplete(tmp_path: Path) -> No
 
 
 def test_of_several_first_runs_one_downloads_and_the_others_use_it(tmp_path: Path) -> None:
-    """A second download would remove the folder of the first while that is read."""
+    """A second download would remove the folder of the first while it is read."""
     asked: list[str] = []
     began = Barrier(RUNS)
 

@@ -1,4 +1,4 @@
-"""How the numbers of a column are written: commas and points that may be either mark."""
+"""How the numbers of a column are written: a comma or point may be either separator."""
 
 from __future__ import annotations
 

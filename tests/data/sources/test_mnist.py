@@ -24,7 +24,7 @@ def real(real_data: Path) -> Dataset:
 
 
 def linked(real_data: Path, folder: Path, but: str) -> Path:
-    """A data folder with all real files but one; return where that one should be."""
+    """A data folder with all real files but one; return the path of the missing one."""
     for name in mnist.FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if name != but:

@@ -1,4 +1,4 @@
-"""Lines before the header, and what a table to learn from has to have besides new rows."""
+"""Lines before the header, and what a table for training needs but new rows do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is used where the real data cannot be had."""
+"""The data sets used if the real data is unavailable."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_same_every_time(made: dict[str, Dataset]) -> None:
 
 
 def test_every_flower_is_in_the_picture(made: dict[str, Dataset]) -> None:
-    # Grounds are dim and mixed, flowers are not: the middle differs from the corners.
+    # Backgrounds are dim and mixed, flowers are not, so the middle differs from the corners.
     images = made["drawn"].development.features.float()
     corners = torch.cat([images[:, :, :8, :8], images[:, :, -8:, -8:]], dim=2).mean(dim=(2, 3))
     middle = images[:, :, 24:40, 24:40].mean(dim=(2, 3))

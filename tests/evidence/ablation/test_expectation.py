@@ -1,4 +1,4 @@
-"""What the trials of a search say of a configuration that was not trained."""
+"""The score of an untrained configuration, as predicted from the trials of the search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def trial(number: int, values: Mapping[str, Any], score: float, *, pruned: bool) -> FrozenTrial:
-    """One whose score at stage 2 is half of what it comes to."""
+    """A trial whose score at stage 2 is half of its final score."""
     made = create_trial(
         state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
         value=score / 2 if pruned else score,

@@ -107,7 +107,7 @@ def changes(*names: str, **groups: str) -> dict[str, Change]:
 
 
 class Effects:
-    """Scores subsets of changes by what each one adds, and counts what it was asked."""
+    """Scores subsets of changes by the sum of their effects, and counts the requests."""
 
     def __init__(self, effects: Mapping[str, float | None], at_most: int | None = None) -> None:
         self.effects, self.at_most = effects, at_most
@@ -198,7 +198,7 @@ def test_a_dear_change_is_left_out_where_cheaper_ones_do() -> None:
     )
     ablation.run()
     assert ablation.path == ["w", "a"]
-    # w and a have 0.50 of 0.51; without w there would be 0.20, without a 0.30.
+    # w and a together give 0.50 of 0.51; without w it would be 0.20, without a 0.30.
     assert ablation.enough == frozenset("wa")
 
 
@@ -307,7 +307,7 @@ def test_the_worse_half_is_dropped_after_a_share_of_its_training() -> None:
 
 
 class Noisy(Effects):
-    """What c adds differs from fold to fold; the rest is as it should be."""
+    """The effect of c differs from fold to fold; the others are constant."""
 
     def __call__(self, subsets: Sequence[Subset], index: int) -> list[float | None]:
         found = super().__call__(subsets, index)
@@ -343,10 +343,10 @@ def test_a_change_that_is_clearly_needed_is_not_left_out_in_every_round() -> Non
 
 
 def test_what_is_said_of_changes_beside_the_smallest_holds() -> None:
-    """By pairs on the same folds, though the baseline varies by 8 times as much as all others.
+    """Paired by fold, although the baseline varies 8 times as much as all others.
 
-    How wide the interval of the whole gain is was asked before: what the folds can tell in half of
-    these studies was said to be too little to tell.
+    Earlier, the width of the whole gain's interval decided. Then in half of these studies, what the
+    folds can tell was reported as unknown.
     """
     draw, held, proven, wrong = draws("others"), 0, 0, 0
     for _ in range(40):

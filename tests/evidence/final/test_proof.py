@@ -110,7 +110,7 @@ def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
     monkeypatch: pytest.MonkeyPatch,
     moment: str,
 ) -> None:
-    """Before its scores are kept nobody has seen them: that is no second test of these rows."""
+    """Nobody has seen the scores before they are stored, so this is no second test."""
     other = with_a_good_trial(f"sqlite:///{tmp_path}/other.db", config)
     confirm(other, config, make_engine(1), None, tmp_path / "other", quiet)
     study, original = with_a_good_trial(url, config), getattr(opening, moment)
@@ -132,7 +132,7 @@ def test_a_study_interrupted_after_its_rows_were_opened_makes_the_same_test(
 
 @pytest.mark.slow
 def test_a_test_after_a_change_that_was_accepted_is_another_one(url: str, tmp_path: Path) -> None:
-    """What the first one has shown may be why the code was changed."""
+    """The result of the first one may be the reason for the change of code."""
     case = tmp_path / "tiny.py"
     shutil.copy(TINY, case)
     config = make_brief(str(case), tmp_path)
@@ -217,7 +217,7 @@ def test_a_further_test_of_the_same_rows_takes_more_models(
 def test_a_confirmation_of_before_there_were_plans_stays_as_it_was(
     config: StudyConfig, url: str, tmp_path: Path
 ) -> None:
-    """Six seeds that all arms share, judged by Student's distribution alone."""
+    """Six seeds that all arms share, judged only by Student's distribution."""
     study = search(url, config, 2)
     confirm(study, config, make_engine(1), 6, tmp_path, quiet)
     stored = study.user_attrs[CONFIRMATION]

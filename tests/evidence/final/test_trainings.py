@@ -1,4 +1,4 @@
-"""Trainings for the test that diverge, on studies of the tiny case."""
+"""Diverging trainings for the test, on studies of the tiny case."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BEST = 2  # the number of the trial that wins
 
 
 class Diverging(Breaking):
-    """Trainings of a trial for the test diverge on some of its seeds, given by their numbers."""
+    """Trainings of a trial for the test diverge on some of its seeds, given by number."""
 
     def __init__(
         self,

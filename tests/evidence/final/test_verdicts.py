@@ -1,4 +1,4 @@
-"""What is said of the arms of a study, from what its store keeps."""
+"""The verdicts on the arms of a study, from what is stored."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_more_models_take_is_told_by_trainings_of_these_arms_alone(
 
 
 def test_a_gain_of_one_row_in_171_proves_nothing(config: StudyConfig, url: str) -> None:
-    """What 22 seeds agree on may still be the luck of one row: the gain is 1.2 rows here."""
+    """22 seeds that agree may still owe it to one lucky row: the gain is 1.2 rows here."""
     wrong = {"baseline": always(8), "recipe": always(7, but=4)}
     study, confirmation = with_predictions(url, config, wrong)
     found = verdicts(study, arms_of(study), confirmation, ACCURACY)
@@ -188,7 +188,7 @@ def test_looks_outlive_a_study_that_is_deleted(
 def test_calls_of_a_loop_that_end_in_one_of_two_ways_are_judged_by_the_exact_test_too(
     plan: Plan | None, verdict: str
 ) -> None:
-    """1 and 5 of 8 end well: by Student's alone p is 0.043, and one study in 14 has as much."""
+    """1 and 5 of 8 end well: Student's p alone is 0.043, but one study in 14 shows as much."""
     ends = {"baseline": [1, 0, 0, 0, 0, 0, 0, 0], "best": [1, 1, 1, 1, 1, 0, 0, 0]}
     test = OnTest(
         scored={arm: [{"score": float(one)} for one in own] for arm, own in ends.items()},

@@ -34,7 +34,7 @@ def run_race(
     rules: RaceRules | None = None,
     searched: Mapping[int, Sequence[float]] | None = None,
 ) -> Race:
-    """A race of trials whose scores are normal around these means; None diverges."""
+    """A race of trials with normal scores around these means; None diverges."""
     draw = random.Random(seed)
 
     def score(trials: Sequence[int], _index: int) -> list[float | None]:
@@ -201,7 +201,7 @@ def test_fewer_candidates_run_the_same_rounds(few: int) -> None:
 
 
 def test_folds_of_the_search_count_among_candidates() -> None:
-    """8 is a little better on fresh folds, and was much worse on those of the search."""
+    """8 is slightly better on fresh folds, but was much worse on those of the search."""
     means, searched = {0: 0.1, 1: 0.2, 8: 0.61, 9: 0.6}, {8: (0.5, 0.5), 9: (0.7, 0.7)}
     for given, winner in ((searched, 9), (None, 8)):
         found = run_race(means, candidates=(8, 9), rules=ON_FOLDS, searched=given)
@@ -217,7 +217,7 @@ def test_folds_of_the_search_do_not_count_against_baseline_and_recipe(arm: int) 
 
 
 def test_the_winner_meets_the_arms_on_the_rounds_that_all_were_in() -> None:
-    """In studies begun before, the last round is of one candidate: luck there proves nothing."""
+    """In older studies, the last round may have one candidate, and luck there proves nothing."""
     before = RaceRules(entered=(6, 4, 3, 2, 1), arms=4, with_search=True)
     fresh = {0: 0.62, 1: 0.2, 9: 0.6}
 
@@ -240,7 +240,7 @@ def test_a_race_of_fewer_rounds_is_its_beginning() -> None:
 
 
 def test_a_ranking_decides_in_place_of_the_scores_which_are_kept() -> None:
-    """8 gets more right in every round; 9 is nearer to the truth, and less is better of that."""
+    """8 has the higher score in every round; 9 has the better (lower) surrogate."""
     scores = {0: 0.5, 1: 0.4, 7: 0.7, 8: 0.9, 9: 0.8}
     distances = {0: 0.7, 1: 0.8, 7: 0.4, 8: 0.3, 9: 0.2}
 

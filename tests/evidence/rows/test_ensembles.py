@@ -103,7 +103,7 @@ def examples(targets: Tensor) -> Examples:
 def test_the_gain_is_that_on_the_mean_of_the_networks_and_its_error_that_of_the_rows() -> None:
     targets = torch.tensor([0, 0, 1, 1])
     one = torch.tensor([[3.0, 0], [3, 0], [0, 3], [3, 0]])  # wrong on the last row
-    two = torch.tensor([[3.0, 0], [0, 1], [0, 3], [0, 9]])  # wrong on the second, and less sure
+    two = torch.tensor([[3.0, 0], [0, 1], [0, 3], [0, 9]])  # wrong on the second row, weakly
     found = ensemble_facts(
         [ACCURACY],
         together([one, two], "classification"),
@@ -149,7 +149,7 @@ def test_a_metric_without_a_loss_a_row_has_a_gain_and_no_error() -> None:
 
 @pytest.mark.parametrize("metric", [ACCURACY, MAE])
 def test_two_standard_errors_hold_the_gain_over_all_rows_19_times_in_20(metric: Metric) -> None:
-    """Worlds of a population of rows that is known whole; each test is a draw from it."""
+    """In worlds whose population of rows is known; each test is a sample of it."""
     random = torch.Generator().manual_seed(0)
     rows, task = 20_000, TASKS[metric]
     if metric is ACCURACY:
@@ -171,5 +171,5 @@ def test_two_standard_errors_hold_the_gain_over_all_rows_19_times_in_20(metric: 
         )
         assert found is not None
         held += abs(found["gain"] - truth["gain"]) <= 2 * found["standard_error"]
-    # Of 300, 286 are expected, give or take 4.
+    # 286 of 300 are expected, with a standard deviation of 4.
     assert 270 <= held <= 298

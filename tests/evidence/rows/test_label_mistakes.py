@@ -1,4 +1,4 @@
-"""What is wrong with labels: counts by label, the worst rows, labels that look wrong."""
+"""Errors with several labels: counts by label, the worst rows, labels that look wrong."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_confusion_over_all_models_and_mistakes_of_the_first() -> None:
 
 
 def say(guesses: torch.Tensor, sure: float, seed: int) -> torch.Tensor:
-    """What one model says of rows: these classes, with some noise of its own."""
+    """Return one model's outputs: these classes, with some noise."""
     noise = torch.randn(len(guesses), 4, generator=torch.Generator().manual_seed(seed))
     noise[torch.arange(len(guesses)), guesses] += sure
     return noise
@@ -84,7 +84,7 @@ def test_wrong_labels_are_suspects_and_right_ones_are_not() -> None:
 
 @pytest.mark.parametrize("sure", [0.0, 0.5, 1.0, 2.0])
 def test_models_that_know_little_accuse_nearly_nobody(sure: float) -> None:
-    """All labels are right, and the models share what they get wrong, as on hard rows."""
+    """All labels are right, and the models share their errors, as on hard rows."""
     true = torch.arange(400) % 4
     shared = 2 * torch.randn(400, 4, generator=torch.Generator().manual_seed(9))
     models = [say(true, sure, seed) + shared for seed in range(6)]
@@ -93,10 +93,10 @@ def test_models_that_know_little_accuse_nearly_nobody(sure: float) -> None:
 
 @pytest.mark.parametrize("rare", [0.5, 0.1, 0.03])
 def test_good_models_do_not_accuse_all_rows_that_they_are_wrong_of(rare: float) -> None:
-    """All labels are right, and the probabilities, too; most mistakes are rows between classes.
+    """All labels and probabilities are right; most errors are rows between classes.
 
-    The two classes differ by three standard deviations of what they are known by, or by half of
-    that where one is so rare that hardly any model would ever say it.
+    The two classes differ by three standard deviations of their feature, or by half of that if one
+    is so rare that hardly any model would ever predict it.
     """
     random = torch.Generator().manual_seed(3)
     true = (torch.rand(4000, generator=random) < rare).long()

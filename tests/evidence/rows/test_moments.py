@@ -24,7 +24,7 @@ NUMBERS = RANDOM.normal(size=60)
 
 
 def said(strength: float, seeds: int = 3) -> Predictions:
-    """Models that know the class the better, the stronger they are; some of it is their own."""
+    """Predictions of models that know the class better the stronger they are, with some noise."""
     shared = RANDOM.normal(size=60)
     levels = strength * (TRUTH - 0.5) + shared + 0.3 * RANDOM.normal(size=(seeds, 60))
     ones = 1 / (1 + np.exp(-levels))

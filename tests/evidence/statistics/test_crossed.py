@@ -24,7 +24,12 @@ NUMBERS = arrays(np.float64, (6, 7), elements=st.floats(0, 1, width=32))
 def crossed(
     sizes: tuple[int, int, int], spreads: tuple[float, float, float]
 ) -> tuple[Array, Array]:
-    """Two arms of normal losses: (seeds, seeds, rows), and spreads of rows, seeds and rest."""
+    """Return normal losses of two arms.
+
+    Args:
+        sizes: number of seeds of each arm, and of rows.
+        spreads: standard deviations of rows, of seeds, and of the rest.
+    """
     draw = draws("crossed", *sizes, str(spreads))
     arms = []
     for seeds in sizes[:2]:
@@ -35,7 +40,7 @@ def crossed(
 
 
 def test_where_only_rows_matter_it_is_the_paired_t_test() -> None:
-    """Of many rows, so that the one unseen row does not matter."""
+    """With many rows, so that the added unseen row does not matter."""
     baseline, other = crossed((6, 8, 2_000), (1, 0, 0))
     found = compare_rows(baseline, other)
     difference = baseline[0] - other[0]
@@ -95,7 +100,7 @@ def test_one_row_is_never_enough() -> None:
 
 @pytest.mark.parametrize("by", [-1.0, 1.0, 3.0])
 def test_it_does_not_matter_where_losses_begin(by: float) -> None:
-    """A loop gives scores of rows, and a loss is such a score turned round: -1 and 0."""
+    """A loop gives scores per row, and their losses are the negated scores: -1 and 0."""
     draw = draws("shifted", str(by))
     for losses in (
         [(draw.random((6, 200)) < rate).astype(float) for rate in (0.1, 0.06)],
@@ -117,7 +122,7 @@ def test_every_row_is_enough() -> None:
 
 
 def test_a_gain_of_one_row_in_171_is_no_proven_gain() -> None:
-    """Breast cancer: 22 seeds took the error from 4.9 to 4.2 %, which was called proven."""
+    """Breast cancer: 22 seeds reduced the error from 4.9 to 4.2 %, which was once called proven."""
     draw = draws("breast cancer")
     hard = np.zeros(171)
     hard[:5], hard[5:13] = 1, 0.3
@@ -145,7 +150,7 @@ def test_a_single_seed_or_row_proves_nothing(seeds: int, rows: int) -> None:
 
 @pytest.mark.parametrize(("exact", "fewest"), [(True, 4), (False, 6)])
 def test_few_seeds_prove_nothing_but_are_measured(exact: bool, fewest: int) -> None:
-    """Six in studies of before, which knew no exact test."""
+    """Six in older studies, which had no exact test."""
     enough = compare_rows(np.eye(fewest, 50) + 1, np.eye(fewest, 50), exact=exact)
     assert enough.verdict == "better"
     found = compare_rows(np.eye(fewest - 1, 50) + 1, np.eye(fewest, 50), exact=exact)
@@ -213,7 +218,7 @@ def test_p_is_no_less_than_so_few_models_can_show(seeds: int, part: float, least
 
 
 def test_small_p_values_of_equal_arms_are_as_rare_as_they_say() -> None:
-    """Where trainings end in one of two ways, by Student's alone 8 of 1,000 were under 0.001."""
+    """If trainings end in one of two ways, 8 of 1,000 Student's p-values were under 0.001."""
     draw, worlds, small = draws("two ways of ending"), 600, 0
     for _ in range(worlds):
         arms = []
@@ -226,7 +231,7 @@ def test_small_p_values_of_equal_arms_are_as_rare_as_they_say() -> None:
 
 @pytest.mark.parametrize("world", [CLASSES, WORLDS["absolute"]])
 def test_equal_arms_are_seldom_called_better_or_worse(world: World) -> None:
-    """A glance at what the slow tests measure."""
+    """A quick version of what the slow tests measure."""
     found = of_sizes(world, rows=100, plan=TWO_LOOKS, errors=0, worlds=100)
     assert found.share("better") <= 0.04
     assert found.share("worse") <= 0.04
@@ -247,7 +252,7 @@ def test_two_arms_by_scores_of_models_alone() -> None:
 
 
 def test_the_far_end_allows_for_a_model_that_was_not_seen() -> None:
-    """Four models that end alike know little of those that would not."""
+    """Four models with equal results say little about different ones."""
     baseline, other = np.full((4, 50), 0.5), np.full((4, 50), 0.1)
     for gain, interval in (
         (0.4, compare_rows(baseline, other).interval),
@@ -259,8 +264,8 @@ def test_the_far_end_allows_for_a_model_that_was_not_seen() -> None:
         assert abs(far - gain) > abs(near - gain) + 0.99 * abs(gain) / 5
 
 
-WORLDS_EACH = 250  # a glance; studies/verdict draws 1,000
-OF_2_5 = 13  # a rate of 2.5 % comes to more in 1 % of 250 worlds; Bonferroni's is near 1 %
+WORLDS_EACH = 250  # a quick version; studies/verdict draws 1,000
+OF_2_5 = 13  # at a rate of 2.5 %, 1 % of samples of 250 have more; Bonferroni's is near 1 %
 
 
 @pytest.mark.slow
@@ -275,7 +280,7 @@ def test_equal_arms_are_called_equal(world: str, rows: int) -> None:
 
 @pytest.mark.slow
 def test_looks_that_share_nothing_break_the_promise() -> None:
-    """Four looks at the whole 5 % each; the same four are within it where they share it."""
+    """Four looks at 5 % each; the same four keep the promise if they share the 5 %."""
     models = (4, 5, 7, 10)
     rates = []
     for parts in ((1.0,) * 4, (0.25,) * 4):

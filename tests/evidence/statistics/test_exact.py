@@ -34,7 +34,7 @@ def test_too_many_ways_are_not_gone_through() -> None:
 
 
 def p_value(baseline: list[float], other: list[float]) -> float:
-    """Two-sided p of the difference of means, over all ways of dealing, by the definition."""
+    """Return the two-sided p-value of the difference of means, over all permutations."""
     both = np.array([*baseline, *other])
     seen = float(np.mean(other) - np.mean(baseline))
     found = []

@@ -1,4 +1,4 @@
-"""Rows that belong together count as one: whatever is said of a gain holds for new groups."""
+"""Rows of a group count as one: every statement about a gain holds for new groups."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("sizes", SIZES)
 def test_equal_arms_are_rarely_told_apart_on_new_groups(sizes: str) -> None:
-    """Counted by rows, 7 to 55 of 100 verdicts on them are wrong (studies/verdict/groups.py).
+    """If rows count singly, 7 to 55 of 100 verdicts are wrong (studies/verdict/groups.py).
 
-    As if all groups were of one size, one large one among them made 25 of 100 wrong.
+    If all groups count as equal in size, one large group made 25 of 100 wrong.
     """
     found = rates.of_groups(sizes, worlds=150, as_one=True)
     assert found.share("better") + found.share("worse") <= 0.05
@@ -79,7 +79,7 @@ def test_one_large_group_counts_as_few_of_one_size() -> None:
     assert (widening(alike), evenness(alike)) == pytest.approx((1.0, 1.0))
     assert evenness(large) * 15 == pytest.approx(225**2 / (150**2 + 15 * 25) - 1)
     draw, said, off = draws("one large"), [], []
-    for _ in range(2_000):  # groups whose own means differ alike
+    for _ in range(2_000):  # groups whose means have the same spread
         values = draw.normal(0, 1, 16)[large]
         said.append((error_of_mean(values, large) or 0.0) ** 2)
         off.append(values.mean() ** 2)
@@ -142,7 +142,7 @@ def test_a_mean_of_one_group_has_no_error() -> None:
 
 
 def test_groups_of_other_sizes_have_the_variance_of_a_ratio() -> None:
-    """Drawn again and again, the mean over rows varies by as much as is said of one draw."""
+    """Over many draws, the mean over rows varies as much as is estimated from a single one."""
     draw, means, errors = draws("ratio"), [], []
     for _ in range(2_000):
         sizes = draw.integers(1, 10, 60)
@@ -156,7 +156,7 @@ def test_groups_of_other_sizes_have_the_variance_of_a_ratio() -> None:
 
 @pytest.mark.parametrize("alike", [0.0, 0.3, 1.0])
 def test_before_a_test_the_error_lies_between_what_groups_and_what_rows_give(alike: float) -> None:
-    """Drawn with rows of a group that are alike by this correlation."""
+    """The rows of a group are drawn with this correlation."""
     groups, size = 40, 5
     draw, means = draws(f"alike {alike}"), []
     for _ in range(4_000):

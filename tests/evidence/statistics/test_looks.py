@@ -23,7 +23,7 @@ def test_a_small_test_is_used_up_sooner(rows: int, looks: int) -> None:
 
 
 def test_a_majority_vote_of_noise_climbs_as_the_rule_says() -> None:
-    """Blum & Hardt's attack: answers by chance, each turned the way the test set liked better."""
+    """Blum & Hardt's attack: random answers, each flipped if the test set prefers the opposite."""
     draw, rows, looks = draws("attack"), 2_000, 23
     climbs = []
     for _ in range(200):

@@ -36,11 +36,11 @@ def test_the_bootstrap_and_the_moments_agree(name: str, seeds: int, rows: int) -
     rest = sum(one / (seeds * rows) for one in moments.components.interaction)
     of_rows = (arms[0].mean(axis=0) - arms[1].mean(axis=0)).var(ddof=1) / rows
     of_seeds = sum(float(one.mean(axis=1).var(ddof=1)) / seeds for one in arms)
-    # A pigeonhole draw holds what models do on single rows three times (Owen 2007).
+    # The pigeonhole bootstrap counts the interaction of models and rows three times (Owen 2007).
     assert drawn.plain_error == pytest.approx((of_rows + of_seeds + rest) ** 0.5, rel=0.06)
     wanted = (of_rows + max(0.0, of_seeds - rest)) ** 0.5
     assert drawn.standard_error == pytest.approx(wanted, rel=0.08)
-    # The moments also count an unseen row, and cut off a component under zero for each arm.
+    # The moments also count an unseen row, and set a negative component to zero for each arm.
     assert drawn.standard_error == pytest.approx(moments.standard_error / MARGIN, rel=0.13)
     assert drawn.gains.mean() == pytest.approx(moments.gain, abs=0.1 * drawn.plain_error)
 
@@ -76,7 +76,7 @@ def test_less_is_better_when_minimizing() -> None:
 
 
 def labels(draw: np.random.Generator, rows: int, seeds: int) -> tuple[Array, Array]:
-    """Classes of unequal size, and guesses of which four of five are right."""
+    """Return classes of unequal size, and predictions of which four in five are right."""
     targets = draw.choice(len(SHARES), size=rows, p=SHARES)
     guesses = np.where(draw.random((seeds, rows)) < 0.8, targets, draw.integers(5, size=rows))
     return guesses, targets.astype(float)

@@ -1,4 +1,4 @@
-"""What pruning cost: who is drawn, what is said of all, and whole audits."""
+"""The cost of pruning: which trials are sampled, the estimate for all, and whole audits."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_interval_holds_the_truth_in_19_of_20_samples() -> None:
 
 
 def pruned_study(folder: Path, count: int) -> tuple[optuna.Study, StudyConfig]:
-    """A study in which so many trials were pruned after their first epoch, and none has ended."""
+    """A study with this many trials that were pruned after their first epoch, and no other."""
     url = f"sqlite:///{folder}/studies.db"
     study, config = open_as_command(url, "study", make_brief(TINY, folder))
     fixed = FixedTrial(asdict(config.case.baseline))

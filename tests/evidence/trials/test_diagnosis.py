@@ -1,4 +1,4 @@
-"""Whether the diagnosis sees what was done to a training."""
+"""Whether the diagnosis finds what is wrong with a training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_was_done_is_seen_on_other_seeds() -> None:
 
 
 def straight(**changes: Any) -> Curve:
-    """An accuracy that rises from 0.5 to 0.9 and stays, on both kinds of rows."""
+    """An accuracy that rises from 0.5 to 0.9 and stays, on training and validation rows."""
     levels = [0.5 + 0.4 * min(step / 10, 1) for step in range(1, 41)]
     made: dict[str, Any] = {
         "points": [
@@ -57,7 +57,7 @@ def test_a_reference_decides_whether_a_level_is_too_high() -> None:
     assert diagnose(straight()).label == "healthy"
     assert diagnose(straight(), reference=0.905).label == "healthy"
     assert diagnose(straight(), reference=0.99).label == "underfitting"
-    # The same level is as good as it gets where nothing known is better.
+    # The same level counts as good if no better score is known.
     poor = straight(points=[(float(i), 1.0, 0.5, 0.5) for i in range(1, 41)])
     assert diagnose(poor).label == "underfitting"
     assert diagnose(poor, reference=0.5).label == "healthy"
@@ -88,7 +88,7 @@ def test_advice_names_only_what_there_is_the_cheapest_first() -> None:
 
 
 def test_without_the_best_trial_noise_is_not_told_from_underfitting() -> None:
-    """A quarter of the labels are wrong: no model can do better, and no curve shows that."""
+    """A quarter of the labels is wrong: no model can do better, but no curve shows this."""
     noisy = straight(points=[(float(i), 0.56, 0.75, 0.75) for i in range(1, 41)], trivial=0.5)
     found = diagnose(noisy)
     assert found.label == "underfitting"

@@ -21,7 +21,7 @@ Columns = dict[str, list[Any]]
 
 
 def drawn(rows: int, seed: int) -> tuple[Columns, list[float]]:
-    """Hyperparameters of every kind, and scores that hang on some of them."""
+    """Return hyperparameters of every kind, and scores that depend on some of them."""
     draw = random.Random(seed)
     columns: Columns = {
         "learning_rate": [10 ** draw.uniform(-4, -1) for _ in range(rows)],
@@ -43,7 +43,7 @@ def drawn(rows: int, seed: int) -> tuple[Columns, list[float]]:
 
 
 def by_optuna(columns: Columns, scores: Sequence[float], trees: int, seed: int) -> dict[str, float]:
-    """The same by Optuna's own evaluator."""
+    """Return the same by Optuna's own evaluator."""
     distributions: dict[str, BaseDistribution] = {
         name: FloatDistribution(min(values), max(values))
         if all(isinstance(one, float) for one in values) and min(values) < max(values)
@@ -66,7 +66,7 @@ def test_it_is_what_optuna_computes(rows: int, seed: int) -> None:
 
 
 def test_what_the_score_is_made_of_explains_it() -> None:
-    """Of a sum of two numbers, each explains its own variance: 16 to 1."""
+    """In a sum of two numbers, each explains its own variance: 16 to 1."""
     draw = random.Random(0)
     columns = {name: [draw.random() for _ in range(2_000)] for name in ("large", "small", "none")}
     scores = [4 * one + two for one, two in zip(columns["large"], columns["small"], strict=True)]

@@ -50,7 +50,7 @@ def trial(
 
 
 def steady(count: int = 45, pruned: int = 15) -> list[FrozenTrial]:
-    """A search in which nothing is wrong: it found ever better ones, and the trials differ."""
+    """A sound search: its scores improved steadily, and the trials differ."""
     given_up = [trial(None, TrialState.PRUNED, dropout=0.4 + n / 1000) for n in range(pruned)]
     complete = [trial(0.95 - 0.01 * n, dropout=0.2 + n / 1000) for n in range(count - pruned)]
     return [*given_up, *reversed(complete)]
@@ -98,7 +98,7 @@ DOOR = "table --data k.csv --target y"
 
 
 def test_ranges_that_nobody_can_change_are_no_step_to_take() -> None:
-    """A table or pictures have no case file: their ranges are tuner's own."""
+    """A table or pictures have no case file: their ranges are fixed by tuner."""
     edges = checks([*steady(), trial(0.99, depth=5)], reference=DOOR)["edges"]
     assert (edges.good, edges.advice) == (True, "")
     assert edges.found == (
@@ -150,7 +150,7 @@ def test_nothing_better_in_the_last_third() -> None:
 
 
 def test_nothing_better_in_the_last_third_after_a_large_gain() -> None:
-    """The half that it is in has gained far more than the noise, so as many more may, too."""
+    """The half that contains it has gained far more than the noise, so as many more may, too."""
     check = checks([*steady(30), trial(0.99), *steady(16)])["progress"]
     assert (check.good, check.found) == (True, "the last 16 of 47 trials found nothing better")
 

@@ -26,7 +26,7 @@ MANY = 60
 def made(
     folder: Path, score: Callable[[dict[str, Any], random.Random], float], count: int = MANY
 ) -> optuna.Study:
-    """A study whose trials score so; those below the median are pruned half-way."""
+    """A study with these scores; trials below the median are pruned half-way."""
     study, draw = make_study(folder), random.Random(0)
     for _ in range(count):
         step_lr = draw.random() < 0.5
@@ -94,7 +94,7 @@ def test_pruned_trials_enter_at_the_rung_that_all_reached(tmp_path: Path) -> Non
 
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure coarsely, where it does not matter what comes of it."""
+    """Use few trees in tests for which precision does not matter."""
     for name, value in (("RESAMPLES", 4), ("TREES", 4), ("TREES_A_RESAMPLE", 2)):
         monkeypatch.setattr(f"tuner.evidence.trials.importance.{name}", value)
 
@@ -130,7 +130,7 @@ def test_a_choice_counts_once_where_suggest_makes_two_hyperparameters_of_it(tmp_
 @pytest.mark.parametrize("name", ["learning_rate", "batch_size", "width"])
 @pytest.mark.usefixtures("few_trees")
 def test_a_value_weighs_as_often_as_it_is_drawn(tmp_path: Path, name: str) -> None:
-    """Half of all draws are bad by one hyperparameter, in a corner of its range as numbers go."""
+    """Half of all draws are bad because of one hyperparameter, in a small corner of its range."""
     study, draw = make_study(tmp_path), random.Random(0)
     distributions: dict[str, BaseDistribution] = {
         "learning_rate": FloatDistribution(1e-5, 1e-1, log=True),
@@ -165,7 +165,7 @@ def test_a_value_weighs_as_often_as_it_is_drawn(tmp_path: Path, name: str) -> No
 
 @pytest.mark.usefixtures("few_trees")
 def test_what_only_some_trials_have_is_named(tmp_path: Path) -> None:
-    """As those of a loop do, which asks for one after it has seen another."""
+    """For example in a loop that asks for one only after it has seen another."""
     study, draw = make_study(tmp_path), random.Random(0)
     for number in range(12):
         fields = {"lr": draw.random(), **({"momentum": draw.random()} if number % 2 else {})}
@@ -176,7 +176,7 @@ def test_what_only_some_trials_have_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("few_trees")
 def test_a_number_outside_of_what_is_drawn_enters_as_well(tmp_path: Path) -> None:
-    """As a baseline may have one: no weight decay, where the range is one of logarithms."""
+    """As for a baseline without weight decay, if the range is logarithmic."""
     study = make_study(tmp_path)
     rate, size = FloatDistribution(1e-5, 1e-1, log=True), CategoricalDistribution((16, 32))
     for number in range(10):

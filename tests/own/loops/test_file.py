@@ -1,4 +1,4 @@
-"""What a loop's file says of itself is read without running it."""
+"""The settings in a loop's file are read without running it."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_constraints_that_only_a_sampler_knows_are_told(
     ],
 )
 def test_a_function_that_a_trial_alone_cannot_call(tmp_path: Path, head: str, told: str) -> None:
-    """As `train(args, model, device, loader)` in a usual script; a decorator may fill it."""
+    """For example `train(args, model, device, loader)`; a decorator may add the arguments."""
     path = tmp_path / "train.py"
     path.write_text(f"{head}\n    return 1\n", encoding="utf-8")
     if not told:

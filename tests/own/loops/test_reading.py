@@ -1,4 +1,4 @@
-"""What a loop gives is read as scores, or refused by what it was."""
+"""The reports of a loop are read as scores, or refused with their kind."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_predictions_of_two_classes(said: Any) -> None:
 
 @pytest.mark.parametrize("said", [[0.9, 0.1, 0.8], [[0.9], [0.1], [0.8]], torch.rand(3)])
 def test_probabilities_are_no_classes(said: Any) -> None:
-    """They are equal to no class, so each row would count as wrong."""
+    """They equal no class, so each row would count as wrong."""
     with pytest.raises(TrainingError, match=r"as \(p > 0.5\) makes of probabilities"):
         reading.tested({"predictions": said, "targets": [1, 0, 1]}, "maximize")
 

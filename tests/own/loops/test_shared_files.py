@@ -1,4 +1,4 @@
-"""Files that a call uses where any other call would look for them."""
+"""Files of a call at paths that every other call would use too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(json.dumps(shared.names()))
         ("os.close(os.open('best.pt', os.O_CREAT | os.O_RDWR))", ["best.pt"]),
         ("Path('runs/1/best.pt').write_text('x')", ["runs/1/best.pt"]),
         ("os.chdir('runs'); open('1/best.pt', 'w')", ["runs/1/best.pt"]),
-        ("open('fresh.pt').read()", ["fresh.pt"]),  # PyTorch writes past Python, and reads by it
+        ("open('fresh.pt').read()", ["fresh.pt"]),  # PyTorch does not write through Python's open
         ("open('old.csv').read()", []),
         ("open('log.txt', 'a').write('x')", []),
         ("open('own/best.pt', 'w')", []),
@@ -43,7 +43,7 @@ print(json.dumps(shared.names()))
     ],
 )
 def test_files_that_others_would_use_as_well(tmp_path: Path, body: str, names: list[str]) -> None:
-    """A process cannot stop listening, so each listens in one of its own."""
+    """A process cannot stop listening, so each test uses its own process."""
     found = subprocess.run(
         [sys.executable, "-c", LISTEN.replace("{body}", body)],
         cwd=tmp_path,
