@@ -133,11 +133,11 @@ def keep_memory() -> None:
 
 
 def be_ended_first() -> None:
-    """Let Linux kill this process, not the one that waits for it, when memory runs out.
+    """Make Linux kill this process, not the one that waits for it, if memory runs out.
 
-    A killed worker is noticed, reported and started again. If the waiting process is
-    killed, the user only sees "Killed". Child processes of this process inherit the setting.
-    (proc(5): oom_score_adj, from -1000 to 1000; raising it needs no right.)
+    A killed worker is noticed, reported and started again. If the waiting process is killed, the
+    user only sees "Killed". Child processes of this process inherit the setting. (proc(5):
+    oom_score_adj, from -1000 to 1000; raising it needs no right.)
     """
     with suppress(OSError, ValueError):  # another system, or another container's rule
         if int(OWN_SCORE.read_text(encoding="utf-8")) < ENDED_FIRST:

@@ -128,7 +128,7 @@ class Model(nn.Module):
             self.network.to(device).train(was_training)
 
     def _takes(self) -> str:
-        """Say which rows a person gives the model."""
+        """Return which kinds of rows the model takes, for a message."""
         if self._bundle.interface.table is not None:
             return "a data frame with the columns of its file (of one row: frame.iloc[[0]])"
         return "a list of files, or rows of numbers"

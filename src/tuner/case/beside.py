@@ -57,7 +57,7 @@ class _Beside(MetaPathFinder):
 
 
 def make_importable(file: Path) -> None:
-    """Let a case file import the modules beside it, and forget those beside another.
+    """Make the modules beside a case file importable, and forget those beside another.
 
     A module of the same name beside another case stays with that case, which has imported it. A
     module that was edited since is read again. Standard modules are never shadowed. A module that
@@ -80,7 +80,7 @@ def make_importable(file: Path) -> None:
 
 
 def _forget(names: frozenset[str]) -> None:
-    """Forget modules of these names, except installed ones, so that they are imported again."""
+    """Remove loaded modules of these names, except installed ones: they are imported again."""
     if not names:
         return
     for name, module in list(sys.modules.items()):

@@ -58,7 +58,7 @@ class Scaler:
 
     @classmethod
     def identity(cls) -> Self:
-        """Leave values as they are: for targets that are classes."""
+        """Return a scaler that changes nothing, for targets that are classes."""
         return cls(torch.zeros(1), torch.ones(1))
 
     def __call__(self, values: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
         self._head = Head(ray.get_runtime_context().gcs_address)
 
     def _begin(self, job: Job) -> _Fit:
-        """Give a job to Ray, with the files that its node needs, which are sent there once."""
+        """Submit a job to Ray, with the files that its node needs, which are sent there once."""
         key = job.data, job.case
         if key not in self._parcels:
             self._parcels[key] = ray.put(Parcel.of(job))
@@ -114,7 +114,7 @@ class RayEngine(RemoteEngine[Job, ReportPoint]):
 
 
 class Head:
-    """The head of a cluster. Once it has been gone for a minute, Ray ends whoever had joined it.
+    """The head of a cluster. If it is gone for a minute, Ray ends every process that has joined.
 
     Args:
         address: HOST:PORT.
@@ -126,10 +126,10 @@ class Head:
         self._seen = self._looked = time.monotonic()
 
     def check(self) -> None:
-        """Look whether it answers, every few seconds.
+        """Check every few seconds whether it answers.
 
         Raises:
-            EngineError: it has not for a while.
+            EngineError: it has not answered for a while.
         """
         now = time.monotonic()
         if now < self._looked + SECONDS_BETWEEN_LOOKS:

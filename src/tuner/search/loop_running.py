@@ -48,7 +48,7 @@ class LoopHistory:
 
     @property
     def others(self) -> Mapping[str, float]:
-        """What was given last besides the score; that on training rows is in the curve."""
+        """The values last reported besides the score; the one on training rows is in the curve."""
         last = self.points[-1].further if self.points else {}
         return {name: value for name, value in last.items() if name != TRAIN}
 

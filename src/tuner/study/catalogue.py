@@ -157,7 +157,7 @@ class Catalogue:
 
     @property
     def attributes(self) -> dict[str, Mapping[str, Any]]:
-        """What each study of the store keeps besides its trials, by name; not only tuner's."""
+        """The user attributes of each study of the store, by name; not only tuner's."""
         return self._others | {name: one.user_attrs for name, one in self._all.items()}
 
     def overview(self) -> dict[str, Overview]:

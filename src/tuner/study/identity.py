@@ -1,4 +1,4 @@
-"""What makes a study the same study, and what has changed since it was begun."""
+"""The identity of a study: everything its results depend on, and what has changed since."""
 
 from __future__ import annotations
 

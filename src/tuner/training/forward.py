@@ -120,7 +120,7 @@ class Forward:
         return check_loss(made[0], "step"), made[1]
 
     def _drawn(self, use: Callable[[Generator], T]) -> T:
-        """Let a function of the case draw on the device, or on the processor if it does that."""
+        """Call a function of the case with a generator on the device, or else on the processor."""
         try:
             return use(self.random)
         except RuntimeError as error:

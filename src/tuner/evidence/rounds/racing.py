@@ -83,7 +83,7 @@ def training_ahead(
 
 
 def _in_words(winner: int, others: Sequence[int], rounds: int) -> str:
-    """Say which trial won, against which others, in how many rounds."""
+    """Return which trial won, against which others, and in how many rounds."""
     texts = [str(number) for number in others]
     named = " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
     against = f", compared with {named}" if named else ""

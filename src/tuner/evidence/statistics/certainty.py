@@ -28,7 +28,7 @@ OF_USE = 1.05  # relative to endless seeds: below this, more seeds bring next to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certainty:
-    """What a test of this size can show.
+    """How small a gain a test of this size can detect.
 
     Attributes:
         rows: number of rows in the test; or of groups, if each counts as one.

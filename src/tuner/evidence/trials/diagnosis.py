@@ -99,7 +99,7 @@ BEHIND = said(
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong, and its signs; a training that diverged before any point has none."""
+    """A diagnosis and its signs; a training that diverged before any point has no signs."""
 
     label: Label
     signs: Signs | None

@@ -71,7 +71,7 @@ class Backbone:
 
     @property
     def in_words(self) -> str:
-        """What the case learns on, in words."""
+        """The features that the case learns from, in words."""
         return (
             f"{self.size} × {self.size}, in colour, to {self.width:,} features of {self.identity}, "  # noqa: RUF001
             "frozen"

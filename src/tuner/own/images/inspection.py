@@ -1,4 +1,4 @@
-"""What people are told of their pictures: the target, copies, and what makes scores doubtful."""
+"""Reports on pictures: the target, copies, and what makes scores doubtful."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ FEW = 10  # pictures of a class: fewer are worth a word
 
 
 def about_target(classes: tuple[str, ...], targets: Tensor) -> str:
-    """Say how many classes there are and how large, or between which numbers a target is.
+    """Return the number and sizes of the classes, or the range of a numeric target.
 
     Args:
+        classes: names; empty for numbers.
         targets: (N,) classes, (N, labels) of a multilabel one, (N, 1) numbers.
     """
     if not classes:

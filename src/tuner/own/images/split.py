@@ -125,7 +125,7 @@ def _refuse_few(
 
 
 def scheme_for(development: Examples, classes: tuple[str, ...]) -> Scheme:
-    """Hold out one part if there are enough rows; else use folds, limited by small classes."""
+    """Return one held-out part if there are enough rows; else folds, limited by small classes."""
     count = len(development)
     held = min(count // FOLDS, MOST_HELD_OUT)
     if count >= ENOUGH and 2 * len(classes) <= held:

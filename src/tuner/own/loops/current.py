@@ -1,4 +1,4 @@
-"""What a running loop may ask tuner for: its seed, and a folder of its own."""
+"""The running loop's access to tuner: its seed, and a folder of its own."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def split_rows(
     groups: NDArray[np.int64] | None,
     moments: NDArray[np.float64] | None,
 ) -> Rows:
-    """Hold back a fifth of the rows.
+    """Split the rows into development and test; the test gets a fifth.
 
     Args:
         labels: class of each row (N,); None for numbers.
