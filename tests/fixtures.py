@@ -15,6 +15,7 @@ import optuna
 import pytest
 import torch
 from filelock import FileLock
+from hypothesis import settings
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from sqlalchemy import Engine, event
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from tuner.study.configuration import StudyConfig
 
 ROOT = Path(__file__).parents[1]
+settings.register_profile("untimed", deadline=None)  # an example takes long beside other work
+settings.load_profile("untimed")
 DATA = (ROOT / "storage" / "data", ROOT.parent / "shared" / "data")  # possible folders
 
 

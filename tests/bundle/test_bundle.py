@@ -94,7 +94,7 @@ def flip_byte(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_bit_can_be_changed_unseen(data: st.DataObject, bundle: Path) -> None:
     path = data.draw(st.sampled_from(sorted(bundle.iterdir())))
@@ -138,7 +138,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(manifest=JSON)
 def test_no_manifest_breaks_the_reader(manifest: object, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").touch()

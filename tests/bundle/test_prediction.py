@@ -445,7 +445,7 @@ def test_a_table_larger_than_what_is_read_at_once(
     assert capsys.readouterr().out == ""
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(content=st.binary(max_size=60), headed=st.booleans())
 def test_no_bytes_break_the_table_reader(
     housing: Path, tmp_path: Path, content: bytes, headed: bool

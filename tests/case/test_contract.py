@@ -118,7 +118,7 @@ def test_every_corner_of_the_space_builds_and_trains_a_step(reference: str) -> N
     assert tried >= 2 * len(space(case)) - 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), reference=st.sampled_from(CASES))
 def test_a_finished_trial_replays_its_hyperparameters(seed: int, reference: str) -> None:
     case = load_case(reference)

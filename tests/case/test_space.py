@@ -70,7 +70,7 @@ def test_wrong_fixes_are_refused(text: str, message: str) -> None:
         parse_fixed(CASE, [text])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(name=st.sampled_from([*space(CASE), "x"]), value=st.text(max_size=20))
 def test_no_text_breaks_the_parser(name: str, value: str) -> None:
     try:

@@ -51,9 +51,7 @@ FEWER = pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.
 def feed(inputs: int, strategy: st.SearchStrategy[Any], take: Callable[[Any], object]) -> None:
     """Give a parser this many inputs; it may raise an error of ours."""
 
-    @settings(
-        max_examples=inputs, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=inputs, database=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def one(value: Any) -> None:
         with suppress(TunerError):

@@ -52,9 +52,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     )
 
 
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(dataset=datasets())
 def test_what_is_stored_is_loaded(dataset: Dataset, tmp_path: Path) -> None:
     loaded = cache.load(cache.store(dataset, tmp_path))
@@ -79,9 +77,7 @@ def test_a_whole_data_set_is_not_written_again(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == written
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from((cache.DEVELOPMENT, cache.TEST)), place=st.floats(0, 1), cut=st.booleans()
 )

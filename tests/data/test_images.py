@@ -71,9 +71,7 @@ def test_a_file_cut_short_is_an_error_in_every_format(
         read_image(path, (3, 8, 8))
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     whole=st.sampled_from((JPEG, PNG, TIFF)),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12),

@@ -19,7 +19,7 @@ def test_columns_get_mean_zero_and_deviation_one() -> None:
     assert torch.allclose(scaled.std(0, correction=0), torch.ones(3), atol=1e-3)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     value=st.floats(-1e6, 1e6, width=32, allow_subnormal=False),
     rows=st.integers(1, 300),
@@ -32,7 +32,7 @@ def test_a_constant_column_is_left_at_its_scale(value: float, rows: int, feature
     assert bool((scaler(torch.full((1, features), value)).abs() <= tolerance).all())
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=30))
 def test_undo_gives_the_values_back(values: list[float]) -> None:
     rows = torch.tensor(values).view(-1, 1)

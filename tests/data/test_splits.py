@@ -27,7 +27,7 @@ def classified(draw: st.DrawFn) -> Examples:
     return Examples(features=torch.zeros(len(labels), 1), targets=torch.tensor(order))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(examples=classified(), k=st.integers(2, 6), seed=st.integers(0, 2**32 - 1))
 def test_k_folds_validate_each_row_once_and_train_on_the_others(
     examples: Examples, k: int, seed: int
@@ -40,7 +40,7 @@ def test_k_folds_validate_each_row_once_and_train_on_the_others(
         assert sorted(both.tolist()) == rows_of(examples)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(examples=classified(), k=st.integers(2, 6), seed=st.integers(0, 2**32 - 1))
 def test_k_folds_are_stratified(examples: Examples, k: int, seed: int) -> None:
     whole = examples.targets.bincount()
@@ -50,7 +50,7 @@ def test_k_folds_are_stratified(examples: Examples, k: int, seed: int) -> None:
         assert bool((held <= -(-whole // k)).all())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(examples=classified(), share=st.floats(0.2, 0.8), seed=st.integers(0, 2**32 - 1))
 def test_a_holdout_has_its_rows_and_is_stratified(
     examples: Examples, share: float, seed: int

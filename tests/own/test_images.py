@@ -162,7 +162,7 @@ def test_a_crowd_with_one_hash_is_not_compared_pair_by_pair() -> None:
     assert len(find_alike(plain).groups) == 1500
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=8, max_size=80),
     sizes=st.integers(1, 5),

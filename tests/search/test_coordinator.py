@@ -67,7 +67,7 @@ def test_a_study_prunes_fails_and_completes(undisturbed: list[dict[str, object]]
 
 
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(moments=st.tuples(st.integers(1, 45), st.integers(1, 45)))
 def test_interrupted_twice_equals_undisturbed(
     moments: tuple[int, int],

@@ -79,7 +79,6 @@ def test_no_request_breaks_a_route(
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.explicit, Phase.generate],

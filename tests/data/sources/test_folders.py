@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.making import make_small
@@ -51,7 +51,6 @@ def never(*_: object) -> Dataset:
     raise AssertionError("should not have been asked")
 
 
-@settings(deadline=None)
 @given(
     in_given=st.sampled_from((None, False, True)),
     in_own=st.booleans(),

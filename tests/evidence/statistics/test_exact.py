@@ -50,7 +50,7 @@ def p_value(baseline: list[float], other: list[float]) -> float:
 SCORES = st.lists(st.integers(0, 1000), min_size=3, max_size=5, unique=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SCORES, SCORES, st.sampled_from([0.05, 0.1, 0.3]))
 def test_a_gain_is_inside_where_no_test_rejects_it(
     baseline: list[int], other: list[int], alpha: float
