@@ -42,4 +42,8 @@ def test_a_study_on_a_card_comes_to_its_end(
     assert "made up (0)" in said
     assert "are the same, bit for bit" in said
     assert card.replays > 0
-    assert not [line for line in card.told if line.startswith("memory is")]
+    memory = [line for line in card.told if line.startswith("memory is")]
+    given_back = [line for line in memory if line.startswith("memory is given back")]
+    assert memory == given_back
+    for place in ("_rehearse", "_open"):
+        assert any(f" {place} " in line for line in given_back), "workers can use it then"

@@ -113,6 +113,17 @@ def release_card() -> bool:
     return torch.cuda.memory_reserved() - torch.cuda.memory_allocated() < LEAKED
 
 
+def give_back() -> None:
+    """Release unused memory of a process that trains nothing, so that its workers can use it.
+
+    A command puts rows on a card to try a case and to test models; PyTorch would keep their memory
+    until the command ends. Workspaces are kept: in a notebook, others may use them.
+    """
+    if torch.cuda.is_initialized():
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
+
+
 def give_back_if_scarce() -> None:
     """Release memory of ended fits while others train, if most of the card's memory is taken.
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class GeneratorsInTurns:
     """The global generators as one of several fits in a worker sees them.
 
-    It does the same as `tuner.training.randomness.OwnGenerators`, in a fifth of the time or less:
-    that takes 0.4 ms to save and restore the state of NumPy's generator, as long as the recorded
-    steps of a turn, and a GPU idles meanwhile. So here each fit has a generator that replaces
+    It does the same as `tuner.training.randomness.OwnGenerators`, in a sixth of the time. That
+    takes 0.16 ms a turn, most of it to save and restore the state of NumPy's generator, and a turn
+    of small networks on a GPU takes 1 ms or less. So here each fit has a generator that replaces
     NumPy's during its turns.
 
     NumPy forgets the second number of a pair of normal numbers when its generator is replaced. The

@@ -15,6 +15,7 @@ from tuner.case.space import parse_fixed
 from tuner.case.space import remarks as space_remarks
 from tuner.data import cache, reading
 from tuner.data.sources.folders import Folders
+from tuner.engines.cards import give_back
 from tuner.engines.choosing import choose_backend
 from tuner.errors import CaseError, StoreError, UsageError
 from tuner.evidence.confirmation import confirm
@@ -164,6 +165,7 @@ def _rehearse(config: StudyConfig, settings: StudySettings, observer: Observer) 
     """
     case, dataset = config.case, config.dataset
     rehearsal = rehearse(case, dataset, plan_for(case.task, images=dataset.pixels is not None))
+    give_back()
     said = space_remarks(case, None if settings.budget else settings.trials)
     for remark in (*rehearsal.remarks, *said):
         observer.tell(Message(remark))

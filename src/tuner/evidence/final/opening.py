@@ -9,6 +9,7 @@ import torch
 
 from tuner.case.metric import scores
 from tuner.data.tensors import checksum_in
+from tuner.engines.cards import give_back
 from tuner.evidence.final.models import load_fitted
 from tuner.evidence.final.odometer import record_opening
 from tuner.evidence.final.trainings import Diverged, FinalTrainings, T
@@ -201,6 +202,7 @@ def _open(
     by_trial: dict[int | str, list[Tensor]] = {}
     for (trial, _), one in fitted.items():
         by_trial.setdefault(trial, []).append(one.outputs(rows.features, config.plan).cpu())
+    give_back()
     # All models were trained on all development rows, so all have the same scaler.
     targets = next(iter(fitted.values())).targets.to(torch.device("cpu"))
     outputs = {trial: [targets.in_units(one) for one in own] for trial, own in by_trial.items()}
