@@ -1,6 +1,6 @@
 """How often a verdict is right where test rows belong together, or follow in time; two tables.
 
-    PYTHONPATH=. python studies/verdict/groups.py            # about four minutes on one core
+    PYTHONPATH=. python studies/verdict/groups.py            # about six minutes on one core
 
 In each world two arms do equally well on new groups, and each is better on some groups of its own.
 """
@@ -8,6 +8,7 @@ In each world two arms do equally well on new groups, and each is better on some
 from __future__ import annotations
 
 import argparse
+from itertools import product
 
 from tests.evidence.rates import Tally, of_groups, of_time
 from tests.evidence.worlds import SIZES
@@ -23,10 +24,12 @@ def main() -> None:
         for as_one in (False, True):
             found = of_groups(sizes, given.worlds, as_one=as_one)
             print(f"| {sizes} | {'each group as one' if as_one else 'row by row'} | {_in(found)} |")
-    print("\n| correlation of neighbours | better | worse | coverage |")
-    print("| --- | ---: | ---: | ---: |")
-    for alike in (0.0, 0.5, 0.8, 0.95):
-        print(f"| {alike:g} | {_in(of_time(alike, given.worlds))} |")
+    print("\n| rows | correlation of neighbours | counted | better | worse | coverage |")
+    print("| ---: | ---: | --- | ---: | ---: | ---: |")
+    for rows, alike, in_time in product((200, 1_000), (0.0, 0.5, 0.8, 0.95), (False, True)):
+        found = of_time(alike, given.worlds, rows, in_time=in_time)
+        how = "in time" if in_time else "row by row"
+        print(f"| {rows:,} | {alike:g} | {how} | {_in(found)} |", flush=True)
 
 
 def _in(found: Tally) -> str:

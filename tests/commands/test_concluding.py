@@ -88,12 +88,12 @@ def ablated(
         (
             ablated("better", 0.97, "learning_rate"),
             "The smallest change worth making: learning_rate=0.01 (was 0.001); on fresh folds it "
-            "brings 97 % of the gain of all 2 changes.",
+            "brings at best 97 % of the gain of all 2 changes.",
             "retrain --only learning_rate 'my study'   # is it better on the test rows?",
         ),
         (
             {**ablated("better", 0.97, "learning_rate"), "reference": "train.py:objective"},
-            "on fresh seeds it brings 97 % of the gain of all 2 changes.",
+            "on fresh seeds it brings at best 97 % of the gain of all 2 changes.",
             "retrain --case train.py:objective --only learning_rate 'my study'   # save the model",
         ),
         (

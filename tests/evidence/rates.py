@@ -176,16 +176,17 @@ def of_groups(sizes: str, worlds: int, *, as_one: bool) -> Tally:
     return tally
 
 
-def of_time(alike: float, worlds: int, rows: int = 200) -> Tally:
-    """Test two equal arms on the latest rows of a table, each counted by itself.
+def of_time(alike: float, worlds: int, rows: int = 200, *, in_time: bool) -> Tally:
+    """Test two equal arms on the latest rows of a table.
 
     Args:
         alike: as for `worlds.equal_in_time`.
+        in_time: whether that is allowed for; else each row counts by itself.
     """
     draw, tally = draws("time", str(alike), rows), Tally(worlds)
     for _ in range(worlds):
         one, other = equal_in_time(draw, rows, alike)
-        found, count = tested(compare_rows, one, other, TWO_LOOKS, 1)
+        found, count = tested(partial(compare_rows, in_time=in_time), one, other, TWO_LOOKS, 1)
         tally.add(found.verdict, found.interval, 0.0, count)
     return tally
 

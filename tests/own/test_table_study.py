@@ -459,6 +459,16 @@ def test_the_study_keeps_what_the_rivals_said(own: Path) -> None:
     assert load_study(DATABASE, "classes").user_attrs[CONFIRMATION]["rivals"] == rivals
 
 
+def test_rows_in_the_order_of_time_may_be_alike_in_the_verdict(tmp_path: Path) -> None:
+    write(tmp_path / "houses.csv", houses(200))
+    run(tmp_path, "--target", "price", "--time", "built", "--name", "built")
+    folder = tmp_path / "storage/reports/built"
+    pair = json.loads((folder / "report.json").read_text("utf-8"))["comparison"]["best_vs_baseline"]
+    assert pair["in_time"]
+    text = "may be alike, and the interval allows for that"
+    assert text in (folder / "report.md").read_text("utf-8")
+
+
 def test_rows_of_a_group_count_as_one_in_the_verdict(tmp_path: Path) -> None:
     owners = [f"owner {n % 23}" for n in range(200)]
     write(tmp_path / "houses.csv", with_column(houses(200), "owner", owners))

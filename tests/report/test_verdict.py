@@ -185,6 +185,9 @@ def test_rows_that_follow_each_other_are_told_to_count_by_themselves(kind: str) 
     told = covered(facts, pair)
     assert told.startswith("This covers new trainings and new test rows (there were 200)")
     assert ("rows that follow each other in time may be alike" in told) == (kind == "TimeFolds")
+    allowed = covered(facts, {**pair, "in_time": True})
+    assert "each row counts by itself" not in allowed
+    assert "the interval allows for that" in allowed
 
 
 def test_a_confirmation_that_was_overtaken_is_not_used(tmp_path: Path) -> None:

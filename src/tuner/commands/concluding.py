@@ -99,7 +99,7 @@ def smallest_line(facts: Mapping[str, Any]) -> str:
     else:
         every = len(found["changes"])
         of_all = "" if every == 1 else f" of all {every} changes"
-        brings = f"on {fresh} it brings {of_the_gain(gain / whole)}{of_all}"
+        brings = f"on {fresh} it brings {of_the_gain(found)}{of_all}"
     return f"The smallest change worth making: {changes}; {brings}."
 
 

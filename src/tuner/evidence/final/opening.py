@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tuner.case.metric import scores
+from tuner.data.splits import TimeFolds
 from tuner.data.tensors import checksum_in
 from tuner.engines.cards import give_back
 from tuner.evidence.final.models import load_fitted
@@ -131,7 +132,14 @@ def _keep(evidence: optuna.Study, config: StudyConfig, opened: _Opened) -> None:
     targets = (test.targets if labels else test.targets.flatten()).numpy()
     probable = config.case.metric.needs_probability
     groups = None if test.groups is None else test.groups.numpy()
-    keep_targets(evidence, config.dataset.test.identity(), targets, opened.scaler, groups)
+    keep_targets(
+        evidence,
+        config.dataset.test.identity(),
+        targets,
+        opened.scaler,
+        groups,
+        in_time=isinstance(config.dataset.validation, TimeFolds) and groups is None,
+    )
     for trial, own in opened.outputs.items():
         seeds = tuple(seeds_of(evidence, config, trial, len(own)))
         said = torch.stack(list(own))  # (seeds, rows, outputs)

@@ -70,6 +70,8 @@ def keep_targets(
     targets: NDArray[np.generic],
     scaler: Scaler | None = None,
     groups: Groups | None = None,
+    *,
+    in_time: bool = False,
 ) -> None:
     """Store the test targets: (rows,) classes or numbers in standardised units, or (rows, labels).
 
@@ -78,11 +80,13 @@ def keep_targets(
         identity: of the test rows.
         scaler: the scaler that standardised them.
         groups: group of each row (rows,), if some rows belong together.
+        in_time: whether rows are in the order of time.
     """
     entry = {
         "rows": identity,
         "scale": scaler and {"mean": scaler.mean.item(), "std": scaler.std.item()},
         "groups": None if groups is None else packed(numbered(groups)),
+        "in_time": in_time,
     }
     evidence.set_user_attr(TARGETS, {**entry, **packed(targets)})
 
@@ -123,6 +127,11 @@ def kept_groups(attributes: Mapping[str, Any]) -> Groups | None:
     """Return the group of each test row (rows,), from zero; None if rows are not grouped."""
     groups = (attributes.get(TARGETS) or {}).get("groups")
     return groups and unpacked(groups).astype(np.int64)
+
+
+def kept_in_time(attributes: Mapping[str, Any]) -> bool:
+    """Whether test rows are in the order of time; older studies did not store it."""
+    return bool((attributes.get(TARGETS) or {}).get("in_time"))
 
 
 def kept_predictions(

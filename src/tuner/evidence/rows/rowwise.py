@@ -17,6 +17,7 @@ from tuner.evidence.rows.predictions import (
     TARGETS,
     Predictions,
     kept_groups,
+    kept_in_time,
     kept_predictions,
     kept_scale,
     kept_targets,
@@ -102,6 +103,11 @@ class Kept:
         """Whether groups would be stored if there were any; studies tested before stored none."""
         return "groups" in self.attributes[TARGETS]
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the test rows are in the order of time."""
+        return kept_in_time(self.attributes)
+
     def said(self, trial: int | str) -> Predictions | None:
         """Return the predictions of models of a trial's configuration."""
         return kept_predictions(self.attributes, trial, self.targets)
@@ -185,6 +191,7 @@ def by_row(
         "used_up": is_used_up(rule.share.tests, gain.units),
         "certainty": able and certainty_in_words(able, metric.write_difference),
         "knows_groups": kept.knows_groups,
+        "in_time": kept.in_time and metric.rows is not None,
         "smallest_gain": able and able.smallest,
         "rows_needed": able and able.rows_needed,
         "seeds_needed": able and able.seeds_needed,
@@ -228,7 +235,7 @@ def gain_between(
         a, b = (losses(metric, one, kept.targets) for one in (baseline, other))
         if a is None or b is None:
             return None
-        return compare_rows(a, b, rule.share, exact=rule.exact, groups=groups)
+        return compare_rows(a, b, rule.share, exact=rule.exact, groups=groups, in_time=kept.in_time)
     scale = kept_scale(kept.attributes)
     found = moments(metric, baseline, other, kept.targets, scale, groups)
     return None if found is None else judge(found, rule.share, exact=rule.exact)
@@ -248,7 +255,12 @@ def _also(
         squared = [losses(MSE, one, targets) for one in (baseline, other)]
         if but == MSE or squared[0] is None or squared[1] is None:
             return {}
-        gain = compare_rows(squared[0], squared[1], rule.share, exact=rule.exact, groups=groups)
+        gain = compare_rows(
+            *(squared[0], squared[1], rule.share),
+            exact=rule.exact,
+            groups=groups,
+            in_time=kept.in_time,
+        )
         return {MSE.name: _facts(gain)}
     if but == MACRO_F1 or targets.ndim == 2:  # for labels, the metric of the search is enough
         return {}

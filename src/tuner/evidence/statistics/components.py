@@ -23,7 +23,8 @@ class Components:
         seeds: variance of a model's mean loss on endless rows, for each arm.
         interaction: remaining variance of one model on one row, for each arm.
         unseen: squared difference on the one row that is counted in addition.
-        evenness: of the sizes of groups, where rows are groups (`grouped.evenness`).
+        evenness: of the sizes of groups, where rows are groups (`grouped.evenness`); or of rows
+            in the order of time (`in_time.evenness_in_time`).
     """
 
     rows: float

@@ -27,7 +27,8 @@ added, both chosen by simulation (studies/verdict):
 
 A gain is proven only if an exact test over seeds agrees: see `joint`.
 
-If rows belong together, each group counts as one: see `grouped`.
+If rows belong together, each group counts as one: see `grouped`. If they follow each other in time,
+see `in_time`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from tuner.evidence.statistics.components import Components, row_degrees, satter
 from tuner.evidence.statistics.exact import deal, fewest_models
 from tuner.evidence.statistics.gain import Gain, unproven
 from tuner.evidence.statistics.grouped import by_group, evenness, widening
+from tuner.evidence.statistics.in_time import evenness_in_time, widening_in_time
 from tuner.evidence.statistics.joint import Joint
 from tuner.evidence.statistics.looks import ALPHA, WHOLE, Share
 
@@ -90,6 +92,7 @@ def compare_rows(
     *,
     exact: bool = True,
     groups: Groups | None = None,
+    in_time: bool = False,
 ) -> Gain:
     """Compare two arms by their losses on the same test rows.
 
@@ -101,6 +104,8 @@ def compare_rows(
             used Student's distribution only.
         groups: group of each row (rows,), numbered as by `grouped.numbered`; None if none belong
             together.
+        in_time: whether rows are in the order of time, so that neighbours may be alike; not with
+            groups.
 
     Raises:
         ValueError: no losses, different rows, or a loss that is not a finite number.
@@ -132,13 +137,14 @@ def compare_rows(
             gain=gain,
             rows=units,
             seeds=seeds,
-            differences=wider * float(difference.var(ddof=1)),
+            differences=float(difference.var(ddof=1))
+            * (widening_in_time(difference) if in_time else wider),
             means=(_spread(arms[0]), _spread(arms[1])),
             rest=(wider * _rest(arms[0]), wider * _rest(arms[1])),
             unseen=(float(difference @ difference) + unit**2) / (differing + 1),
             scores=(of_models[0], of_models[1]),
             in_groups=None if groups is None else rows,
-            evenness=evenness(groups),
+            evenness=evenness_in_time(units) if in_time else evenness(groups),
         ),
         share,
         exact=exact,

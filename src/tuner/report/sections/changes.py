@@ -156,10 +156,13 @@ def _smallest(metric: Metric, found: Facts) -> str:
     text = phrase(
         "**The smallest change worth making:** {changes} ({share} of all {every}).",
         changes=changes,
-        share=of_the_gain(smallest["gain"] / whole),
+        share=of_the_gain(found),
         every=count(len(found["changes"]), "change"),
     )
-    return joined(text, _others(metric, found, dropped)) if dropped else text
+    if not dropped:
+        return text
+    chosen = phrase("The same folds chose these changes and measured them, so this is optimistic.")
+    return joined(text, chosen, _others(metric, found, dropped))
 
 
 def _others(metric: Metric, found: Facts, dropped: Sequence[str]) -> str:

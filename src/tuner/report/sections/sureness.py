@@ -189,6 +189,12 @@ def _covered_by_rows(facts: Facts, pair: Facts) -> str:
         )
     else:
         text = phrase("This covers new trainings and new test rows (there were {rows:,}).", **told)
+    if pair.get("in_time"):
+        alike = phrase(
+            "Rows that follow each other in time may be alike, and the interval allows for that. "
+            "It is still too narrow where a model is right or wrong for a tenth of the test on end."
+        )
+        return joined(text, alike)
     if (facts["data"].get("validation") or {}).get("kind") == IN_TIME:
         alike = phrase(
             "**But each row counts by itself**, though rows that follow each other in time may be "

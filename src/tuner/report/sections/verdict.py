@@ -129,7 +129,7 @@ def most_of_it(facts: Facts) -> str:
             changes=count(len(found["changes"]), "change"),
         )
     )
-    told = {"names": which, "share": of_the_gain(part / whole)}
+    told = {"names": which, "share": of_the_gain(found)}
     if is_of_loop(facts):
         return nphrase(
             "On fresh seeds, {names} alone brings {share}.",
@@ -145,8 +145,20 @@ def most_of_it(facts: Facts) -> str:
     )
 
 
-def of_the_gain(share: float) -> str:
-    """Return a share of the gain in words, at most "all of the gain"."""
+def of_the_gain(found: Facts) -> str:
+    """Return what share of the gain the smallest change worth making has, in words.
+
+    More than all of it counts as all of it. Where changes were left out, the same folds chose these
+    and measured them, so their share is told as the best that it may be (studies/verdict).
+
+    Args:
+        found: the ablation, with a smallest change and a gain of all changes.
+    """
+    share = found["smallest"]["gain"] / found["whole"]["gain"]
+    if len(found["smallest"]["changes"]) < len(found["changes"]):
+        if share >= 1:
+            return phrase("at best all of the gain")
+        return phrase("at best {share} of the gain", share=per_cent(share))
     if share >= 1:
         return phrase("all of the gain")
     return phrase("{share} of the gain", share=per_cent(share))
