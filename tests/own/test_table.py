@@ -180,7 +180,7 @@ def test_rare_values_of_a_category_have_no_code_and_a_category_of_them_is_left_o
     tmp_path: Path,
 ) -> None:
     towns = ["often" if n % 2 else f"rare {n}" for n in range(200)]
-    rare = [f"{n // 2}x" for n in range(200)]
+    rare = [f"x{n // 2}" for n in range(200)]
     rows = with_column(with_column(houses(200), "town", towns), "plan", rare)
     found = columns_of(loaded(write(tmp_path / "table.csv", rows)))
     assert found["town"].values == ("often",)
@@ -207,6 +207,8 @@ def test_of_many_values_only_the_most_frequent_are_told_apart(
         (["soon", *(f"2024-03-{n % 30 + 1:02}" for n in range(59))], "; without 'soon' all"),
         (["2024-02-30", *(f"2024-03-{n % 30 + 1}" for n in range(59))], "; without '2024-02-30'"),
         (["13A", *(str(n) for n in range(30)), *(str(n) for n in range(29))], "; without '13A'"),
+        ([f"${n},5" for n in range(60)], "; without '$' all would be numbers"),
+        ([f"{n} kg" for n in range(60)], "; without ' kg' all would be numbers"),
     ],
 )
 def test_the_few_cells_that_keep_a_column_from_being_more_are_said(
@@ -222,7 +224,8 @@ def test_the_few_cells_that_keep_a_column_from_being_more_are_said(
     "cells",
     [
         [f"{n:03}" for n in range(58)] + ["x", "y"],  # codes
-        [f"{n} kg" for n in range(60)],
+        [f"A{n}" for n in range(60)],
+        [f"{n} kg" for n in range(59)] + ["heavy"],
         ["a", *(str(n % 5) for n in range(59))],  # few numbers
         [f"{n}" if n % 5 else f"v{n}" for n in range(60)],  # many words
     ],

@@ -283,6 +283,19 @@ def test_test_rows_are_opened_once_and_decide(tmp_path: Path) -> None:
     score = facts["arms"]["best"]["test"]["score"]["mean"]
     assert score == pytest.approx((4 + best // 2) / 10)
     assert pair["gain"] == pytest.approx((best // 2) / 10)
+    assert not facts["confirmation"]["opposed"]
+
+
+@pytest.mark.slow
+def test_test_scores_the_other_way_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chdir(tmp_path):
+        Path("train.py").write_text(TESTED.replace("rows < 4", "rows >= 4"), encoding="utf-8")
+        assert study(["train.py:train", "--trials", "4", "--baseline", "width=1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "**Worse: " in shown
+    assert "This verdict may be the wrong way round." in shown
 
 
 @pytest.mark.slow

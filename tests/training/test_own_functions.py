@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -179,6 +180,7 @@ def test_a_function_that_cannot_work_is_refused_before_a_study(
         ({"step": plain_step, "loss": plain_loss}, "leave out loss and class_weights"),
         ({"loss": "mse"}, "loss is 'mse'; it has to be a function"),
         ({"task": "regression", "class_weights": "balanced"}, "for a classification"),
+        ({"class_weights": {"no": 1.0}}, "write one number for each class, in the order of the"),
     ],
 )
 def test_functions_that_contradict_each_other_are_refused(
@@ -222,7 +224,10 @@ def test_balanced_classes_are_found_more_often(build: Callable[..., nn.Module]) 
     longer = replace(case.baseline, epochs=20, learning_rate=0.03)
     plain = found(case, longer)
     assert found(replace(case, class_weights="balanced"), longer) > plain + 0.3
-    assert found(replace(case, class_weights=(1, 9)), longer) > plain + 0.3
+    weighted = found(replace(case, class_weights=(1, 9)), longer)
+    assert weighted > plain + 0.3
+    for same in ([1, 9], np.array([1, 9]), torch.tensor([1.0, 9.0])):
+        assert replace(case, class_weights=same) == replace(case, class_weights=(1, 9))
     assert plain <= found(replace(case, class_weights=0.5), longer)
     assert found(replace(case, class_weights="none"), longer) == plain
 

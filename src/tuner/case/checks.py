@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from inspect import get_annotations
@@ -76,6 +77,11 @@ def _check_functions(case: Case) -> None:
         )
     if case.class_weights is not None and case.task != "classification":
         raise CaseError(f"case {case.name!r}: class_weights are for a classification")
+    if isinstance(case.class_weights, Mapping | Set):
+        raise CaseError(
+            f"case {case.name!r}: class_weights is {case.class_weights!r}; write one number for "
+            "each class, in the order of the classes: (1.0, 9.0)"
+        )
     for name in ("initialise", "augment", "loss", "optimizer", "step", "read"):
         function = getattr(case, name)
         if function is not None and not callable(function):

@@ -160,6 +160,10 @@ class Case:
         check_case(self)
         if self.guesses is not None:
             object.__setattr__(self, "guesses", tuple(self.guesses))  # frozen for all but this
+        if not isinstance(self.class_weights, str | float | int | None):
+            # A list, an array or a tensor; a case is a key of caches.
+            weights = getattr(self.class_weights, "tolist", lambda: self.class_weights)()
+            object.__setattr__(self, "class_weights", tuple(weights))
         object.__setattr__(self, "metrics", self._all_metrics())
 
     def _all_metrics(self) -> tuple[Metric, ...]:

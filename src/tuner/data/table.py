@@ -23,6 +23,9 @@ MISSING = ""  # among the values of a category: an empty cell
 # Why a column is left out, where more is decided by it.
 NO_VALUE: str = said("no row has a value")
 ONE_VALUE: str = said("the same in all rows")
+NEARLY = (
+    "all would be"  # in a remark on a few cells, or on a sign, of `tuner.data.sources.odd_cells`
+)
 NUMBERS_ROWS: str = said("a different whole number in each row, like an id")
 
 
@@ -55,6 +58,11 @@ class Column:
         if self.kind == "date":
             return [f"{self.name}: {part}" for part in self.parts]
         return [] if self.kind == "left out" else [self.name]
+
+    @property
+    def may_surprise(self) -> bool:
+        """Whether it is left out, or is text although nearly all cells are numbers or dates."""
+        return self.kind == "left out" or NEARLY in self.why
 
     @property
     def numbers_rows(self) -> bool:
@@ -157,7 +165,7 @@ class Table:
 
     def in_words(self) -> str:
         """Return the columns as a text table, and remarks on the file, for people."""
-        shown = self.columns if len(self.columns) <= MOST_SHOWN else self.columns[:FIRST_SHOWN]
+        shown = self.columns if len(self.columns) <= MOST_SHOWN else self._first_shown()
         rows = [("column", "taken as", "missing", "why")]
         rows += [
             (one.name[:40], one.kind, f"{one.missing:,}" if one.missing else "", one.why)
@@ -175,6 +183,11 @@ class Table:
         tail = ", with a long tail that is straightened" if self.skewed else ""
         target = f"Target: {self.target.name}, {self.target.why}{tail}."
         return "\n".join([*lines, target, *self.notes])
+
+    def _first_shown(self) -> tuple[Column, ...]:
+        """Return the first columns, and the first that are not read as a person may expect."""
+        odd = [one for one in self.columns[FIRST_SHOWN:] if one.may_surprise]
+        return (*self.columns[:FIRST_SHOWN], *odd[: MOST_SHOWN - FIRST_SHOWN])
 
     def identity(self) -> list[object]:
         """Return everything that determines a model's input from a file, without descriptions."""

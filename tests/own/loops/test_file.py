@@ -227,6 +227,10 @@ def test_a_study_that_an_import_would_run_is_told(
             ("(line 5: constraints_func=broken)", "trial.set_constraint(NAME, VALUE)"),
         ),
         ("optuna.samplers.TPESampler(seed=1, constraints_func=None)", ()),
+        (
+            "def other(t):\n    t.set_constraint('a', 1)\nTPESampler(constraints_func=broken)",
+            (),
+        ),
     ],
 )
 def test_constraints_that_only_a_sampler_knows_are_told(

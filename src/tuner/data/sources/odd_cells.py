@@ -6,6 +6,7 @@ mistake. But without the report, a user would lose the column without noticing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST = 0.1  # of the distinct values of a column; more are not slips
 FEWEST = 10  # distinct numbers or dates that make a column look like one of them
+# A letter before a number is often part of a code (A12), a letter after it is a unit.
+SIGNED = re.compile(r"(|[^\w.+-]{1,3}\s?|[^\W\d]{1,4}\s)[+-]?[\d.,]*\d(\s?[^\d.,]{0,5})")
 SHOWN, LONGEST = 3, 40  # cells, and letters of each
 
 
@@ -48,11 +51,23 @@ def odd_cells_in_words(cells: Any) -> str | None:
     values = values_of(cells)
     if not any_match(values, CODE):
         numbers = (_matches(values, pattern) for pattern in WRITTEN.values())
-        if shown := _shown(values, numbers):
+        if shown := _shown(values, numbers) or _sign(values):
             return said("without {shown} all would be numbers", shown=shown)
     if shown := _shown(values, (are_dates(values, form) for form in DATES)):
         return said("without {shown} all would be dates", shown=shown)
     return None
+
+
+def _sign(values: Any) -> str:
+    """Return the sign or unit that all numbers have, such as `$`, `%` or `kg`; empty if none."""
+    parts = SIGNED.fullmatch(values[0].as_py()) if len(values) >= FEWEST else None
+    if parts is None or not any(parts.groups()):
+        return ""
+    before, after = map(re.escape, parts.groups())
+    bare = pc.replace_substring_regex(values, f"^{before}|{after}$", "")
+    whole = _matches(values, f"^{before}.*{after}$").all()
+    fits = whole and any(_matches(bare, pattern).all() for pattern in WRITTEN.values())
+    return ", ".join(repr(part) for part in parts.groups() if part) if fits else ""
 
 
 def _matches(values: Any, pattern: str) -> NDArray[np.bool_]:

@@ -2,5 +2,6 @@
 
 `trainings` of a case and `calls` of a loop are `scored` in rounds and stored. `racing` runs the
 `race` of a study's candidates, which drops losers early. Two configurations on the same rounds are
-compared by `paired`. `opposed` notices test scores that run against the validation scores.
+compared by `paired`. `opposed` tells whether a loop's test scores run against its validation
+scores.
 """

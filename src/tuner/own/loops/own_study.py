@@ -28,7 +28,12 @@ def own_study(tree: ast.Module, function: str) -> str:
 
 
 def own_constraints(tree: ast.Module) -> str:
-    """Return the line in which a sampler gets a function of constraints; empty if none does."""
+    """Return the line in which a sampler gets a function of constraints; empty if none does.
+
+    It is not needed here if the file sets constraints itself, with `trial.set_constraint`.
+    """
+    if any(getattr(node, "attr", "") == "set_constraint" for node in ast.walk(tree)):
+        return ""
     for call in ast.walk(tree):
         for one in call.keywords if isinstance(call, ast.Call) else ():
             if one.arg == "constraints_func" and not isinstance(one.value, ast.Constant):
