@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import is_loop
@@ -20,6 +19,7 @@ from tuner.report.sections.repeat import study_command
 from tuner.report.sections.scores import folds_of_search, with_uncertainty
 from tuner.report.sections.verdict import of_the_gain
 from tuner.report.wording import count, difference, listed, means_and_stds
+from tuner.study.typed_command import ACCEPT_CHANGES, TypedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,50 +167,38 @@ def next_command(facts: Mapping[str, Any], command: str) -> str:
     if not {"baseline", "best"} <= facts["arms"].keys():
         return ""
     if pair is None or pair["n"] < pair.get("fewest", FEWEST_TO_PROVE):
-        words = _without(_without_tries(command, facts["trials"]["total"]), "--seeds")
-        return f"{shlex.join(words)}   # is it really better?"
+        return f"{_as_confirmed(command, facts['trials']['total'])}   # is it really better?"
     if pair["same_trial"] or pair["verdict"] != "better":
         if facts["outlook"]["more_trials"] in {"no", "limited"}:
             return ""
-        words = _without(_without(shlex.split(command), "--trials"), "--try")
-        # If the trials ended the search, there is still no time for as many again in the budget.
-        ended_by = facts["budget"]
-        whole = ended_by["seconds"] if ended_by else _typed_budget(words)
-        more = [] if ended_by else ["--trials", str(2 * facts["trials"]["total"])]
-        if whole is not None:
-            words, more = (
-                _without(words, "--budget"),
-                [*more, "--budget", f"{math.ceil(2 * whole)}s"],
-            )
-        return f"{shlex.join([*words, *more])}   # continue the search"
+        return f"{_continued(facts, command)}   # continue the search"
     if not facts["ablation"]:
         return f"{ablate_command(facts)}   # which change made the difference?"
     return f"{retrain_command(facts)}   # save the model"
 
 
-def _without_tries(command: str, trials: int) -> list[str]:
-    """Return a command without --try, but with the number of trials that --try implied."""
-    words = shlex.split(command)
-    rest = _without(words, "--try")
-    said = any(word.partition("=")[0] in {"--trials", "--budget"} for word in rest)
-    return rest if said or len(rest) == len(words) else [*rest, "--trials", str(trials)]
+def _as_confirmed(command: str, trials: int) -> TypedCommand:
+    """Return a command with a confirmation, and without what its last run has settled.
+
+    Without `--try` it has the number of trials that `--try` implied.
+    """
+    typed = TypedCommand.read(command)
+    settled = typed.without("--try", ACCEPT_CHANGES)
+    if settled != typed and not settled.has("--trials", "--budget"):
+        settled = settled.with_("--trials", trials)
+    return settled.without("--seeds")
 
 
-def _typed_budget(words: list[str]) -> int | None:
-    """Return the seconds of the --budget in a command; None if it has none."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        option, _, value = word.partition("=")
-        if option == "--budget":
-            return seconds(value or following)
-    return None
-
-
-def _without(words: list[str], option: str) -> list[str]:
-    """Return a command without an option and its value, and without --accept-changes."""
-    kept, rest = list[str](), iter([word for word in words if word != "--accept-changes"])
-    for word in rest:
-        if word == option:
-            next(rest, None)
-        elif not word.startswith(f"{option}="):
-            kept.append(word)
-    return kept
+def _continued(facts: Mapping[str, Any], command: str) -> TypedCommand:
+    """Return a command that searches twice as long."""
+    typed = TypedCommand.read(command).without("--trials", "--try", ACCEPT_CHANGES)
+    # If the trials ended the search, there is still no time for as many again in the budget.
+    if ended_by := facts["budget"]:
+        whole = ended_by["seconds"]
+    else:
+        budget = typed.value_of("--budget")
+        whole = None if budget is None else seconds(budget)
+        typed = typed.with_("--trials", 2 * facts["trials"]["total"])
+    if whole is None:
+        return typed
+    return typed.without("--budget").with_("--budget", f"{math.ceil(2 * whole)}s")

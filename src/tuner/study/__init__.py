@@ -13,5 +13,6 @@ The modules by subject:
   `change`.
 * Its trials: which `trials` count, which are the `arms`, and their `durations`; `limits` and `cost`
   of models.
+* The command that made it is a `typed_command`.
 * Configurations tried first: `guesses`, each a `guess`; `limited_guesses` if the study has limits.
 """

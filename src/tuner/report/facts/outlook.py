@@ -64,9 +64,8 @@ def outlook(
 def _since_best(finished: Sequence[FrozenTrial], direction: Direction) -> int | None:
     """Return how many trials came after the first one with the best score; None without scores."""
     sign = sign_of(direction)
-    scores = [
-        (sign * trial.values[0], -place)
-        for place, trial in enumerate(finished)
-        if trial.state == TrialState.COMPLETE
-    ]
-    return len(finished) - 1 + max(scores)[1] if scores else None
+    scored = [n for n, trial in enumerate(finished) if trial.state == TrialState.COMPLETE]
+    if not scored:
+        return None
+    best = max(scored, key=lambda n: sign * finished[n].values[0])  # the first one of equals
+    return len(finished) - 1 - best

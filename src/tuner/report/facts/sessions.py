@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from datetime import datetime
-from itertools import pairwise
+from datetime import UTC, datetime
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, Any
 
 from tuner.study.schema import ALONGSIDE, BEGUN, ENDED, SECONDS, TAKEN, TRIALS_BEFORE, WITHIN
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
+
+NEVER = datetime.max.replace(tzinfo=UTC)  # the last session has no next one
 
 
 def wall_seconds(
@@ -45,12 +46,13 @@ def workers_of_search(
     """
     ended = [one.datetime_complete.astimezone() for one in trials if one.datetime_complete]
     before = [session[TRIALS_BEFORE] for session in sessions if TRIALS_BEFORE in session]
-    if len(before) < len(sessions):  # from an earlier version: compare clock times
+    if len(before) == len(sessions):
+        searched = [a < b for a, b in pairwise((*before, len(ended)))]
+    else:  # from an earlier version: compare clock times
         begun = [datetime.fromisoformat(one["started"]) for one in sessions]
-        searched = sorted({bisect_right(begun, moment) - 1 for moment in ended} - {-1})
-    else:
-        searched = [n for n, (a, b) in enumerate(pairwise((*before, len(ended)))) if a < b]
-    told = (sessions[number].get("workers") for number in searched)
+        spans = pairwise((*begun, NEVER))
+        searched = [any(a <= moment < b for moment in ended) for a, b in spans]
+    told = [session.get("workers") for session in compress(sessions, searched)]
     return list(dict.fromkeys(workers for workers in told if workers))
 
 

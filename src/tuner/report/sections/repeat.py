@@ -13,6 +13,7 @@ from tuner.naming import option_words
 from tuner.report.sections.loop import is_of_loop
 from tuner.report.wording import assignments, code, count, in_a_row, shell
 from tuner.study.dashboard import dashboard_command
+from tuner.study.typed_command import ACCEPT_CHANGES, TypedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
 
 ELSEWHERE = "storage-again"  # a new folder, so that the study starts from the beginning
+# Options of a run that its repeat does not need, or has with other values.
+OF_ITS_OWN_RUN = (
+    *("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers", "--try"),
+    ACCEPT_CHANGES,
+)
 
 
 def repeat_section(facts: Facts) -> str:
@@ -150,9 +156,8 @@ def _was_raced_again(facts: Facts) -> bool:
 def _was_told_later(facts: Facts) -> bool:
     """Whether a configuration of `--try` was added in a later run than the first."""
     first, *later = facts["sessions"] or [{}]
-    words = shlex.split(first.get("command") or "")
-    told_at_once = sum(word.partition("=")[0] == "--try" for word in words)
-    return bool(later) and told_at_once < len(facts.get("tries") or ())
+    told_at_once = TypedCommand.read(first.get("command") or "").values_of("--try")
+    return bool(later) and len(told_at_once) < len(facts.get("tries") or ())
 
 
 def _way(plan: Facts) -> str:
@@ -172,28 +177,27 @@ def repeat_command(facts: Facts) -> str:
     A study that begins with trials of another study needs that study. The command then keeps the
     folder, and gives the new study another name.
     """
-    here = ("--storage", "--home", "--timeout", "--budget", "--seeds", "--workers", "--try")
-    words = [word for word in _without(_words(facts), here) if word != "--accept-changes"]
+    command = _typed(facts).without(*OF_ITS_OWN_RUN)
     for one in facts.get("tries") or ():
-        words += option_words("--try", assignments(one["values"]))
+        command = command.with_("--try", assignments(one["values"]))
     limited = facts["outlook"]["more_trials"] == "limited"
     if not facts["stopped"] or facts["budget"] or limited:
-        words = [*_without(words, ("--trials",)), "--trials", str(facts["trials"]["total"] or 1)]
+        total = facts["trials"]["total"] or 1
+        command = command.without("--trials").with_("--trials", total)
     limits = facts["limits"]
     if limits and (cost := limits["limits"].get("cost")) is not None:
-        words = [*_without(words, ("--max-cost",)), "--max-cost", f"{cost:g}"]
+        command = command.without("--max-cost").with_("--max-cost", f"{cost:g}")
     confirmation = facts["confirmation"]
     if not confirmation:
-        words += ["--seeds", "0"]
+        command = command.with_("--seeds", 0)
     elif (asked := _asked_models(facts)) is not None:
-        words += ["--seeds", str(asked)]
+        command = command.with_("--seeds", asked)
     if workers := facts["manifest"]["workers"]:
-        words += ["--workers", str(workers)]
+        command = command.with_("--workers", workers)
     if facts.get("parent"):
-        words = _without(words, ("--name",))
-        words += [*shlex.split(facts["where"]), *option_words("--name", f"{facts['study']}-again")]
-        return shlex.join(words)
-    return shlex.join([*words, "--home", ELSEWHERE])
+        beside = command.without("--name").followed_by(*shlex.split(facts["where"]))
+        return str(beside.with_("--name", f"{facts['study']}-again"))
+    return str(command.with_("--home", ELSEWHERE))
 
 
 def study_command(facts: Facts, *, confirm: bool = False) -> str:
@@ -202,39 +206,20 @@ def study_command(facts: Facts, *, confirm: bool = False) -> str:
     Args:
         confirm: whether to remove `--seeds 0`, so that the study is confirmed.
     """
-    words = _words(facts)
-    return shlex.join(_without_no_seeds(words) if confirm else words)
+    command = _typed(facts)
+    if confirm and command.value_of("--seeds") == "0":
+        return str(command.without("--seeds"))
+    return str(command)
 
 
-def _words(facts: Facts) -> list[str]:
+def _typed(facts: Facts) -> TypedCommand:
     """Return the study command as last typed, or one made from the study's settings if unknown."""
     typed = facts["manifest"]["command"]
     if typed:
-        return shlex.split(typed)
+        return TypedCommand.read(typed)
     words = ["tuner", "study", *as_words(facts["reference"])]
     words += option_words("--name", facts["study"])
-    return [*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])]
-
-
-def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return the words without these options and their values."""
-    kept, skip = list[str](), False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in options:
-            skip = True
-        elif word.partition("=")[0] not in options:
-            kept.append(word)
-    return kept
-
-
-def _without_no_seeds(words: Sequence[str]) -> list[str]:
-    """Return the words without `--seeds 0`, which prevents the confirmation."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    if "--seeds=0" in words or ("--seeds", "0") in pairs:
-        return _without(words, ("--seeds",))
-    return list(words)
+    return TypedCommand((*words, "--seed", str(facts["seed"]), *shlex.split(facts["where"])))
 
 
 def _machine(facts: Facts) -> str:

@@ -33,39 +33,46 @@ def how_sure(facts: Facts) -> str:
     pair = facts["comparison"]["best_vs_baseline"]
     if pair is None:
         return _why_unsure(facts)
-    seeds = seeds_per_arm(pair)
     if pair["same_trial"]:
-        return joined(_opposed(facts), _sure_of_the_baseline(facts, seeds), *_left_out(facts))
-    _, _, interval = figures(facts, "best")
-    metric, worse = metric_in(facts), pair["verdict"] == "worse"
-    gain = -pair["gain"] if worse else pair["gain"]
-    ends = pair["interval"] or (gain, gain)
-    width = (ends[1] - ends[0]) / 2
-    told = {"difference": difference(metric, gain, width or gain), "seeds": seeds}
-    if pair["interval"] is None:
-        begin = (
-            phrase("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
-            if worse
-            else phrase(
-                "the gain is {difference}, on {seeds} only, so there is no interval.", **told
-            )
-        )
-    else:
-        told |= {"interval": interval, "p": p_value(pair["p_value"]), "seeds": by_so_many(pair)}
-        begin = (
-            phrase(
-                "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
-                **told,
-            )
-            if worse
-            else phrase(
-                "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).",
-                **told,
-            )
-        )
+        baseline = _sure_of_the_baseline(facts, seeds_per_arm(pair))
+        return joined(_opposed(facts), baseline, *_left_out(facts))
+    size = _loss(facts, pair) if pair["verdict"] == "worse" else _gain(facts, pair)
     why = _why_not_proven(facts, pair) if pair["verdict"] == "no proven gain" else ""
     taken = joined(looks_taken(facts), *_left_out(facts))
-    return joined(begin, _opposed(facts), why, taken, covered(facts, pair), *_certainty(pair))
+    return joined(size, _opposed(facts), why, taken, covered(facts, pair), *_certainty(pair))
+
+
+def _gain(facts: Facts, pair: Facts) -> str:
+    told = _size(facts, pair, pair["gain"])
+    if pair["interval"] is None:
+        return phrase("the gain is {difference}, on {seeds} only, so there is no interval.", **told)
+    return phrase(
+        "the gain is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).", **told
+    )
+
+
+def _loss(facts: Facts, pair: Facts) -> str:
+    told = _size(facts, pair, -pair["gain"])
+    if pair["interval"] is None:
+        return phrase("the loss is {difference}, on {seeds} only, so there is no interval.", **told)
+    return phrase(
+        "the loss is {difference}, with a 95 % interval of {interval} ({p}, {seeds}).", **told
+    )
+
+
+def _size(facts: Facts, pair: Facts, size: float) -> dict[str, str]:
+    """Return the words for a gain or a loss, as precise as its interval, and for its evidence."""
+    metric = metric_in(facts)
+    if pair["interval"] is None:
+        return {"difference": difference(metric, size, size), "seeds": seeds_per_arm(pair)}
+    low, high = pair["interval"]
+    _, _, interval = figures(facts, "best")
+    return {
+        "difference": difference(metric, size, (high - low) / 2 or size),
+        "interval": interval,
+        "p": p_value(pair["p_value"]),
+        "seeds": by_so_many(pair),
+    }
 
 
 def _opposed(facts: Facts) -> str:

@@ -173,41 +173,48 @@ def is_unconfirmed(facts: Facts) -> bool:
 
 
 def _unconfirmed(facts: Facts) -> str:
-    confirmation, best = facts["confirmation"], facts["arms"]["best"]["trial"]
-    going_on = True  # whether `begin` is one clause, and a colon can follow
+    begin, is_short = _why_unconfirmed(facts)
+    told = {"begin": begin, "in_search": _in_the_search(facts)}
+    if is_short:
+        return phrase("{begin}: {in_search}", **told)
+    return phrase("{begin}; {in_search}", **told)  # `begin` has a colon or a comma of its own
+
+
+def _why_unconfirmed(facts: Facts) -> tuple[str, bool]:
+    """Return why there is no confirmed comparison, and whether this is a single short clause."""
+    confirmation = facts["confirmation"]
     if confirmation is None:
-        begin = phrase("Not confirmed yet")
-    elif "best" in confirmation["outdated"]:
-        going_on = False
-        begin = phrase(
+        return phrase("Not confirmed yet"), True
+    outdated = confirmation["outdated"]
+    if "best" in outdated:
+        newer = phrase(
             "Not confirmed yet: the search has found a better trial ({best}) since trial {before} "
             "was confirmed",
-            best=best,
-            before=confirmation["outdated"]["best"],
+            best=facts["arms"]["best"]["trial"],
+            before=outdated["best"],
         )
-    elif confirmation["outdated"]:
-        begin = phrase("Not all current arms have been confirmed")
-    else:
-        going_on = False
-        begin = phrase("Not every confirmed test score is a number, so nothing is proven")
+        return newer, False
+    if outdated:
+        return phrase("Not all current arms have been confirmed"), True
+    return phrase("Not every confirmed test score is a number, so nothing is proven"), False
+
+
+def _in_the_search(facts: Facts) -> str:
+    """Return what tuning has changed by the scores of the search."""
     metric = metric_in(facts)
     was, now = (
         level_or_none(metric, facts["arms"][name]["validation"]["mean"])
         for name in ("baseline", "best")
     )
     if was is None or now is None or was == now:  # the best may be the baseline itself
-        in_search = phrase("in the search, nothing was better than the baseline.")
-    else:
-        decimals = decimals_of(metric, was, now, now - was)
-        in_search = phrase(
-            "in the search, tuning took the validation {metric} from {was} to {now}.",
-            metric=title_in_words(metric.level_title),
-            was=written(metric, was, decimals),
-            now=written(metric, now, decimals),
-        )
-    if going_on:
-        return phrase("{begin}: {in_search}", begin=begin, in_search=in_search)
-    return phrase("{begin}; {in_search}", begin=begin, in_search=in_search)
+        return phrase("in the search, nothing was better than the baseline.")
+    decimals = decimals_of(metric, was, now, now - was)
+    return phrase(
+        "in the search, tuning took the validation {metric} from {was} to {now}.",
+        metric=title_in_words(metric.level_title),
+        was=written(metric, was, decimals),
+        now=written(metric, now, decimals),
+    )
 
 
 def _baseline_is_best(facts: Facts) -> str:

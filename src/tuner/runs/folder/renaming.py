@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from tuner.bundle.manifest import rename_study_in
 from tuner.depot.contract import MANIFEST
 from tuner.errors import StudyError
-from tuner.naming import folder_name, option_words
+from tuner.naming import folder_name
 from tuner.report.retelling import FACTS
 from tuner.runs.folder.belongings import folders_of, placebo_of
 from tuner.runs.holding import at_work
@@ -20,6 +19,7 @@ from tuner.runs.publishing import write_and_publish
 from tuner.study.catalogue import Catalogue
 from tuner.study.database.storage import open_storage
 from tuner.study.store import placebo_name
+from tuner.study.typed_command import TypedCommand
 
 if TYPE_CHECKING:
     from tuner.depot.contract import Depot
@@ -123,10 +123,4 @@ def _is_manifest(content: bytes) -> bool:
 
 def _renamed(command: str, new: str) -> str:
     """Return a study command with another --name."""
-    words, kept = iter(shlex.split(command)), list[str]()
-    for word in words:
-        if word == "--name":
-            next(words, None)
-        elif not word.startswith("--name="):
-            kept.append(word)
-    return shlex.join([*kept, *option_words("--name", new)])
+    return str(TypedCommand.read(command).without("--name").with_("--name", new))

@@ -2,5 +2,5 @@
 
 They are in a `queue` with `leases`; `holding` locks a job, `turns` chooses the next one, and
 `seats` gives it GPUs. The `supervisor` runs its `job_command` in a `process`, which is a `child`,
-and reads its `logs`.
+and reads its `logs`. The `outcome` of a process decides what becomes of its job.
 """

@@ -1,4 +1,7 @@
-"""Locks on jobs, so that nobody else changes them between reading and writing."""
+"""Locks on jobs, so that nobody else changes them between reading and writing.
+
+A lock belongs to the transaction of a session, which releases it when it ends.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tuner.serve.tables import Job
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-SUBMITTING = 0x7375626D6974  # key of an advisory lock (PostgreSQL): "submit" in ASCII
+QUEUEING = 0x7375626D6974  # key of an advisory lock (PostgreSQL): "submit" in ASCII
 
 
 def job_in(session: Session, number: int) -> Job:
@@ -32,45 +35,49 @@ def job_in(session: Session, number: int) -> Job:
     return job
 
 
-def held(session: Session, number: int) -> Job:
-    """Return a job, locked until this session ends.
-
-    An update without an effect locks the row, or on SQLite the whole database. Without the lock, a
-    value that was read could be outdated when it is used.
+def locked_job(session: Session, number: int) -> Job:
+    """Return a job, locked until this session ends: what is read now holds when it is written.
 
     Raises:
         UsageError: there is no job with that number.
     """
-    session.execute(update(Job).where(Job.id == number).values(id=Job.id))
-    session.expire_all()
+    _lock_row(session, number)
+    session.expire_all()  # what was read before the lock may be outdated
     return job_in(session, number)
 
 
-def alone(session: Session) -> None:
-    """Prevent others from submitting or resuming a job until this session ends.
-
-    The caller first reads whether a study has an open job, and then creates or queues one. Nobody
-    may do the same in between. On SQLite even an update of no row locks the whole database.
-    """
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(SUBMITTING)))
-    else:
-        connection.execute(update(Job).where(false()).values(id=Job.id))
-
-
-def held_alone(session: Session, number: int) -> Job:
+def job_to_queue(session: Session, number: int) -> Job:
     """Return a job to be queued, while nobody else can queue one for its study.
 
     Raises:
         UsageError: another job has its study, for example to delete it, or the study was deleted.
     """
-    alone(session)
-    job = held(session, number)
+    lock_queueing(session)
+    job = locked_job(session, number)
     refuse_deleted(job)
     if (other := open_job(session, job.study, besides=job.id)) is not None:
         raise busy(other)
     return job
+
+
+def lock_queueing(session: Session) -> None:
+    """Prevent others from submitting or resuming a job until this session ends.
+
+    The caller first reads whether a study has an open job, and then creates or queues one. Nobody
+    may do the same in between. There may be no row yet that could be locked.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(QUEUEING)))
+    else:
+        # SQLite locks the whole database for any update, even for one of no row.
+        connection.execute(update(Job).where(false()).values(id=Job.id))
+
+
+def _lock_row(session: Session, number: int) -> None:
+    # The update changes nothing: it is there for its lock, on the row, or on SQLite on the whole
+    # database. `SELECT ... FOR UPDATE` would not do, because SQLite ignores it.
+    session.execute(update(Job).where(Job.id == number).values(id=Job.id))
 
 
 def open_job(session: Session, study: str, besides: int | None = None) -> Job | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import func, select
 
-from tuner.serve.jobs.holding import alone, held, held_alone, job_in, open_job
+from tuner.serve.jobs.holding import job_in, job_to_queue, lock_queueing, locked_job, open_job
 from tuner.serve.jobs.leases import AFTER, ENDED, Leases
 from tuner.serve.jobs.turns import CHORES
 from tuner.serve.orders.refusals import SUBMITTED, refuse_another, refuse_unless, taken
@@ -50,14 +50,14 @@ class Queue(Leases):
             UsageError: another job has that study, or the key belongs to another request.
         """
         with self._session() as session:
-            alone(session)
+            lock_queueing(session)
             if key is not None and (known := session.scalar(select(Job).where(Job.key == key))):
                 refuse_another(known, request)
                 return known
             if (other := open_job(session, request.study)) is not None:
                 raise taken(other, request.kind)
             if instead_of is not None:
-                earlier = held(session, instead_of)
+                earlier = locked_job(session, instead_of)
                 if earlier.state not in ENDED:
                     self._ask(earlier, "cancel")
             job = Job(
@@ -157,7 +157,7 @@ class Queue(Leases):
             UsageError: it is already queued or running, or another job has its study.
         """
         with self._session() as session:
-            job = held_alone(session, number)
+            job = job_to_queue(session, number)
             refuse_unless(job, {"paused", *ENDED}, "resumed")
             return self._queued(session, job)
 
@@ -174,7 +174,7 @@ class Queue(Leases):
             UsageError: another job has its study.
         """
         with self._session() as session:
-            job = held_alone(session, number)
+            job = job_to_queue(session, number)
             _change(job, change(job.options))
             if job.state == "running":
                 job.wish = job.wish or "restart"  # pause and cancel take precedence
@@ -188,7 +188,7 @@ class Queue(Leases):
             UsageError: it has ended.
         """
         with self._session() as session:
-            job = held(session, number)
+            job = locked_job(session, number)
             refuse_unless(job, {"queued", "running", "paused"}, "given another priority")
             job.priority = priority
             return _saved(session, job)
@@ -216,7 +216,7 @@ class Queue(Leases):
 
     def _wish(self, number: int, wish: Wish, allowed: set[str]) -> Job:
         with self._session() as session:
-            job = held(session, number)
+            job = locked_job(session, number)
             refuse_unless(job, allowed, {"pause": "paused", "cancel": "cancelled"}[wish])
             self._ask(job, wish)
             return _saved(session, job)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -17,12 +16,11 @@ from tuner.machine import usable_cores
 from tuner.serve.disk.room import Room
 from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
 from tuner.serve.finding import is_there
-from tuner.serve.jobs.child import LATER
 from tuner.serve.jobs.job_command import command_of
 from tuner.serve.jobs.leases import AFTER
 from tuner.serve.jobs.logs import log_of, tail_of
+from tuner.serve.jobs.outcome import FULL, Ended, outcome_of
 from tuner.serve.jobs.process import SECONDS_TO_STOP, Process
-from tuner.serve.jobs.queue import MOST_STARTS
 from tuner.serve.jobs.seats import Seats, cards_here
 from tuner.serve.jobs.turns import CHORES, to_start_again
 from tuner.serve.looking import Looking
@@ -44,14 +42,6 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_UNTIL_FREE = 3.0  # before the next attempt, if another process works on the study
 SECONDS_UNTIL_LATER = 15.0  # before the next attempt, if the job ended with `LATER`
 SECONDS_BETWEEN_MEASURES = 20.0  # between measurements of the studies' disk usage
-FULL = (
-    "Less than 5 % of the disk is free, so the study stops. What is finished is kept, and it "
-    "continues by itself once there is room."
-)
-KILLED = (
-    "The process of this job was killed. Often the system does this for lack of memory: give the "
-    "study fewer workers, or the machine more memory."
-)
 log = logging.getLogger("tuner.serve")
 
 
@@ -194,29 +184,25 @@ class Supervisor:
             return
         if wish is None:
             self._forget(current)
-        elif status == 0 or (status == REFUSED and self._is_deleted(current.job)):
-            self._end(current, "done")
-        elif self._lacked_room(current.job, status):
-            self._say(current.job.id, FULL)
-            self._end(current, AFTER.get(wish, "queued"))
-        elif wish in AFTER and status != REFUSED:
-            self._end(current, AFTER[wish])
-        elif status == REFUSED:  # another start would be refused, too
-            self._end(current, "failed")
-        elif status == LATER:
-            self._say(current.job.id, "This may pass, so it starts again in a moment.")
-            self._not_before[current.job.id] = time.monotonic() + SECONDS_UNTIL_LATER
-            self._end(current, "queued")
-        elif status == INTERRUPTED:
-            # Somebody has stopped the process directly, so it is not restarted. Only a study can be
-            # resumed.
-            self._end(current, "paused" if current.job.kind == "study" else "failed")
-        else:
-            again = self.queue.get(current.job.id).starts < MOST_STARTS
-            log.warning("job %d: its process died with status %d", current.job.id, status)
-            if status == -signal.SIGKILL:
-                self._say(current.job.id, KILLED)
-            self._end(current, "queued" if again else "failed", died=True)
+            return
+        job = current.job
+        outcome = outcome_of(
+            Ended(
+                kind=job.kind,
+                status=status,
+                wish=wish,
+                starts=self.queue.get(job.id).starts,
+                lacked_room=self._lacked_room(job, status),
+                is_deleted=status == REFUSED and self._is_deleted(job),
+            )
+        )
+        if outcome.died:
+            log.warning("job %d: its process died with status %d", job.id, status)
+        if outcome.explanation:
+            self._say(job.id, outcome.explanation)
+        if outcome.waits:
+            self._not_before[job.id] = time.monotonic() + SECONDS_UNTIL_LATER
+        self._end(current, outcome.state, died=outcome.died)
 
     def _is_deleted(self, job: Job) -> bool:
         """Whether a deletion is complete: it was killed after its last step."""

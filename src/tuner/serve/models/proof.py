@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import optuna
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
     from tuner.case.metric import Metric
+    from tuner.evidence.rows.predictions import Predictions
     from tuner.evidence.statistics.gain import Gain
     from tuner.workplace import Workplace
 
@@ -132,28 +133,60 @@ def paired(
         second: likewise.
         pairs: number of comparisons made together; they share the error probability of 5 %.
     """
-    kept = [_kept(storage, name) for name, _ in (first, second)]
-    told = (first, second)
-    each = [one and one[1].said(str(trial)) for one, (_, trial) in zip(kept, told, strict=True)]
-    if not (kept[0] and kept[1] and each[0] and each[1]):
-        why = said("not both have kept their predictions for each test row")
-        return Pair(None, why=why)
-    rows = [one[1].attributes[TARGETS]["rows"] for one in kept if one]
-    if rows[0] != rows[1]:
+    one, other = _Side.of(storage, *first), _Side.of(storage, *second)
+    if one is None or other is None:
+        return Pair(None, why=said("not both have kept their predictions for each test row"))
+    rows = one.rows
+    if rows != other.rows:
         return Pair(None, why=said("they were tested on different rows"))
-    study = kept[1][0]
-    metric = metric_of(study.user_attrs[FACTS])
-    names = [one[0].study_name for one in kept if one]
-    told_of = [
-        looks_among(openings_in(storage.engine, name, rows[0]), name, rows[0]) for name in names
-    ]
+    names = (one.study.study_name, other.study.study_name)
+    told_of = [looks_among(openings_in(storage.engine, name, rows), name, rows) for name in names]
     looks = pairs * max(1, *told_of)
     rule = Rule(Share(looks), exact=True)
-    gain = gain_between(kept[1][1], each[0], each[1], metric, rule)
-    if gain is None or metric.name != metric_of(kept[0][0].user_attrs[FACTS]).name:
+    metric = other.metric
+    gain = gain_between(other.kept, one.predictions, other.predictions, metric, rule)
+    if gain is None or metric.name != one.metric.name:
         return Pair(None, why=said("they have different metrics"))
-    matters = all(one[0].user_attrs.get(SEED_MATTERS) in {None, "weights"} for one in kept if one)
-    return Pair(gain, metric, matters)
+    return Pair(gain, metric, one.seed_matters and other.seed_matters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two compared configurations, with what its study stores about it.
+
+    Attributes:
+        predictions: of its models, for the test rows.
+    """
+
+    study: optuna.Study
+    kept: Kept
+    predictions: Predictions
+
+    @classmethod
+    def of(cls, storage: RDBStorage, name: str, trial: object) -> Self | None:
+        """Read it from a study; None if there are no predictions."""
+        if not is_there(storage, name):
+            return None
+        study = optuna.load_study(study_name=name, storage=storage)
+        kept = Kept.of(study)
+        predictions = kept and kept.said(str(trial))
+        return cls(study, kept, predictions) if kept and predictions else None
+
+    @property
+    def rows(self) -> str:
+        """SHA-256 of the test rows."""
+        rows: str = self.kept.attributes[TARGETS]["rows"]
+        return rows
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of its search."""
+        return metric_of(self.study.user_attrs[FACTS])
+
+    @property
+    def seed_matters(self) -> bool:
+        """Whether different seeds give different models."""
+        return self.study.user_attrs.get(SEED_MATTERS) in {None, "weights"}
 
 
 def gain_over(
@@ -179,11 +212,3 @@ def gain_over(
         if pair.is_measured
         else said("Its gain over the current model is not proven: {words}.", words=words),
     )
-
-
-def _kept(storage: RDBStorage, name: str) -> tuple[optuna.Study, Kept] | None:
-    if not is_there(storage, name):
-        return None
-    study = optuna.load_study(study_name=name, storage=storage)
-    kept = Kept.of(study)
-    return None if kept is None else (study, kept)
