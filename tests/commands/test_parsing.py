@@ -37,6 +37,7 @@ def test_every_command_names_the_option_that_was_meant(
         (["study", "housing", "--trial=5"], "no option --trial; did you mean --trials?"),
         (["token", "list", "--hom", "x"], "no option --hom; did you mean --home?"),
         (["list", "-x"], "no argument -x; leave it out"),
+        (["study", "--", "-x.py", "--trials", "6"], "no word is an option; put --trials before it"),
         (
             ["study", "table", "--data", "a", "--target", "-price"],
             "expected one argument. A value that begins with a dash is written --target=-price",

@@ -34,3 +34,8 @@ def test_an_option_is_written_so_that_it_is_read_again() -> None:
     typed = TypedCommand.read("tuner study").with_("--name", "-a b").with_("--seeds", 3)
     assert str(typed) == "tuner study '--name=-a b' --seeds 3"
     assert TypedCommand.read(str(typed)).value_of("--name") == "-a b"
+
+
+def test_an_option_is_put_where_it_is_read_as_one() -> None:
+    typed = TypedCommand.read("tuner study --seeds 0 -- -x.py").with_("--trials", 6)
+    assert str(typed) == "tuner study --seeds 0 --trials 6 -- -x.py"

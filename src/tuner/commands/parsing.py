@@ -32,9 +32,16 @@ class Parser(argparse.ArgumentParser):
         self._typed = tuple(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            options = any(word.startswith("--") for word in unknown)
-            self.error("" if options else f"no argument {' '.join(unknown)}; leave it out")
+            self.error(self._unread(unknown))
         return found, []
+
+    def _unread(self, words: Sequence[str]) -> str:
+        """Return what is wrong with these words; empty if `error` says it, for unknown options."""
+        if not any(word.startswith("--") for word in words):
+            return f"no argument {' '.join(words)}; leave it out"
+        after = self._typed[self._typed.index("--") :] if "--" in self._typed else ()
+        late = [word for word in words if word.startswith("--") and word in after]
+        return f"after -- no word is an option; put {', '.join(late)} before it" if late else ""
 
     def error(self, message: str) -> NoReturn:
         """Exit with an error message and the options that do not exist."""

@@ -65,9 +65,10 @@ class TypedCommand:
         return TypedCommand(tuple(kept))
 
     def with_(self, option: str, value: object) -> TypedCommand:
-        """Return the command with an option at its end; earlier values of it stay."""
+        """Return the command with one more option; earlier values of it stay."""
         return self.followed_by(*option_words(option, value))
 
     def followed_by(self, *words: str) -> TypedCommand:
-        """Return the command with more words at its end."""
-        return TypedCommand((*self.words, *words))
+        """Return the command with more options, before a `--`: after it no word is an option."""
+        end = self.words.index("--") if "--" in self.words else len(self.words)
+        return TypedCommand((*self.words[:end], *words, *self.words[end:]))
