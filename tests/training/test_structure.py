@@ -114,7 +114,7 @@ def test_of_what_cannot_be_compared_nothing_is_told(network: nn.Module) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", reversed(CASES))
+@pytest.mark.parametrize("name", CASES)
 def test_what_was_counted_before_is_what_is_counted(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
