@@ -69,8 +69,13 @@ def how_sure(facts: Facts) -> str:
 
 
 def _opposed(facts: Facts) -> str:
-    """Say that the function `test` of a loop seems to score the other way; empty if it does not."""
-    if not (facts["confirmation"] or {}).get("opposed"):
+    """Say that the function `test` of a loop seems to score the other way; empty if it does not.
+
+    If no difference on the test rows is proven, their choice alone can bring another order.
+    """
+    pairs = [pair for pair in facts["comparison"].values() if pair]
+    proven = any(pair["verdict"] in {"better", "worse"} for pair in pairs)
+    if not proven or not (facts["confirmation"] or {}).get("opposed"):
         return ""
     noticed = phrase(
         "**This verdict may be the wrong way round.** What is better in every call on the "
