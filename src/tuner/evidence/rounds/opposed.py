@@ -19,7 +19,7 @@ def are_opposed(
     This holds if some configuration has a higher validation score than another in each of their
     calls, and a lower test score in each. In no two configurations may both agree so. Calls that
     always give the same score hold this by the luck of rows alone, in up to half of the studies of
-    equal configurations. So a report warns only if a difference on the test rows is proven.
+    equal configurations. So a report warns only if an interval on the test excludes zero.
 
     >>> are_opposed({0: [0.9] * 4, 1: [0.4] * 4}, {0: [0.7] * 4, 1: [0.8] * 4})
     True

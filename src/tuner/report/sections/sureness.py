@@ -71,11 +71,11 @@ def how_sure(facts: Facts) -> str:
 def _opposed(facts: Facts) -> str:
     """Say that the function `test` of a loop seems to score the other way; empty if it does not.
 
-    If no difference on the test rows is proven, their choice alone can bring another order.
+    If all intervals include zero, the choice of the test rows alone can bring another order.
     """
-    pairs = [pair for pair in facts["comparison"].values() if pair]
-    proven = any(pair["verdict"] in {"better", "worse"} for pair in pairs)
-    if not proven or not (facts["confirmation"] or {}).get("opposed"):
+    intervals = [pair["interval"] for pair in facts["comparison"].values() if pair]
+    beyond_chance = any(ends and not ends[0] <= 0 <= ends[1] for ends in intervals)
+    if not beyond_chance or not (facts["confirmation"] or {}).get("opposed"):
         return ""
     noticed = phrase(
         "**This verdict may be the wrong way round.** What is better in every call on the "
