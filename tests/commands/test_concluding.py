@@ -140,6 +140,18 @@ def test_an_ablation_ends_with_its_answer(
     assert command in after_ablation(found)
 
 
+def test_after_an_ablation_no_part_is_advised_that_lacks_something() -> None:
+    """The report does not advise it either."""
+    found = ablated("better", 0.8, "depth")
+    found["ablation"]["smallest"]["left"] = {"gain": 0.2, "interval": (0.1, 0.3)}
+    assert after_ablation(found).endswith("retrain 'my study'   # save the model")
+    found["ablation"]["smallest"]["left"] = {"gain": 0.2, "interval": (-0.1, 0.5)}
+    for rest, only in (("better", ""), ("no proven gain", "--only depth ")):
+        over = {"over_baseline": {"verdict": "better"}, "best_over": {"verdict": rest}}
+        found["parts"] = [{"changes": ["depth"], **over}]
+        assert after_ablation(found).endswith(f"retrain {only}'my study'   # save the model")
+
+
 def test_a_search_that_a_time_budget_has_ended_continues_in_twice_the_time() -> None:
     ended = {**facts("no proven gain"), "budget": {"seconds": 240.0}}
     line = next_command(ended, "tuner study housing --budget 4m")

@@ -820,6 +820,11 @@ def test_a_path_that_ended_early_names_what_was_left(tmp_path: Path) -> None:
     assert "This command calls the loop with these, and keeps what it writes." in of_loop
     opposed = {**facts, "confirmation": {**facts["confirmation"], "opposed": True}}
     assert "may be the wrong way round" not in how_sure(facts)
+    by_luck = {
+        name: pair and {**pair, "interval": [-0.1, 0.2]}
+        for name, pair in facts["comparison"].items()
+    }
+    assert "wrong way round" not in how_sure({**opposed, "comparison": by_luck}), "of rows"
     assert "same kind of score as the loop. In this study, a higher" in how_sure(opposed)
 
 

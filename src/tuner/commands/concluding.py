@@ -14,7 +14,7 @@ from tuner.report.facts.steps import can_be_told
 from tuner.report.scored import metric_in
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
-from tuner.report.sections.part import confirmed_part
+from tuner.report.sections.part import confirmed_part, simpler_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.scores import folds_of_search, with_uncertainty
 from tuner.report.sections.verdict import of_the_gain
@@ -112,13 +112,10 @@ def after_ablation(facts: Mapping[str, Any]) -> str:
     names = (found["smallest"] or {}).get("changes", [])
     if better and names and not can_be_told(found):
         return f"{ablate_command(facts, times=2)}   # tell the changes from chance"
-    if better and names and len(names) < len(found["changes"]):
-        part = confirmed_part(facts, names)
-        over = part and part["over_baseline"]
-        if part is None and not is_loop(facts["reference"]):
-            return f"{retrain_command(facts, only=names)}   # is it better on the test rows?"
-        if part is None or (over and over["verdict"] == "better"):
-            return f"{retrain_command(facts, only=names)}   # save the model"
+    if simpler := simpler_part(facts):
+        untested = confirmed_part(facts, simpler) is None and not is_loop(facts["reference"])
+        why = "is it better on the test rows?" if untested else "save the model"
+        return f"{retrain_command(facts, only=simpler)}   # {why}"
     return next_command(facts, study_command(facts))
 
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.certainty import Certainty
 
 
-def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
+def certainty_in_words(
+    found: Certainty, write: Callable[[float], str], *, share: bool = False
+) -> str:
     """Return what a test can show, and what would help, in one or two sentences.
 
     Args:
         found: from `expected_certainty` or `measured_certainty`.
         write: formats a gain with its unit, such as "3.1 points".
+        share: whether the metric is a share, which gains less than one.
     """
     if found.smallest is None:
         return said(
@@ -40,6 +43,13 @@ def certainty_in_words(found: Certainty, write: Callable[[float], str]) -> str:
             smallest=smallest,
             apart=apart,
         )
+    if share and found.smallest >= 1:
+        small = said(
+            "With {rows} and {seeds} seeds, hardly any gain can be proven: the test is too small.",
+            rows=_tested(found.rows, found),
+            seeds=found.seeds,
+        )
+        return small if found.wanted is None else f"{small} {_needed(found, write(found.wanted))}"
     lower = min(found.smallest, found.hour_smallest or found.smallest)
     if found.hour_seeds and write(lower) != smallest:  # else the improvement is lost in rounding
         first = _with_more_seeds(found, smallest, write(lower))

@@ -91,7 +91,7 @@ def price_of_test(config: StudyConfig, found: Race, baseline: int, plan: Plan, t
         smallest=can.smallest,
         wanted=can.wanted,
         looks=tests,
-        words=certainty_in_words(can, metric.write_difference),
+        words=certainty_in_words(can, metric.write_difference, share=metric.per_cent),
     )
 
 
@@ -120,7 +120,7 @@ def price_of(
     found = expected_certainty(
         components, rows, seeds, share=share, grouped=grouped, members=members
     )
-    return certainty_in_words(found, metric.write_difference)
+    return certainty_in_words(found, metric.write_difference, share=metric.per_cent)
 
 
 def _rows_held_out(config: StudyConfig) -> int:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,11 +28,9 @@ from tuner.evidence.statistics.certainty import (
     seeds_for,
     smallest_gain,
 )
+from tuner.evidence.statistics.components import Components
 from tuner.evidence.statistics.crossed import compare_rows
 from tuner.evidence.statistics.looks import Plan, Share
-
-if TYPE_CHECKING:
-    from tuner.evidence.statistics.components import Components
 
 ROWS_RULE = guessed_components(0.05, spread=None)
 SEEDS_RULE = guessed_components(0.01, spread=None, seed_spread=0.02)
@@ -126,6 +123,19 @@ def test_too_few_seeds_prove_no_gain_however_large() -> None:
     assert certainty_in_words(found, points) == (
         "With 171 test rows and 3 seeds, no gain can be proven: use at least 4 seeds."
     )
+
+
+def test_no_gain_of_more_than_all_is_named() -> None:
+    """Six rows of a table with `--time`: "a gain under 1579.5 points will often be missed"."""
+    components = Components(
+        rows=0.5, seeds=(0, 0), interaction=(0.1, 0.1), unseen=0.5, evenness=0.2
+    )
+    found = expected_certainty(components, 6, 8, wanted=0.1, known=3)
+    assert certainty_in_words(found, points, share=True).startswith(
+        "With 6 test rows and 8 seeds, hardly any gain can be proven: the test is too small. To "
+        "show a gain of 10.0 points, use "
+    )
+    assert " points will often be missed" in certainty_in_words(found, points)
 
 
 def test_squared_errors_vary_more_than_absolute_ones() -> None:

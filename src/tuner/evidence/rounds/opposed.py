@@ -14,10 +14,12 @@ FEWEST = 4  # calls of each configuration; with fewer, chance can do it
 def are_opposed(
     validation: Mapping[int, Sequence[float]], tested: Mapping[int, Sequence[float]]
 ) -> bool:
-    """Whether the test scores order the configurations in the opposite way, beyond chance.
+    """Whether the test scores order the configurations in the opposite way, beyond luck of seeds.
 
     This holds if some configuration has a higher validation score than another in each of their
-    calls, and a lower test score in each. In no two configurations may both agree so.
+    calls, and a lower test score in each. In no two configurations may both agree so. Calls that
+    always give the same score hold this by the luck of rows alone, in up to half of the studies of
+    equal configurations. So a report warns only if an interval on the test excludes zero.
 
     >>> are_opposed({0: [0.9] * 4, 1: [0.4] * 4}, {0: [0.7] * 4, 1: [0.8] * 4})
     True

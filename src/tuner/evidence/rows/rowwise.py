@@ -150,7 +150,8 @@ def by_losses(
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and certainty_in_words(able, metric.write_difference),
+        "certainty": able
+        and certainty_in_words(able, metric.write_difference, share=metric.per_cent),
         "also": {},
     }
 
@@ -189,7 +190,8 @@ def by_row(
         "covers": "rows",
         "most_looks": most_looks(gain.units),
         "used_up": is_used_up(rule.share.tests, gain.units),
-        "certainty": able and certainty_in_words(able, metric.write_difference),
+        "certainty": able
+        and certainty_in_words(able, metric.write_difference, share=metric.per_cent),
         "knows_groups": kept.knows_groups,
         "in_time": kept.in_time and metric.rows is not None,
         "smallest_gain": able and able.smallest,

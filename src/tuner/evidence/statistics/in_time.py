@@ -6,6 +6,9 @@ that of its slow waves. So the differences of the arms are projected on the slow
 mean square of these is Student's, with as many degrees of freedom as there are cosines (Lazarus,
 Lewis, Stock & Watson 2018, "HAR Inference: Recommendations for Practice"; their number, 0.4 times
 the number of rows to the power of 2/3, is theirs, too). Chosen by simulation (studies/verdict).
+
+There are never more than 16, so that what is allowed for is a share of the test, not a number of
+rows. With more, the shortest of them would be shorter than a day of a table with 500 rows a day.
 """
 
 from __future__ import annotations
@@ -18,9 +21,12 @@ if TYPE_CHECKING:
     from tuner.evidence.statistics.components import Array
 
 
+MOST = 16  # cosines
+
+
 def waves(rows: int) -> int:
     """Return how many cosines tell the variance of a mean over so many rows, at least one."""
-    return max(1, min(rows - 1, int(0.4 * rows ** (2 / 3))))
+    return max(1, min(rows - 1, MOST, int(0.4 * rows ** (2 / 3))))
 
 
 def widening_in_time(differences: Array) -> float:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.case.reference import door_of
 from tuner.language import joined, phrase
-from tuner.report.facts.steps import can_be_told, what_others_add
+from tuner.report.facts.steps import what_others_add
 from tuner.report.recalling import recalled
 from tuner.report.sections.changes import ablate_command
 from tuner.report.sections.choice import retrain_command
 from tuner.report.sections.loop import is_of_loop, where_the_space_is
-from tuner.report.sections.part import confirmed_part
+from tuner.report.sections.part import confirmed_part, simpler_part
 from tuner.report.sections.repeat import study_command
 from tuner.report.sections.verdict import is_unconfirmed
 from tuner.report.wording import code, in_a_row, label_word, listed, sentence, shell
@@ -74,21 +74,15 @@ def _measure(facts: Facts) -> list[str]:
 
 
 def _drop(facts: Facts) -> list[str]:
-    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
-    if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
+    names = simpler_part(facts)
+    if not names:
         return []
-    names = found["smallest"]["changes"]
-    if len(names) == len(found["changes"]):
-        return []
-    kept = listed([code(name) for name in names])
-    part = confirmed_part(facts, names)
-    rest = part and part["best_over"]
-    added = what_others_add(found)
-    if (part is None and not can_be_told(found)) or added == "something":
-        return []
-    if part and (_verdict(part["over_baseline"]) != "better" or _verdict(rest) == "better"):
-        return []
-    what = _simpler(kept, loop=is_of_loop(facts), proven=part is not None, sure=added == "nothing")
+    what = _simpler(
+        listed([code(name) for name in names]),
+        loop=is_of_loop(facts),
+        proven=confirmed_part(facts, names) is not None,
+        sure=what_others_add(facts["ablation"]) == "nothing",
+    )
     return [_with_command(what, retrain_command(facts, only=names))]
 
 
@@ -132,10 +126,6 @@ def _simpler(kept: str, *, loop: bool, proven: bool, sure: bool) -> str:
         "saves the model.",
         **told,
     )
-
-
-def _verdict(pair: Facts | None) -> str | None:
-    return None if pair is None else pair["verdict"]
 
 
 def _surer(facts: Facts) -> list[str]:

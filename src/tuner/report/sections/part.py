@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuner.language import joined, phrase
+from tuner.report.facts.steps import can_be_told, what_others_add
 from tuner.report.scored import metric_in
 from tuner.report.sections.sureness import by_so_many, fewest_seeds, seeds_per_arm
 from tuner.report.wording import (
@@ -41,6 +42,28 @@ def confirmed_part(facts: Facts, names: Collection[str]) -> Facts | None:
     """Return the test results of the baseline with exactly these changes; None if not tested."""
     parts = facts.get("parts") or []
     return next((part for part in parts if set(part["changes"]) == set(names)), None)
+
+
+def simpler_part(facts: Facts) -> list[str]:
+    """Return the changes worth trying alone; none if the other changes are needed, or unmeasured.
+
+    Only for a study whose best is proven better than the baseline.
+    """
+    found, pair = facts["ablation"], facts["comparison"]["best_vs_baseline"]
+    if not found or not found["smallest"] or not pair or pair["verdict"] != "better":
+        return []
+    names: list[str] = found["smallest"]["changes"]
+    if len(names) == len(found["changes"]) or what_others_add(found) == "something":
+        return []
+    part = confirmed_part(facts, names)
+    if part is None:
+        return names if can_be_told(found) else []
+    proven, rest = _verdict(part["over_baseline"]) == "better", _verdict(part["best_over"])
+    return names if proven and rest != "better" else []
+
+
+def _verdict(pair: Facts | None) -> str | None:
+    return None if pair is None else pair["verdict"]
 
 
 def part_in_words(metric: Metric, found: Facts) -> str:

@@ -76,8 +76,13 @@ def _size(facts: Facts, pair: Facts, size: float) -> dict[str, str]:
 
 
 def _opposed(facts: Facts) -> str:
-    """Say that the function `test` of a loop seems to score the other way; empty if it does not."""
-    if not (facts["confirmation"] or {}).get("opposed"):
+    """Say that the function `test` of a loop seems to score the other way; empty if it does not.
+
+    If all intervals include zero, the choice of the test rows alone can bring another order.
+    """
+    intervals = [pair["interval"] for pair in facts["comparison"].values() if pair]
+    beyond_chance = any(ends and not ends[0] <= 0 <= ends[1] for ends in intervals)
+    if not beyond_chance or not (facts["confirmation"] or {}).get("opposed"):
         return ""
     noticed = phrase(
         "**This verdict may be the wrong way round.** What is better in every call on the "
