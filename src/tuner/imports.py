@@ -39,7 +39,11 @@ def into_the_same_folders() -> Iterator[None]:
 
 def _from_the_working_folder() -> bool:
     """Whether this process imports from the working folder itself, as `python -m tuner` does."""
-    return any(Path(one).absolute() == Path.cwd() for one in sys.path)
+    try:
+        here = Path.cwd()
+        return any(Path(one).absolute() == here for one in sys.path)
+    except FileNotFoundError:  # the folder was deleted
+        return False
 
 
 def forget() -> None:

@@ -112,11 +112,13 @@ def test_output_that_cannot_be_written_is_one_line(
 def test_streams_that_are_closed_take_what_is_written() -> None:
     """Else `None` is written to, or the next file that is opened gets a library's messages."""
     program = """
-import os, sys
+import os, subprocess, sys
 from tuner.commands.ending import run
 def main(_):
     sys.stdout.write("out\\udc80"); sys.stderr.write("err"); sys.stdin.read()
-    return 0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1
+    lacks = "import sys; sys.exit(None in (sys.stdin, sys.stdout, sys.stderr))"
+    started = subprocess.run([sys.executable, "-S", "-c", lacks])  # as a worker is
+    return started.returncode if os.open(os.devnull, os.O_RDONLY) > 2 else 1
 run(main)
 """
     closing = f'{shlex.quote(sys.executable)} -c "$0" <&- >&- 2>&-'

@@ -18,6 +18,7 @@ from tests.waiting import SECONDS_TO_HANG, has_ended, wait_until
 from tuner.engines.forking import FORKSERVER, pool
 from tuner.engines.processes import ProcessEngine
 from tuner.errors import EngineError
+from tuner.imports import same_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,17 @@ def test_a_file_in_the_working_folder_is_not_imported_instead_of_pythons_own(
     )
     # What a training starts may import what lies beside it again.
     assert (done.stdout, done.stderr) == ("None None\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+def test_nothing_is_imported_from_a_working_folder_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook, for example, whose other calls need no working folder."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert same_folders() == ["-P"]
 
 
 def test_all_processes_of_a_pool_are_started_with_it() -> None:

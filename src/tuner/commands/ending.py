@@ -79,11 +79,13 @@ def _open_what_is_closed() -> None:
     """Open the standard streams that the program that started this one has closed.
 
     Python has None for such a stream, so what writes to it would fail. And its number would be that
-    of the next file that is opened, into which a library's messages would go.
+    of the next file that is opened, into which a library's messages would go: in a worker, that is
+    the pipe to this process.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: its own
+            os.set_inheritable(descriptor, True)  # for workers, and what they start
             setattr(sys, name, os.fdopen(descriptor, mode, errors="backslashreplace"))
 
 
