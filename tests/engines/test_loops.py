@@ -469,6 +469,9 @@ PROCESSES: dict[str, str] = {
     "processes that import anew": (
         "with multiprocessing.get_context('spawn').Pool(1) as p: s = sum(p.map(square, range(3)))"
     ),
+    "processes that import a module beside it": (
+        "with multiprocessing.get_context('spawn').Pool(1) as p: s = 1 + sum(p.map(twice, (0, 2)))"
+    ),
 }
 
 
@@ -477,6 +480,7 @@ PROCESSES: dict[str, str] = {
 def test_a_loop_has_processes_as_its_own_script_would(tmp_path: Path, name: str) -> None:
     text = (
         "import multiprocessing, sys, torch\n"
+        "from arithmetic import twice\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
         "from torch.utils.data import DataLoader, Dataset\n"
         "class Rows(Dataset):\n"
@@ -485,6 +489,7 @@ def test_a_loop_has_processes_as_its_own_script_would(tmp_path: Path, name: str)
         "def square(x): return x * x\n"
         f"def loop(trial):\n  {PROCESSES[name]}\n  return s\n"
     )
+    (tmp_path / "arithmetic.py").write_text("def twice(x): return 2 * x\n")
     with closing(LoopEngine(1)) as engine:
         run = follow(engine, {0: job_of(write(tmp_path, text))})[0]
     assert isinstance(run.ended, Finished), run.ended

@@ -26,7 +26,9 @@ class GeneratorsInTurns:
 
     NumPy forgets the second number of a pair of normal numbers when its generator is replaced. The
     fit's own is put back; that of the process is lost, so this is only for a process in which
-    nothing else draws.
+    nothing else draws. A fit that saves NumPy's state between the two numbers of a pair, draws the
+    second one in a later turn, and restores the state in a third, draws another number than alone:
+    to notice this, the whole state would have to be read at each turn.
 
     A fit begins with the state that the process has when this is made.
     """

@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,9 @@ def _let_it_have_processes(job: LoopJob, output: Path) -> None:
     """Let a loop start processes as its own script would, such as a DataLoader's workers.
 
     By default, a process forked from a server would start its own in the same way, and each would
-    import torch again. A process that imports anew looks for the loop's file by its name.
+    import torch again. A process that imports anew begins with the main module of its parent: here
+    the loop's file, with the modules beside it importable. Without that, it would die for lack of
+    them, and a pool would start the next one for ever.
     """
     multiprocessing.set_start_method(None, force=True)  # back to Python's default
     path = parts_of_loop(job.loop)[0].resolve()
@@ -155,8 +158,10 @@ def _let_it_have_processes(job: LoopJob, output: Path) -> None:
     folder.mkdir()
     text = "from pathlib import Path\nfrom tuner.case.loading import import_file\n"
     text += f"import_file(Path({str(path)!r}))\n"
-    (folder / f"{module_name(path)}.py").write_text(text, encoding="utf-8")
+    name = module_name(path)
+    (folder / f"{name}.py").write_text(text, encoding="utf-8")
     sys.path.append(str(folder))  # child processes inherit it
+    sys.modules["__main__"].__spec__ = ModuleSpec(name, None)
 
 
 def _called(job: LoopJob, channel: _Pipe, output: Path, began: float, since: float) -> Finished:
