@@ -69,7 +69,8 @@ class Grouped:
             total = (0.6**2 + 0.5**2 + 0.2**2 + 0.1**2 + 0.58**2) ** 0.5
             arms.append(hard + own[groups] + models + rest > norm.isf(error) * total)
         compare = partial(compare_rows, groups=groups)
-        return tested(compare, *(one.astype(float) for one in arms), plan, 1)[0]
+        baseline, other = (one.astype(float) for one in arms)
+        return tested(compare, baseline, other, plan, 1)[0]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Areas:
                 auc, one, other, targets, unit=unit, share=share, seed=seed, resamples=RESAMPLES
             )
 
-        return tested(judge, *arms, plan, 1)[0]
+        return tested(judge, arms[0], arms[1], plan, 1)[0]
 
 
 KINDS: dict[str, tuple[Kind, tuple[int, ...]]] = {
