@@ -59,7 +59,7 @@ class Dealt:
 
     def interval(self, alpha: float) -> Pair:
         """Return the interval of gains at this two-sided rate; infinite if it is too small."""
-        place = math.floor(alpha / 2 * (len(self.gains) + 1) * (1 + 1e-9))
+        place = _place(alpha, len(self.gains) + 1)
         if place < 1:
             return -math.inf, math.inf
         return float(self.gains[place - 1]), float(self.gains[-place])
@@ -82,11 +82,7 @@ def deal(baseline: Array, other: Array) -> Dealt | None:
     counts = len(baseline), len(other)
     if ways(counts) > MOST_WAYS:
         return None
-    parts = [
-        np.subtract.outer(_means(other, size), _means(baseline, size)).ravel()
-        for size in range(1, min(counts) + 1)
-    ]
-    return Dealt(np.sort(np.concatenate(parts)))
+    return Dealt(np.sort(_gains(baseline, other)))
 
 
 def lower_ends(baseline: Array, other: Array, alpha: float) -> Array:
@@ -97,15 +93,25 @@ def lower_ends(baseline: Array, other: Array, alpha: float) -> Array:
         other: the same.
         alpha: two-sided rate; if it is smaller than so few models can resolve, the least they can.
     """
-    counts = baseline.shape[1], other.shape[1]
-    place = max(1, math.floor(alpha / 2 * ways(counts) * (1 + 1e-9)))
-    parts = [
-        (_means(other, size)[:, :, None] - _means(baseline, size)[:, None]).reshape(len(other), -1)
-        for size in range(1, min(counts) + 1)
-    ]
-    gains: Array = np.concatenate(parts, axis=1)
+    gains = _gains(baseline, other)
+    place = max(1, _place(alpha, gains.shape[1] + 1))
     ends: Array = np.partition(gains, place - 1, axis=1)[:, place - 1]
     return ends
+
+
+def _place(alpha: float, count: int) -> int:
+    """Return which of the sorted gains ends an interval; zero if so few ways cannot tell."""
+    return math.floor(alpha / 2 * count * (1 + 1e-9))
+
+
+def _gains(baseline: Array, other: Array) -> Array:
+    """Return the gain of each way to exchange models: (..., models) to (..., ways - 1)."""
+    pairs = [
+        _means(other, size)[..., :, None] - _means(baseline, size)[..., None, :]
+        for size in range(1, min(baseline.shape[-1], other.shape[-1]) + 1)
+    ]
+    gains: Array = np.concatenate([one.reshape(*one.shape[:-2], -1) for one in pairs], axis=-1)
+    return gains
 
 
 def _means(scores: Array, size: int) -> Array:

@@ -95,36 +95,35 @@ def _simpler(kept: str, *, loop: bool, proven: bool, sure: bool) -> str:
         proven: whether the part is proven better than the baseline.
         sure: whether the other changes are known to add nothing.
     """
-    told = {"kept": kept}
     if proven and not loop:
         return phrase(
             "Simplify: keep only {kept}. That is proven better than the baseline. This command "
             "saves the model.",
-            **told,
+            kept=kept,
         )
     if loop and sure:
         return phrase(
             "Simplify: keep only {kept}, and drop the other changes. This command calls the loop "
             "with these, and keeps what it writes.",
-            **told,
+            kept=kept,
         )
     if loop:
         return phrase(
             "Try a simpler configuration, with only {kept}: whether the other changes add anything "
             "is not known. This command calls the loop with these, and keeps what it writes.",
-            **told,
+            kept=kept,
         )
     if sure:
         return phrase(
             "Simplify: keep only {kept}, and drop the other changes. This command compares that "
             "with the baseline on the test rows, and saves the model.",
-            **told,
+            kept=kept,
         )
     return phrase(
         "Try a simpler model, with only {kept}: whether the other changes add anything is not "
         "known. This command compares that with the baseline and the best on the test rows, and "
         "saves the model.",
-        **told,
+        kept=kept,
     )
 
 
