@@ -23,10 +23,9 @@ MISSING = ""  # among the values of a category: an empty cell
 # Why a column is left out, where more is decided by it.
 NO_VALUE: str = said("no row has a value")
 ONE_VALUE: str = said("the same in all rows")
-NEARLY = (
-    "all would be"  # in a remark on a few cells, or on a sign, of `tuner.data.sources.odd_cells`
-)
 NUMBERS_ROWS: str = said("a different whole number in each row, like an id")
+# In a remark of `tuner.data.sources.odd_cells` on a few cells or on a sign.
+NEARLY = "all would be"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
