@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.commands.test_commands import COMMANDS
 from tuner.case.metric import metric_named
@@ -178,3 +180,20 @@ def _report(case: str) -> dict[str, Any]:
         (ROOT / "studies" / case / "report.json").read_text(encoding="utf-8")
     )
     return found
+
+
+@pytest.mark.parametrize(
+    ("picture", "source", "end"),
+    [("flowers/page.png", "report.md", "\n- "), ("housing/dashboard.png", "trials.csv", None)],
+)
+def test_its_pictures_show_the_studies_beside_them(
+    picture: str, source: str, end: str | None
+) -> None:
+    path = ROOT / "studies" / picture
+    text = (path.parent / source).read_text("utf-8")
+    shown = text.partition(end)[0] if end else text
+    with Image.open(path) as opened:
+        told = opened.info["shown"]
+    assert told == hashlib.sha256(shown.encode()).hexdigest(), (
+        "take it again with studies/serve/pictures_of_readme.py"
+    )

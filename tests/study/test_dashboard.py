@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -13,6 +14,7 @@ from optuna_dashboard import save_note, wsgi
 
 from tests.making import DATABASE, HERE, TINY, retrained
 from tuner.commands.ablate import main as ablate
+from tuner.commands.dashboard import main as dashboard
 from tuner.commands.study import main
 from tuner.report.document import first_screen
 from tuner.report.writing import write_report
@@ -28,6 +30,13 @@ def ask(path: str) -> bytes:
     """Return the response of the dashboard for a path, with the study's database and artifacts."""
     storage = optuna.storages.RDBStorage(DATABASE)
     app = wsgi(storage, artifact_store=FileSystemArtifactStore(str(HERE.root / "artifacts")))
+    status, body = answer_of(app, path)
+    assert status == "200 OK", body
+    return body
+
+
+def answer_of(app: Any, path: str) -> tuple[str, bytes]:
+    """Return the status and the body that a WSGI application has for a path."""
     status: list[str] = []
     environment = {
         "REQUEST_METHOD": "GET",
@@ -44,8 +53,7 @@ def ask(path: str) -> bytes:
         body = b"".join(answer)
     finally:
         getattr(answer, "close", lambda: None)()  # as a server does
-    assert status == ["200 OK"], body
-    return body
+    return status[0], body
 
 
 def detail() -> dict[str, Any]:
@@ -68,6 +76,28 @@ def test_the_dashboard_shows_the_summary_and_the_report(own_workplace: Path) -> 
     assert (
         ask(f"/artifacts/{number}/{found['report.html']}") == (report / "report.html").read_bytes()
     )
+
+
+def test_a_file_that_stayed_behind_is_an_answer(
+    own_workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+    serving = "optuna_dashboard.run_server"
+    monkeypatch.setattr(serving, lambda storage, **given: served.append(wsgi_of(storage, given)))
+    found = artifacts(detail())["report.html"]
+    path = f"/artifacts/{load_study(DATABASE, 'tiny')._study_id}/{found}"
+    assert dashboard([]) == 0
+    kept = own_workplace / "storage/reports/tiny/report.html"
+    assert answer_of(served[0], path) == ("200 OK", kept.read_bytes())
+    shutil.rmtree(own_workplace / HERE.root / "artifacts")
+    status, body = answer_of(served[0], path)
+    assert status == "404 Not Found"
+    assert b"`tuner report` writes a study&#039;s report again" in body
+
+
+def wsgi_of(storage: Any, given: dict[str, Any]) -> Any:
+    """Return the application that the dashboard's server would run."""
+    return wsgi(storage, artifact_store=given["artifact_store"])
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from tuner.commands.options import add_workplace, whole_number, workplace_of
 from tuner.commands.parsing import Parser
@@ -51,15 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _show(storage: BaseStorage, workplace: Workplace, port: int) -> int:
     """Show a store until Ctrl-C; return the exit status."""
     import optuna_dashboard
+    from bottle import HTTPError  # the dashboard's web framework
+    from optuna.artifacts.exceptions import ArtifactNotFound
 
     from tuner.study.dashboard import Artifacts
+
+    class Shown(Artifacts):
+        """A file that stayed behind when the database was moved is an answer, not a traceback."""
+
+        def open_reader(self, artifact_id: str) -> BinaryIO:
+            try:
+                return super().open_reader(artifact_id)
+            except ArtifactNotFound as error:
+                hint = "`tuner report` writes a study's report again"
+                raise HTTPError(404, f"{error} in {workplace.root}; {hint}") from error
 
     depot = workplace.depot
     depot.read_note("any")  # report an unreachable place now, not on a page
     sys.stdout.write(f"The dashboard is on http://{HOST}:{port}/ until Ctrl-C.\n")
     sys.stdout.flush()
     try:
-        optuna_dashboard.run_server(storage, host=HOST, port=port, artifact_store=Artifacts(depot))
+        optuna_dashboard.run_server(storage, host=HOST, port=port, artifact_store=Shown(depot))
     except OSError as error:
         raise UsageError(
             f"nothing can listen on port {port}: {error.strerror or error}; choose "
