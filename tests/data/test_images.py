@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import Look, look_at_images, read_image
+from tuner.data.images import FORMATS, Look, formats, look_at_images, read_image
 from tuner.data.modes import CONVERSIONS, to_eight_bits
 from tuner.errors import DataError
 
@@ -30,10 +30,11 @@ def picture(kind: str, mode: str = "RGB") -> bytes:
     return file.getvalue()
 
 
-JPEG, PNG, TIFF = (picture(kind) for kind in ("JPEG", "PNG", "TIFF"))
+formats()  # so that Pillow can also write HEIC
+JPEG, PNG, TIFF, AVIF, HEIF = map(picture, ("JPEG", "PNG", "TIFF", "AVIF", "HEIF"))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "JPEG", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_any_format_in_any_shape(tmp_path: Path, kind: str, mode: str) -> None:
     path = tmp_path / "picture"
@@ -59,7 +60,7 @@ def test_a_jpeg_cut_short_anywhere_is_an_error_that_names_it(tmp_path: Path, len
         read_image(path, (3, 8, 8))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "AVIF", "HEIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
 def test_a_file_cut_short_is_an_error_in_every_format(
     tmp_path: Path, kind: str, share: float
@@ -73,7 +74,7 @@ def test_a_file_cut_short_is_an_error_in_every_format(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    whole=st.sampled_from((JPEG, PNG, TIFF)),
+    whole=st.sampled_from((JPEG, PNG, TIFF, AVIF, HEIF)),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12),
 )
 def test_damage_of_any_kind_is_an_image_or_a_data_error(
@@ -364,7 +365,7 @@ STORED = {  # the stored scene that each orientation turns upright
 }
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", sorted(STORED))
 def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int) -> None:
     path = tmp_path / "photo"
@@ -374,13 +375,16 @@ def test_a_picture_is_turned_upright(tmp_path: Path, kind: str, orientation: int
     options: dict[str, dict[str, Any]] = {
         "WEBP": {"lossless": True},
         "JPEG": {"quality": 100, "subsampling": 0},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+        "HEIF": {"quality": -1, "chroma": 444, "matrix_coefficients": 0},  # lossless
     }
-    Image.fromarray(large).save(path, kind, exif=exif, **options.get(kind, {}))
+    Image.fromarray(large).save(path, kind, exif=exif.tobytes(), **options.get(kind, {}))
     expected = torch.from_numpy(SCENE.repeat(16, 0).repeat(16, 1)).permute(2, 0, 1).int()
     assert (read_image(path, (3, 96, 64)).int() - expected).abs().max() <= 4
     (look,) = look_at_images([path], 1)
     assert isinstance(look, Look)
-    assert (look.width, look.height, look.turned) == (64, 96, orientation != 1)
+    turned = orientation != 1 and kind != "HEIF"  # which its decoder turns
+    assert (look.width, look.height, look.turned) == (64, 96, turned)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +420,19 @@ def test_a_colour_profile_is_not_applied(tmp_path: Path) -> None:
 
 
 def test_a_format_that_is_not_read_names_those_that_are(tmp_path: Path) -> None:
-    path = tmp_path / "photo.heic"
-    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    with pytest.raises(DataError, match=r"photo\.heic .* one of the formats JPEG, PNG, .*convert"):
+    path = tmp_path / "photo.eps"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
+    with pytest.raises(DataError, match=r"photo\.eps .* one of the formats JPEG, PNG, .*convert"):
+        read_image(path, (3, 8, 8))
+
+
+def test_a_heic_picture_that_cannot_be_read_here_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.HEIC"
+    path.write_bytes(HEIF)
+    assert read_image(path, (3, 8, 8)).shape == (3, 8, 8)
+    monkeypatch.setattr("tuner.data.images.formats", lambda: FORMATS)  # without the package
+    needs = r"photo\.HEIC cannot be .*: it is a HEIC picture, .*\.\[heic\]'; or convert it to JPEG"
+    with pytest.raises(DataError, match=needs):
         read_image(path, (3, 8, 8))

@@ -9,6 +9,7 @@ The rules for all files:
 - Transparency: composed on white.
 - Animations and files of several pages: the first frame.
 - Colour profiles: not applied; the numbers in the file are used unchanged (usually sRGB).
+- HEIC, as iPhones take it: read if pillow-heif is installed (`tuner[heic]`).
 - Size: the whole picture is resized, bilinear, to the requested shape; its aspect ratio may change.
 """
 
@@ -19,7 +20,8 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}
 # Not all that Pillow can read: for PostScript it starts another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+HEIC_SUFFIXES = {".heic", ".heif", ".hif"}
 EMPTY = said("the file is empty")
+NOT_HEIC = said("it is a HEIC picture, and these need: pip install -e '.[heic]'")
 NOT_A_FORMAT = said("it is not in one of the formats {formats}", formats=", ".join(FORMATS))
 UPRIGHT = {  # by EXIF orientation; 1 is already upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,7 +77,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     tensor([255,   0,   0], dtype=torch.uint8)
 
     Args:
-        path: in one of FORMATS.
+        path: in one of `formats()`.
         shape: (C, H, W) with C 1 for grey or 3 for colour.
 
     Returns:
@@ -87,6 +91,17 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         found = _read(path, shape)
     note(found)
     return found
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Return the formats that are read here, as Pillow names them."""
+    if find_spec("pillow_heif") is None:  # its decoder is large, and comes with GPL code
+        return FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +185,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """
     unread = f"{path} cannot be read as an image"
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=formats()) as image:
             yield image
     except UnidentifiedImageError as error:
         if path.stat().st_size == 0:
             raise DataError(f"{unread}: {EMPTY}; copy it again, or remove it") from error
+        if path.suffix.lower() in HEIC_SUFFIXES and "HEIF" not in formats():
+            raise DataError(f"{unread}: {NOT_HEIC}; or convert it to JPEG") from error
         raise DataError(f"{unread}: {NOT_A_FORMAT}; convert it to one of these") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = Image.MAX_IMAGE_PIXELS or 0
@@ -188,6 +205,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{unread}: {error.strerror or error}") from error
     except (
         SyntaxError,  # Pillow's error for a broken PNG
+        EOFError,  # for a broken HEIC
         ValueError,
         RuntimeError,
         MemoryError,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SIZES = (32, 48, 64)  # pixels a side after resizing; larger ones take a processor too long
 SMALL = 64  # pixels a side, up to which pictures of one size are not resized
 SMALLEST, LARGEST = 8, 512  # limits of --size
+MOST_NAMED = 3  # reasons, and files of each, in a message on files that cannot be read
 MOST_UNREADABLE = 0.25  # of all files; a larger share means a mistake in the data set itself
 
 
@@ -64,7 +65,7 @@ def refuse_too_many(data: Path, broken: Sequence[Broken], total: int) -> None:
         DataError: it has; the first files are named with their reasons.
     """
     if len(broken) > MOST_UNREADABLE * total:
-        shown = "; ".join(f"{one.picture.name}: {one.reason}" for one in broken[:3])
+        shown = "; ".join(f"{', '.join(names)}: {why}" for why, names in _first(broken).items())
         listed = f" (names in a list are relative to its folder, {data.parent})"
         raise DataError(
             f"{data}: {len(broken):,} of {total:,} files cannot be read ({shown}). Fix or remove "
@@ -200,10 +201,19 @@ def about_broken(broken: Sequence[Broken]) -> str:
     """Return which files cannot be read, with the reasons."""
     if not broken:
         return said("none")
-    shown = "; ".join(f"{one.picture.name} ({one.reason})" for one in broken[:3])
+    first = _first(broken)
+    shown = "; ".join(f"{', '.join(names)} ({why})" for why, names in first.items())
     told = said("{count:,}, left out: {files}", count=len(broken), files=shown)
-    left = len(broken) - 3
+    left = len(broken) - sum(map(len, first.values()))
     return said("{told} and {left:,} more", told=told, left=left) if left > 0 else told
+
+
+def _first(broken: Sequence[Broken]) -> dict[str, list[str]]:
+    """Return the names of the first files with each reason: at most three of each."""
+    found: dict[str, list[str]] = {}
+    for one in broken:
+        found.setdefault(one.reason, []).append(one.picture.name)
+    return {reason: names[:MOST_NAMED] for reason, names in list(found.items())[:MOST_NAMED]}
 
 
 def _why(picture: Picture, error: DataError) -> str:
