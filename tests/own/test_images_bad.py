@@ -319,7 +319,7 @@ REFUSED: list[tuple[Make, str]] = [
     (an_empty_class, "there is no picture in 'eel'; add files, or remove the folder"),
     (a_class_of_notes, "no picture in 'eel' (left out: not a picture by its name: 2); add"),
     (pictures_without_a_folder, "photos has 1 pictures and no folder; put the"),
-    (mostly_broken, "4 of 12 files cannot be read (cat/0.png, cat/1.png, cat/2.png: it is not in one"),
+    (mostly_broken, "4 of 12 files cannot be read (cat/0.png, cat/1.png, cat/2.png: it is not"),
     (a_zip, "is an archive. Unpack it into a folder (unzip photos.zip -d photos), and name that"),
     (a_tar, "Unpack it into a folder (tar -xf photos.tar.gz -C photos)"),
     (a_picture, "--data cat.png is a file. Name the folder that holds a folder of pictures"),
