@@ -178,3 +178,65 @@ def test_a_folder_is_gone_where_its_removal_is_interrupted(
         assert not path.exists()
         assert all(UNFINISHED.fullmatch(name) for name in names(tmp_path)), "tuner clean finds it"
     assert names(tmp_path) == []
+
+
+def numbered(folder: Path, number: int) -> None:
+    """Replace a folder by one with the same number in both of its files."""
+    with files.replacing_folder(folder) as beside:
+        for name in ("one", "two"):
+            (beside / name).write_text(str(number))
+
+
+def test_a_folder_that_is_replaced_meanwhile_is_read_again(tmp_path: Path) -> None:
+    path, left = tmp_path / "folder", [3, 2, 1]
+
+    def read() -> tuple[str, str]:
+        first = (path / "one").read_text()
+        if left:
+            numbered(path, left.pop())
+        return first, (path / "two").read_text()
+
+    numbered(path, 0)
+    assert files.read_whole(path, read) == ("3", "3")
+    left.extend(range(files.ATTEMPTS))
+    with pytest.raises(OSError, match="replaced again and again"):
+        files.read_whole(path, read)
+
+
+def test_what_is_wrong_with_a_folder_that_stays_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="one"):
+        files.read_whole(tmp_path / "none", (tmp_path / "none" / "one").read_text)
+
+
+def test_others_find_one_folder_or_the_other_whole(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    numbered(path, 0)
+
+    def replace() -> None:
+        for number in range(150):
+            numbered(path, number)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(replace)
+        while not writing.done():
+            first, second = files.read_whole(
+                path, lambda: [(path / name).read_text() for name in ("one", "two")]
+            )
+            assert first == second
+    writing.result()
+
+
+def test_the_old_folder_is_removed_only_when_the_new_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a kill while a large model is removed would leave neither."""
+    path, remove = tmp_path / "folder", shutil.rmtree
+    numbered(path, 1)
+
+    def removing(folder: Path, *, ignore_errors: bool) -> None:
+        assert (path / "one").read_text() == "2"
+        remove(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    numbered(path, 2)
+    assert names(tmp_path) == ["folder"]

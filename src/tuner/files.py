@@ -14,12 +14,15 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+ATTEMPTS = 10  # to read a folder that others replace
 
 
 def unused_beside(path: Path) -> Path:
@@ -69,21 +72,56 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 def _move_over(beside: Path, path: Path) -> None:
     """Move a folder to its place; if others do the same, the last one wins."""
-    while True:
+    retired: list[Path] = []
+    try:
+        while True:
+            try:
+                beside.replace(path)
+            except OSError as error:
+                if error.errno not in IN_THE_WAY:
+                    raise
+            else:
+                return
+            # It existed already, or another process has just moved its own in. It is removed only
+            # afterwards: in between there is no folder, for readers or if this process is killed.
+            retired.append(Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)))
+            with suppress(FileNotFoundError):  # another process has moved it away
+                path.replace(retired[-1] / path.name)
+    finally:
+        for one in retired:
+            shutil.rmtree(one, ignore_errors=True)
+
+
+def read_whole(folder: Path, read: Callable[[], T]) -> T:
+    """Read a folder that `replacing_folder` may replace meanwhile: never half of each.
+
+    Args:
+        read: reads the folder; it is called again if the folder was replaced.
+
+    Raises:
+        OSError: it is replaced each time.
+        Exception: anything that `read` raises while the folder stays.
+    """
+    for _ in range(ATTEMPTS):
+        before = _identity(folder)
         try:
-            beside.replace(path)
-        except OSError as error:
-            if error.errno not in IN_THE_WAY:
+            found = read()
+        except Exception:
+            if _identity(folder) == before:
                 raise
         else:
-            return
-        # It existed already, or another process has just moved its own in.
-        retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            with suppress(FileNotFoundError):  # another process has moved it away
-                path.replace(retired / path.name)
-        finally:
-            shutil.rmtree(retired, ignore_errors=True)
+            if _identity(folder) == before:
+                return found
+    raise OSError(errno.EBUSY, "it is replaced again and again while it is read", str(folder))
+
+
+def _identity(folder: Path) -> tuple[int, int, int] | None:
+    """Return what differs if another folder is there, or another file in it; None if none is."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def remove_folder(path: Path) -> None:

@@ -25,7 +25,7 @@ from tuner.training.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
 CASE = load_case(TINY)
 FACTS: dict[str, Any] = {
@@ -70,6 +70,23 @@ def test_a_bundle_takes_the_place_of_an_older_one(bundle: Path, fitted: Fitted) 
     write_bundle(bundle, bundle.parent / "weights", {**FACTS, "note": "newer"})
     assert read_manifest(bundle)["note"] == "newer"
     assert list(bundle.parent.iterdir()) == [bundle]
+
+
+def test_a_bundle_that_is_replaced_meanwhile_is_opened_anew(
+    bundle: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the classes of one model would name the answers of another."""
+    load = Fitted.load
+    newer = {**FACTS, "classes": ["outside", "inside"]}
+
+    def replaced_first(model: nn.Module, *given: Any) -> Fitted:
+        if read_manifest(bundle)["classes"] != newer["classes"]:
+            fitted.save(bundle.parent / "weights")
+            write_bundle(bundle, bundle.parent / "weights", newer)
+        return load(model, *given)
+
+    monkeypatch.setattr(Fitted, "load", replaced_first)
+    assert open_bundle(bundle, TINY).interface.classes == ("outside", "inside")
 
 
 def test_a_bundle_takes_the_place_of_nothing_else(fitted: Fitted, tmp_path: Path) -> None:

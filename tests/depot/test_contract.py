@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -226,3 +227,38 @@ def test_a_damaged_record_is_said(text: str, tmp_path: Path) -> None:
     (tmp_path / "files.json").write_text(text)
     with pytest.raises(DepotError, match="name the place again: tuner files PLACE"):
         depot_of(tmp_path)
+
+
+@pytest.mark.parametrize("way", ["fetch", "pack"])
+def test_a_bundle_that_is_replaced_meanwhile_is_taken_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    depot = FolderDepot(tmp_path / "depot")
+    depot.put_bundle("houses", "best", bundle_in(tmp_path / "first", of=1))
+    second = bundle_in(tmp_path / "second", of=2)
+    (second / "weights.safetensors").write_bytes(b"others!")
+    copytree, write = shutil.copytree, zipfile.ZipFile.write
+
+    def copied(source: Path, target: Path) -> None:
+        monkeypatch.undo()
+        copytree(source, target, ignore=shutil.ignore_patterns("weights*"))
+        depot.put_bundle("houses", "best", second)
+        copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest*"))
+
+    def written(archive: zipfile.ZipFile, source: Path, name: str) -> None:
+        write(archive, source, name)
+        if source.name == "manifest.json":
+            monkeypatch.undo()
+            depot.put_bundle("houses", "best", second)
+
+    monkeypatch.setattr(shutil, "copytree", copied)
+    monkeypatch.setattr(zipfile.ZipFile, "write", written)
+    (bundle,) = depot.bundles()
+    taken = tmp_path / "taken"
+    if way == "fetch":
+        depot.fetch(bundle, taken)
+    else:
+        depot.pack(bundle, tmp_path / "packed.zip")
+        unpack(tmp_path / "packed.zip", taken, "packed.zip")
+    assert json.loads((taken / "manifest.json").read_text()) == {"of": 2}
+    assert (taken / "weights.safetensors").read_bytes() == b"others!"

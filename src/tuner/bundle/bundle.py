@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import torch
@@ -15,6 +16,7 @@ from tuner.case.space import check_inside
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, CaseError
 from tuner.evidence.rows.ensembles import Ensemble, of_each
+from tuner.files import read_whole
 from tuner.training.inference import Fitted, applied_by
 from tuner.training.plan import Plan, Precision
 
@@ -47,7 +49,7 @@ class Bundle:
 
 
 def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
-    """Rebuild the model of a bundle.
+    """Rebuild the model of a bundle, which another process may replace meanwhile.
 
     Args:
         case_file: for a bundle of a user's own case, the path of that case's file. It is never read
@@ -55,7 +57,12 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
 
     Raises:
         BundleError: the bundle is damaged, or its case is not available.
+        OSError: it is replaced each time that it is read.
     """
+    return read_whole(folder, partial(_opened, folder, case_file))
+
+
+def _opened(folder: Path, case_file: str | None) -> Bundle:
     manifest = read_manifest(folder)
     try:
         # Correct checksums prove nothing: their author may have written anything else too.

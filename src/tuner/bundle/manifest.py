@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tuner.depot.contract import MANIFEST
 from tuner.errors import BundleError, UsageError
-from tuner.files import replacing_folder, sha256_of_file, write_json
+from tuner.files import read_whole, replacing_folder, sha256_of_file, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,18 +73,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         BundleError: a file is missing, cut short, changed, or of a newer format.
     """
     try:
-        for path in (folder / MANIFEST, folder / WEIGHTS):
-            if path.exists() and not path.resolve().is_file():
-                raise BundleError(
-                    f"{path} is not a regular file; name a folder that tuner retrain has written"
-                )
-        text = (folder / MANIFEST).read_bytes()
-        weights = sha256_of_file(folder / WEIGHTS)
+        text, weights = read_whole(folder, partial(_read, folder))
     except OSError as error:
         plainly = f"{folder} is not a bundle: {error.strerror} ({error.filename})"
         what = _of_loop(folder) or f"{plainly}; name a folder that tuner retrain has written"
         raise BundleError(what) from error
     return checked_manifest(text, str(folder), weights)
+
+
+def _read(folder: Path) -> tuple[bytes, str]:
+    """Return the bytes of a manifest, and the SHA-256 of the weights beside it."""
+    for path in (folder / MANIFEST, folder / WEIGHTS):
+        if path.exists() and not path.resolve().is_file():
+            raise BundleError(
+                f"{path} is not a regular file; name a folder that tuner retrain has written"
+            )
+    return (folder / MANIFEST).read_bytes(), sha256_of_file(folder / WEIGHTS)
 
 
 def _of_loop(folder: Path) -> str:

@@ -6,12 +6,13 @@ import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tuner.depot import packing
 from tuner.depot.contract import ARTIFACTS, BUNDLES, MANIFEST, Kept
 from tuner.errors import DepotError
-from tuner.files import remove_folder, replacing, replacing_folder
+from tuner.files import read_whole, remove_folder, replacing, replacing_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,15 +84,23 @@ class FolderDepot:
 
     def manifest(self, bundle: Kept) -> bytes:
         """Read it."""
-        return (self.folder / bundle.key / MANIFEST).read_bytes()
+        place = self.folder / bundle.key
+        return read_whole(place, (place / MANIFEST).read_bytes)
 
     def fetch(self, bundle: Kept, folder: Path) -> None:
         """Copy it."""
-        shutil.copytree(self.folder / bundle.key, folder)
+        place = self.folder / bundle.key
+
+        def copy() -> None:
+            shutil.rmtree(folder, ignore_errors=True)  # of an attempt before
+            shutil.copytree(place, folder)
+
+        read_whole(place, copy)
 
     def pack(self, bundle: Kept, path: Path) -> None:
         """Pack its files."""
-        packing.pack(self.folder / bundle.key, bundle.name, path)
+        place = self.folder / bundle.key
+        read_whole(place, partial(packing.pack, place, bundle.name, path))
 
     def rename(self, study: str, new: str, retell: Callable[[Path], None]) -> None:
         """Move the study's folder."""
