@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from tuner.data.images import FORMATS, Look, formats, look_at_images, read_image
+from tuner.data.formats import FORMATS, formats
+from tuner.data.images import Look, look_at_images, read_image
 from tuner.data.modes import CONVERSIONS, to_eight_bits
 from tuner.errors import DataError
 

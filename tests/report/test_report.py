@@ -632,7 +632,7 @@ def test_an_ablation_without_a_step_yet(tmp_path: Path) -> None:
     text, _ = written(study, tmp_path)
     assert "| step |" not in text
     assert "The time budget ran out before the first step. The command below continues." in text
-    assert "tuner ablate --storage" in text
+    assert "tuner ablate --home" in text
     assert " --seeds 2 " in text.split("The time budget ran out")[1]
 
 

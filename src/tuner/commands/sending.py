@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case.reference import door_of, options_of, to_door
+from tuner.data.formats import SUFFIXES
 from tuner.errors import UsageError, unknown_name
-from tuner.own.images.walking import SUFFIXES
 
 if TYPE_CHECKING:
     from tuner.client import Client

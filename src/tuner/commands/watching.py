@@ -13,6 +13,7 @@ from tuner.commands.ending import INTERRUPTED
 from tuner.commands.forecast import about
 from tuner.commands.heartbeat import Heartbeat
 from tuner.commands.progress import Progress
+from tuner.evidence.duration import duration_in_words
 from tuner.evidence.trials.diagnosis import diagnose, diagnosis_in_words
 from tuner.evidence.trials.signs import curve_of
 from tuner.report.facts.origin import dashboard_of
@@ -161,9 +162,8 @@ def _introduce(console: Console, opened: Opened, workplace: Workplace) -> None:
         )
     total = f"{'at most ' if opened.at_most else ''}{opened.total}"
     if opened.budget is not None:
-        time_left = timedelta(seconds=max(0, round(opened.budget)))
-        before = f"continues after {opened.done} trials, with" if opened.done else "has"
-        state = f"{before} {time_left} of its time budget left"
+        before = f"continues after {opened.done} trials, with " if opened.done else ""
+        state = f"{before}{duration_in_words(opened.budget)} of its time budget left"
     elif opened.done >= opened.total:
         state = f"has {opened.done} trials, and {total} were asked for: no trial is added"
     elif opened.done:

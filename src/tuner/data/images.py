@@ -20,14 +20,14 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from tuner.data.formats import FORMATS, HEIC_SUFFIXES, formats
 from tuner.data.modes import is_transparent, to_eight_bits
 from tuner.data.reading import note
 from tuner.errors import DataError
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}
-# Not all that Pillow can read: for PostScript it starts another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
-HEIC_SUFFIXES = {".heic", ".heif", ".hif"}
 EMPTY = said("the file is empty")
 NOT_HEIC = said("it is a HEIC picture, and these need: pip install -e '.[heic]'")
 NOT_A_FORMAT = said("it is not in one of the formats {formats}", formats=", ".join(FORMATS))
@@ -91,17 +88,6 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         found = _read(path, shape)
     note(found)
     return found
-
-
-@cache
-def formats() -> tuple[str, ...]:
-    """Return the formats that are read here, as Pillow names them."""
-    if find_spec("pillow_heif") is None:  # its decoder is large, and comes with GPL code
-        return FORMATS
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    return (*FORMATS, "HEIF")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from tuner.data.formats import SUFFIXES
 from tuner.errors import DataError, UsageError
 from tuner.language import said
-from tuner.own.images.walking import SUFFIXES, Inside, told
+from tuner.own.images.walking import Inside, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

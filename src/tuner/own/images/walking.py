@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuner.data.images import HEIC_SUFFIXES
+from tuner.data.formats import SUFFIXES
 from tuner.errors import DataError
 from tuner.language import said
 
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# All that tuner.data.images reads; a HEIC that it cannot read here is told with the reason.
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
-    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", *HEIC_SUFFIXES,
-}  # fmt: skip
 SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"}
 
 

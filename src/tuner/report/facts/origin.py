@@ -22,10 +22,11 @@ def where(workplace: Workplace) -> str:
     """Return the command-line options that name the workplace."""
     if workplace.is_default:
         return ""
-    words = ["--storage", shown(workplace.url)]
-    if workplace != Workplace.at(url=workplace.url):
-        words += option_words("--home", workplace.root)
-    return shlex.join(words)
+    home = option_words("--home", workplace.root)
+    if workplace == Workplace.at(workplace.root):
+        return shlex.join(home)
+    beside = workplace == Workplace.at(url=workplace.url)
+    return shlex.join(["--storage", shown(workplace.url), *([] if beside else home)])
 
 
 def dashboard_of(workplace: Workplace) -> str:

@@ -16,9 +16,9 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from tuner.data.formats import SUFFIXES
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.own.images.walking import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
