@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tests.making import TINY, InterruptsAt, make_brief, make_engine, search
-from tests.report.studies import add_session, facts_of, url_in, usual_study
+from tests.report.studies import add_session, facts_of, usual_study
 from tuner.report.facts.sessions import was_continued_after_its_end
 from tuner.report.sections.enough import enough_section
 from tuner.report.sections.repeat import repeat_command, repeat_section

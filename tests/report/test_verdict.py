@@ -10,9 +10,10 @@ from tests.report.studies import add_session, add_trial, confirm, facts_of, make
 from tuner.case.metric import ACCURACY
 from tuner.report.document import document
 from tuner.report.facts import gather
+from tuner.report.sections.coverage import covered
 from tuner.report.sections.part import part_in_words
 from tuner.report.sections.repeat import study_command
-from tuner.report.sections.sureness import covered, how_sure, looks_taken
+from tuner.report.sections.sureness import how_sure, looks_taken
 from tuner.report.sections.verdict import recipe_verdict, verdict
 from tuner.report.wording import listed
 

@@ -12,7 +12,7 @@ from tuner.commands.asking import add_service, client_of, follow
 from tuner.commands.doors import add_door, options_of_door, reference_of
 from tuner.commands.parsing import Parser
 from tuner.commands.sending import with_data
-from tuner.commands.study import add_budget, add_repeatability, add_space
+from tuner.commands.study_options import add_budget, add_repeatability, add_space
 from tuner.errors import UsageError
 from tuner.naming import last_words
 

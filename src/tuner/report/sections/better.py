@@ -9,9 +9,10 @@ from tuner.evidence.statistics.comparison import CONFIDENCE
 from tuner.language import joined, phrase, said, translated
 from tuner.report.recalling import recalled
 from tuner.report.scored import metric_in
+from tuner.report.sections.coverage import covered
 from tuner.report.sections.figures import gain_interval
 from tuner.report.sections.loop import has_test, is_of_loop, on_test
-from tuner.report.sections.sureness import covered, fewest_seeds, seeds_per_arm
+from tuner.report.sections.sureness import fewest_seeds, seeds_per_arm
 from tuner.report.wording import (
     BLANK,
     SMALLEST_P,

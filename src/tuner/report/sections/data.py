@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tuner.language import joined, nphrase, phrase, said, translated
 from tuner.report.known import DATA, known
 from tuner.report.recalling import recalled
+from tuner.report.sections.coverage import IN_TIME
 from tuner.report.sections.loop import is_of_loop
-from tuner.report.sections.sureness import IN_TIME
 from tuner.report.wording import code, count, in_turn, sentence, significant, table
 
 if TYPE_CHECKING:
