@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -208,22 +209,12 @@ def test_what_is_wrong_with_a_folder_that_stays_is_told(tmp_path: Path) -> None:
         files.read_whole(tmp_path / "none", (tmp_path / "none" / "one").read_text)
 
 
-def test_others_find_one_folder_or_the_other_whole(tmp_path: Path) -> None:
+def test_a_folder_that_is_away_for_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "folder"
-    numbered(path, 0)
-
-    def replace() -> None:
-        for number in range(150):
-            numbered(path, number)
-
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(replace)
-        while not writing.done():
-            first, second = files.read_whole(
-                path, lambda: [(path / name).read_text() for name in ("one", "two")]
-            )
-            assert first == second
-    writing.result()
+    monkeypatch.setattr(time, "sleep", lambda _seconds: numbered(path, 1))
+    assert files.read_whole(path, (path / "one").read_text) == "1"
 
 
 def test_the_old_folder_is_removed_only_when_the_new_one_is_there(

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 ATTEMPTS = 10  # to read a folder that others replace
+SECONDS_BETWEEN = 0.02
 
 
 def unused_beside(path: Path) -> Path:
@@ -102,13 +104,15 @@ def read_whole(folder: Path, read: Callable[[], T]) -> T:
         OSError: it is replaced each time.
         Exception: anything that `read` raises while the folder stays.
     """
-    for _ in range(ATTEMPTS):
+    for left in reversed(range(ATTEMPTS)):
         before = _identity(folder)
         try:
             found = read()
         except Exception:
             if _identity(folder) == before:
-                raise
+                if before is not None or not left:
+                    raise
+                time.sleep(SECONDS_BETWEEN)  # it may be away for a moment while it is replaced
         else:
             if _identity(folder) == before:
                 return found
