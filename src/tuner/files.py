@@ -85,7 +85,7 @@ def _move_over(beside: Path, path: Path) -> None:
             else:
                 return
             # It existed already, or another process has just moved its own in. It is removed only
-            # afterwards: in between there is no folder, for readers or if this process is killed.
+            # afterwards: until the new one is moved, readers and a kill would find neither.
             retired.append(Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)))
             with suppress(FileNotFoundError):  # another process has moved it away
                 path.replace(retired[-1] / path.name)
