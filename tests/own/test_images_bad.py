@@ -360,7 +360,10 @@ REFUSED: list[tuple[Make, str]] = [
     (a_number_that_is_none, "the target of 1.png is 'tall', which is not a number"),
     (a_number_with_a_comma_and_one_that_is_none, "the target of 2.png is 'tall', which is not a"),
     (an_infinite_number, "the target of 1.png is 'inf', which is not a number"),
-    (a_list_of_files_that_are_gone, "12 of 12 files cannot be read (gone/0.png: there is no such"),
+    (
+        a_list_of_files_that_are_gone,
+        "12 of 12 files cannot be read (gone/0.png, gone/1.png, gone/2.png: there",
+    ),
     (a_list_of_files_that_are_gone, "them (names in a list are relative to its folder, .)"),
     (two_patients, "have fewer than 3 groups"),
 ]
@@ -562,7 +565,8 @@ def several_modes() -> None:
 
 # Names of modes, formats and parts, and Pillow's message on a broken file.
 NAMES_IN_CHINESE = {
-    *("RGB", "CMYK", "LA", "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "EXIF", "CSV"),
+    *("RGB", "CMYK", "LA", "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"),
+    *("EXIF", "CSV"),
     *("photos", "list", "tuner", "accuracy", "macro", "val", "Train", "image"),
     *("file", "is", "truncated", "bytes", "not", "processed", "File", "name", "too", "long"),
 }
