@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ from playwright.sync_api import sync_playwright
 from tuner.client import Client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.PngImagePlugin import PngInfo
     from playwright.sync_api import Browser
 
 STUDIES = Path(__file__).parents[1]
@@ -109,12 +113,24 @@ def taken(browser: Browser, url: str, pages: dict[str, str], folder: Path) -> No
         context.close()
 
 
-def compressed(source: Path, target: Path) -> int:
-    """Write a picture with few colours; return its bytes."""
+def compressed(source: Path, target: Path, about: PngInfo | None = None) -> int:
+    """Write a picture with few colours, and what it says about itself; return its bytes."""
     with Image.open(source) as picture:
         few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        few.save(target, optimize=True)
+        few.save(target, optimize=True, pnginfo=about)
     return target.stat().st_size
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the machine's chromium."""
+    program = shutil.which("chromium")
+    if program is None:
+        raise SystemExit("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def main() -> int:
@@ -124,18 +140,13 @@ def main() -> int:
     parser.add_argument("--kept", action="store_true", help="only those of the docs, compressed")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    program = shutil.which("chromium")
-    if program is None:
-        raise SystemExit("there is no chromium on this machine")
     with tempfile.TemporaryDirectory() as folder:
         home, all_of_them = Path(folder) / "storage", Path(folder) / "pictures"
         all_of_them.mkdir()
         prepared(home)
-        with served(home, 1) as url, sync_playwright() as playwright:
+        with chromium() as browser, served(home, 1) as url:
             model = filled(Client(url))
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             taken(browser, url, {**PAGES, "model": model}, all_of_them)
-            browser.close()
         if not arguments.kept:
             shutil.copytree(all_of_them, arguments.out, dirs_exist_ok=True)
             return 0

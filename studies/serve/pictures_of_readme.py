@@ -20,10 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictures import COLOURS
-from PIL import Image
+from pictures import chromium, compressed
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,23 +78,16 @@ def take(browser: Browser, address: str, picture: Path, width: int, height: int)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.png"
         page.screenshot(path=whole)
-        with Image.open(whole) as taken:
-            few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            few.save(picture, optimize=True, pnginfo=about)
+        compressed(whole, picture, about)
     page.close()
 
 
 def main() -> int:
     """Take both pictures."""
-    program = shutil.which("chromium")
-    if program is None:
-        raise SystemExit("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         take(browser, (REPORT.parent / "report.html").as_uri(), REPORT, 1000, 1150)
         with dashboard() as address:
             take(browser, address, DASHBOARD, 1300, 1230)
-        browser.close()
     return 0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.making import TINY
+from tuner import files
 from tuner.bundle.bundle import open_bundle
 from tuner.bundle.manifest import read_manifest, write_bundle
 from tuner.case.contract import Shape
@@ -87,6 +89,16 @@ def test_a_bundle_that_is_replaced_meanwhile_is_opened_anew(
 
     monkeypatch.setattr(Fitted, "load", replaced_first)
     assert open_bundle(bundle, TINY).interface.classes == ("outside", "inside")
+
+
+def test_a_bundle_that_is_not_there_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(BundleError, match="is not a bundle: No such file"):
+        open_bundle(tmp_path / "none", TINY)
+    assert len(waits) < files.ATTEMPTS
 
 
 def test_a_bundle_takes_the_place_of_nothing_else(fitted: Fitted, tmp_path: Path) -> None:

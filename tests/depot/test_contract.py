@@ -262,3 +262,14 @@ def test_a_bundle_that_is_replaced_meanwhile_is_taken_whole(
         unpack(tmp_path / "packed.zip", taken, "packed.zip")
     assert json.loads((taken / "manifest.json").read_text()) == {"of": 2}
     assert (taken / "weights.safetensors").read_bytes() == b"others!"
+
+
+def test_a_bundle_is_fetched_into_a_new_folder_alone(depot: Depot, tmp_path: Path) -> None:
+    depot.put_bundle("houses", "best", bundle_in(tmp_path / "made"))
+    (bundle,) = depot.bundles()
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError):
+        depot.fetch(bundle, there)
+    assert (there / "thesis.txt").read_text() == "years of work"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 
 from tuner.bundle.interface import Interface
-from tuner.bundle.manifest import WEIGHTS, read_manifest
+from tuner.bundle.manifest import WEIGHTS, manifest_there
 from tuner.case.loading import load_named_case
 from tuner.case.source import Source, source_of
 from tuner.case.space import check_inside
@@ -63,7 +63,7 @@ def open_bundle(folder: Path, case_file: str | None = None) -> Bundle:
 
 
 def _opened(folder: Path, case_file: str | None) -> Bundle:
-    manifest = read_manifest(folder)
+    manifest = manifest_there(folder)
     try:
         # Correct checksums prove nothing: their author may have written anything else too.
         interface = Interface.read(manifest)

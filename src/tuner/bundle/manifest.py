@@ -69,26 +69,38 @@ def rename_study_in(manifest: Path, study: str) -> None:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read and check a bundle's manifest, and that its weights match it.
 
+    The bundle may be replaced meanwhile. Who also reads its weights uses `manifest_there`, within a
+    `read_whole` of both.
+
     Raises:
         BundleError: a file is missing, cut short, changed, or of a newer format.
     """
     try:
-        text, weights = read_whole(folder, partial(_read, folder))
+        return read_whole(folder, partial(manifest_there, folder))
     except OSError as error:
-        plainly = f"{folder} is not a bundle: {error.strerror} ({error.filename})"
-        what = _of_loop(folder) or f"{plainly}; name a folder that tuner retrain has written"
-        raise BundleError(what) from error
+        raise _no_bundle(folder, error) from error
+
+
+def manifest_there(folder: Path) -> dict[str, Any]:
+    """Do what `read_manifest` does, once: the manifest may not be that of the weights there now."""
+    try:
+        for path in (folder / MANIFEST, folder / WEIGHTS):
+            if path.exists() and not path.resolve().is_file():
+                raise BundleError(
+                    f"{path} is not a regular file; name a folder that tuner retrain has written"
+                )
+        text = (folder / MANIFEST).read_bytes()
+        weights = sha256_of_file(folder / WEIGHTS)
+    except OSError as error:
+        raise _no_bundle(folder, error) from error
     return checked_manifest(text, str(folder), weights)
 
 
-def _read(folder: Path) -> tuple[bytes, str]:
-    """Return the bytes of a manifest, and the SHA-256 of the weights beside it."""
-    for path in (folder / MANIFEST, folder / WEIGHTS):
-        if path.exists() and not path.resolve().is_file():
-            raise BundleError(
-                f"{path} is not a regular file; name a folder that tuner retrain has written"
-            )
-    return (folder / MANIFEST).read_bytes(), sha256_of_file(folder / WEIGHTS)
+def _no_bundle(folder: Path, error: OSError) -> BundleError:
+    plainly = f"{folder} is not a bundle: {error.strerror} ({error.filename})"
+    return BundleError(
+        _of_loop(folder) or f"{plainly}; name a folder that tuner retrain has written"
+    )
 
 
 def _of_loop(folder: Path) -> str:

@@ -90,9 +90,10 @@ class FolderDepot:
     def fetch(self, bundle: Kept, folder: Path) -> None:
         """Copy it."""
         place = self.folder / bundle.key
+        folder.mkdir(parents=True)  # a new one, so what is in it below is of an attempt before
 
         def copy() -> None:
-            shutil.rmtree(folder, ignore_errors=True)  # of an attempt before
+            shutil.rmtree(folder)
             shutil.copytree(place, folder)
 
         read_whole(place, copy)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SIZES = (32, 48, 64)  # pixels a side after resizing; larger ones take a processor too long
 SMALL = 64  # pixels a side, up to which pictures of one size are not resized
 SMALLEST, LARGEST = 8, 512  # limits of --size
-MOST_NAMED = 3  # reasons, and files of each, in a message on files that cannot be read
+MOST_SHOWN = 3  # reasons, and files of each, in a message on files that cannot be read
 MOST_UNREADABLE = 0.25  # of all files; a larger share means a mistake in the data set itself
 
 
@@ -213,7 +213,7 @@ def _first(broken: Sequence[Broken]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in broken:
         found.setdefault(one.reason, []).append(one.picture.name)
-    return {reason: names[:MOST_NAMED] for reason, names in list(found.items())[:MOST_NAMED]}
+    return {reason: names[:MOST_SHOWN] for reason, names in list(found.items())[:MOST_SHOWN]}
 
 
 def _why(picture: Picture, error: DataError) -> str:
