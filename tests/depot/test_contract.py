@@ -239,7 +239,8 @@ def test_a_bundle_that_is_replaced_meanwhile_is_taken_whole(
     (second / "weights.safetensors").write_bytes(b"others!")
     copytree, write = shutil.copytree, zipfile.ZipFile.write
 
-    def copied(source: Path, target: Path) -> None:
+    def copied(source: Path, target: Path, *, symlinks: bool) -> None:
+        assert symlinks
         monkeypatch.undo()
         copytree(source, target, ignore=shutil.ignore_patterns("weights*"))
         depot.put_bundle("houses", "best", second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -11,7 +12,7 @@ import threading
 import time
 import zipfile
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -19,7 +20,9 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 
 from tests.making import HERE, history
 from tuner.commands.report import main as report
+from tuner.depot.contract import MANIFEST
 from tuner.errors import StoreError, UsageError
+from tuner.files import replacing_folder
 from tuner.runs.folder import archive
 from tuner.runs.folder.backup import back_up
 from tuner.runs.folder.restore import restore
@@ -106,6 +109,53 @@ def test_a_link_is_left_out_and_said(own_workplace: Path) -> None:
     made = back_up(HERE, own_workplace / "backup.zip")
     assert made.left_out == [str(link)]
     assert restore(Workplace.at(own_workplace / "other"), made.path) == {"tiny": 5}
+
+
+def test_a_bundle_that_is_replaced_meanwhile_is_of_one_training(
+    own_workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = HERE.root / "bundles" / "tiny" / "best"
+    training = 0
+
+    def train() -> None:
+        nonlocal training
+        training += 1
+        with replacing_folder(bundle) as beside:
+            for name in (MANIFEST, "weights", f"of {training} alone"):
+                (beside / name).write_text(str(training))
+
+    def add(*arguments: Any) -> archive.Entry | None:
+        entry = add_file(*arguments)
+        train()
+        return entry
+
+    train()
+    add_file = archive.add
+    monkeypatch.setattr(archive, "add", add)
+    made = back_up(HERE, own_workplace / "backup.zip")
+    there = Workplace.at(own_workplace / "other")
+    restore(there, made.path)
+    found = {path.name: path.read_text() for path in (there.root / "bundles/tiny/best").iterdir()}
+    (number,) = set(found.values())
+    assert set(found) == {MANIFEST, "weights", f"of {number} alone"}
+    assert training > 3
+
+
+def test_what_is_not_a_file_in_a_bundle_is_left_out_and_said(own_workplace: Path) -> None:
+    linked, queued = (HERE.root / "bundles" / "tiny" / name for name in ("linked", "queued"))
+    for bundle in (linked, queued):
+        bundle.mkdir(parents=True)
+        (bundle / MANIFEST).write_text("{}")
+    (linked / "weights").symlink_to("/etc/passwd")
+    os.mkfifo(queued / "weights")
+    made = back_up(HERE, own_workplace / "backup.zip")
+    assert made.left_out == [str(linked / "weights"), str(queued / "weights")]
+    restore(Workplace.at(own_workplace / "other"), made.path)
+    there = own_workplace / "other" / "bundles" / "tiny"
+    assert sorted(path.relative_to(there).as_posix() for path in there.rglob("*.*")) == [
+        f"linked/{MANIFEST}",
+        f"queued/{MANIFEST}",
+    ]
 
 
 @pytest.mark.parametrize("run", [back_up, restore])

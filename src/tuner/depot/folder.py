@@ -94,7 +94,7 @@ class FolderDepot:
 
         def copy() -> None:
             shutil.rmtree(folder)
-            shutil.copytree(place, folder)
+            shutil.copytree(place, folder, symlinks=True)
 
         read_whole(place, copy)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tuner import __version__
 from tuner.depot.contract import ARTIFACTS, BUNDLES
+from tuner.depot.folder import FolderDepot
 from tuner.errors import BundleError, StoreError, UsageError
 from tuner.files import replacing
 from tuner.runs.folder import archive
@@ -22,7 +23,7 @@ from tuner.study.database.storage import refuse_another_database
 from tuner.workplace import database_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from tuner.depot.contract import Depot
     from tuner.runs.folder.archive import Entry
@@ -51,9 +52,9 @@ def back_up(workplace: Workplace, path: Path) -> Backup:
     """Copy the database, with its artifacts, bundles, reports and confirmation models.
 
     Others may write meanwhile: the database is copied in its state at one moment, before the files,
-    so that every file that it names exists. Data and caches are not copied, because they can be
-    made again. Bundles and artifacts are copied from wherever they are kept; restored, they are in
-    the storage folder.
+    so that every file that it names exists, and each bundle is of one training, even if another
+    replaces it. Data and caches are not copied, because they can be made again. Bundles and
+    artifacts are copied from wherever they are kept; restored, they are in the storage folder.
 
     Raises:
         StoreError: there is no database, or it is a server's.
@@ -118,48 +119,74 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def _files(workplace: Workplace, database: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files to back up with their names in the archive; unfinished files are hidden."""
+    """Yield the files to back up with their names in the archive; unfinished files are hidden.
+
+    A file exists until the next one is asked for. `database` is in a folder for copies.
+    """
     yield archive.DATABASE, database
-    elsewhere = _of_depot(workplace.depot, left_out) if workplace.keeps_elsewhere else ()
-    seen = set()
-    for name, path in elsewhere:
-        seen.add(name)
-        yield name, path
-    for name, path in _below(workplace.root, archive.PARTS):
-        if name not in seen:  # a bundle that waits to be sent may also be in the depot by now
+    depot, own = workplace.depot, FolderDepot(workplace.root)
+    copied: set[str] = set()
+    # The storage folder may have bundles that wait to be sent, and may also be there by now.
+    for place in (depot, own) if workplace.keeps_elsewhere else (own,):
+        yield from _bundles(place, database.parent, copied, left_out)
+    if workplace.keeps_elsewhere:
+        for name, path in _others(depot, database.parent, copied):
+            copied.add(name)
             yield name, path
+    yield from _below(workplace.root, archive.PARTS, copied)
 
 
-def _below(top: Path, parts: Iterable[str]) -> Iterator[tuple[str, Path]]:
+def _bundles(
+    depot: Depot, work: Path, copied: set[str], left_out: list[str]
+) -> Iterator[tuple[str, Path]]:
+    """Yield the files of all bundles, each from a copy: it may be replaced by another meanwhile.
+
+    Args:
+        work: a folder for the copies.
+        copied: keys of bundles that are not copied again; those of the others are added.
+    """
+    for bundle in depot.bundles():
+        if bundle.key in copied:
+            continue
+        with tempfile.TemporaryDirectory(dir=work) as copy:
+            try:
+                depot.fetch(bundle, Path(copy) / bundle.key)
+            except BundleError:
+                left_out.append(bundle.where)
+                continue
+            except (FileNotFoundError, shutil.Error):
+                continue  # removed by now, or with what is not a file: then one by one, below
+            copied.add(bundle.key)
+            for name, path in _below(Path(copy), (BUNDLES,)):
+                if path.is_symlink():
+                    left_out.append(bundle.where + name.removeprefix(bundle.key))
+                else:
+                    yield name, path
+
+
+def _others(depot: Depot, work: Path, copied: Collection[str]) -> Iterator[tuple[str, Path]]:
+    """Yield what else is in a depot: files of the dashboard, damaged bundles in a folder."""
+    if depot.folder is not None:
+        yield from _below(depot.folder, (BUNDLES, ARTIFACTS), copied)
+        return
+    for artifact in depot.artifacts():
+        path = work / "artifact"
+        with suppress(FileNotFoundError):
+            with depot.open_artifact(artifact.name) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield artifact.key, path
+
+
+def _below(
+    top: Path, parts: Iterable[str], copied: Collection[str] = ()
+) -> Iterator[tuple[str, Path]]:
+    """Yield the files below some folders, without those that are copied already."""
     for part in parts:
         for path in sorted((top / part).rglob("*")):
             name = path.relative_to(top)
+            if name.as_posix() in copied or "/".join(name.parts[:3]) in copied:
+                continue
             if not any(one.startswith(".") for one in name.parts) and (
                 path.is_symlink() or not path.is_dir()
             ):
                 yield name.as_posix(), path
-
-
-def _of_depot(depot: Depot, left_out: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a depot; those in S3 exist until the next one is asked for."""
-    if depot.folder is not None:
-        depot.bundles()  # fails if its disk is not mounted
-        yield from _below(depot.folder, (BUNDLES, ARTIFACTS))
-        return
-    for bundle in depot.bundles():
-        with tempfile.TemporaryDirectory(prefix="tuner-backup-") as work:
-            try:
-                depot.fetch(bundle, Path(work) / bundle.key)
-            except BundleError:
-                left_out.append(bundle.where)
-            else:
-                yield from _below(Path(work), (BUNDLES,))
-    for artifact in depot.artifacts():
-        with (
-            tempfile.TemporaryDirectory(prefix="tuner-backup-") as work,
-            suppress(FileNotFoundError),
-        ):
-            path = Path(work) / artifact.name
-            with depot.open_artifact(artifact.name) as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            yield artifact.key, path
