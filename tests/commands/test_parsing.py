@@ -42,6 +42,17 @@ def test_every_command_names_the_option_that_was_meant(
             ["study", "table", "--data", "a", "--target", "-price"],
             "expected one argument. A value that begins with a dash is written --target=-price",
         ),
+        (
+            ["study", "houses.csv", "--target", "price"],
+            "no option --target here (it is an option of tuner study images and tuner study "
+            "table)\n",
+        ),
+        (["study", "housing", "--data", "x"], "tuner study table); did you mean --data-dir?"),
+        (["study", "images", "--time", "x"], "(it is an option of tuner study table)"),
+        (
+            ["submit", "houses.csv", "--group", "x"],
+            "of tuner submit images and tuner submit table)",
+        ),
         (["study", "--helpp"], "no option --helpp; did you mean --help?"),
     ],
 )

@@ -70,6 +70,8 @@ def _instead(reference: str) -> UsageError | None:
         elif path.with_name(f"{path.name}.py").is_file():
             command = shlex.join(["tuner", "study", *last_words(f"{reference}.py")])
             found = f"is not a case, but there is such a file; type: {command}"
+        elif reference and (path.suffix or len(path.parts) > 1) and not path.exists():
+            found = f"does not exist; check its path, or name a case: {', '.join(case_names())}"
     return None if found is None else UsageError(f"{reference} {found}")
 
 

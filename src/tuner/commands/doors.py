@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from tuner.case.reference import to_door
+from tuner.case.reference import DOORS, to_door
 from tuner.own.options import options_for, write
 
 
@@ -44,6 +44,17 @@ def reference_of(arguments: argparse.Namespace, door: str) -> str:
 def options_of_door(door: str) -> list[Any]:
     """Return the options of a door."""
     return list(options_for(_given(door)))
+
+
+def options_of_other_doors(command: str, door: str | None) -> dict[str, str]:
+    """Return the options of all doors but this one, each with the commands that take it."""
+    found: dict[str, str] = {}
+    for other in DOORS:
+        for one in options_of_door(other) if other != door else ():
+            name = f"--{one.name}"
+            before = f"{found[name]} and " if name in found else ""
+            found[name] = f"{before}{command} {other}"
+    return found
 
 
 def _given(door: str) -> Any:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 WITHOUT_VALUE = re.compile(r"argument (?P<options>\S+): expected one argument")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -22,8 +22,19 @@ class Parser(argparse.ArgumentParser):
     of another command.
     """
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        elsewhere: Callable[[], Mapping[str, str]] = dict,
+        **named: Any,
+    ) -> None:
+        """Make a parser.
+
+        Args:
+            elsewhere: returns options of other commands, each with the command to type for it.
+        """
         super().__init__(*arguments, **{**named, "allow_abbrev": False})
+        self._elsewhere = elsewhere
 
     def parse_known_args(  # type: ignore[override]  # not overloaded; asked for subcommands too
         self, args: Sequence[str] | None = None, namespace: Any = None
@@ -71,6 +82,10 @@ class Parser(argparse.ArgumentParser):
                 break
             if not word.startswith("--") or option in known:
                 continue
-            near = get_close_matches(option, [*known, "--help"], n=1)
-            told.append(f"no option {option}" + (f"; did you mean {near[0]}?" if near else ""))
+            where = self._elsewhere().get(option)
+            closeness = 0.75 if where else 0.6  # a far guess only if there is nothing else to say
+            near = get_close_matches(option, [*known, "--help"], n=1, cutoff=closeness)
+            there = f" here (it is an option of {where})" if where else ""
+            hint = f"; did you mean {near[0]}?" if near else ""
+            told.append(f"no option {option}{there}{hint}")
         return told

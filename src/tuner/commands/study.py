@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.case.loading import case_names
 from tuner.case.reference import DOORS, door_of
-from tuner.commands.doors import add_door, reference_of
+from tuner.commands.doors import add_door, options_of_other_doors, reference_of
 from tuner.commands.ending import INTERRUPTED
 from tuner.commands.names import check_new_study
 from tuner.commands.options import (
@@ -47,6 +48,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     """
     made = Parser(
         prog=f"tuner study {door}" if door else "tuner study",
+        elsewhere=partial(options_of_other_doors, "tuner study", door),
         description="Search a case's hyperparameters with Optuna, train baseline, recipe and the "
         "best few again on fresh seeds and folds, open the test split once, and write a report. "
         "Run the same command again to continue where it stopped.",

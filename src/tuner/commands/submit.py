@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from tuner.case.reference import DOORS, door_of
 from tuner.commands.asking import add_service, client_of, follow
-from tuner.commands.doors import add_door, options_of_door, reference_of
+from tuner.commands.doors import (
+    add_door,
+    options_of_door,
+    options_of_other_doors,
+    reference_of,
+)
 from tuner.commands.parsing import Parser
 from tuner.commands.sending import with_data
 from tuner.commands.study_options import add_budget, add_repeatability, add_space
@@ -36,6 +42,7 @@ def parser(door: str | None = None) -> argparse.ArgumentParser:
     """
     made = Parser(
         prog=f"tuner submit {door}" if door else "tuner submit",
+        elsewhere=partial(options_of_other_doors, "tuner submit", door),
         description="Submit a study to a running service (tuner serve), with the options of tuner "
         "study. The service queues it and runs it in its own process. No code is sent: "
         "the service must have the case. A table or pictures (--data) are sent, unless "
