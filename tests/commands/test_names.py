@@ -77,7 +77,10 @@ OF_WHAT_IS_GIVEN = [
     (["study", "my photos"], "type: tuner study images --data 'my photos'"),
     (["study", "houses.csv"], "type: tuner study table --data houses.csv --target COLUMN"),
     (["study", "train"], "not a case, but there is such a file; type: tuner study train.py"),
-    (["study", "data/houses.csv"], "data/houses.csv does not exist; check its path, or name a case"),
+    (
+        ["study", "data/houses.csv"],
+        "data/houses.csv does not exist; check its path, or name a case",
+    ),
     (["study", "cases"], "name its file; type: tuner study cases/b.py"),
     (["study", "loops"], "name its file; type: tuner study loops/train.py:objective"),
     (["study", ""], "no case ''"),

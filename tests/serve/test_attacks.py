@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from html.parser import HTMLParser
@@ -30,6 +31,7 @@ from tuner.serve.shelf.outlining import Outline, Outliner
 from tuner.serve.web import access, connections
 from tuner.serve.web.access import COOKIE
 from tuner.serve.web.connections import OUT_OF_FILES, OnceAMinute
+from tuner.serve.web.uploads import BYTES
 from tuner.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -446,6 +448,62 @@ def test_who_sends_on_after_the_answer_is_dropped(
             b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
         )
         assert b"405 Method" in until_closed(connection)
+
+
+REFUSED = {
+    "/tuner/uploads?name=a.csv": 403,  # no form key
+    "/api/v1/data?name=a.exe": 400,
+    "/api/v1/studies": 413,
+    "/healthz": 405,
+    "/nowhere": 404,
+}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+@pytest.mark.parametrize("version", ["1.1\r\nConnection: close", "1.0", "1.1"])
+def test_who_reads_only_after_sending_a_large_body_learns_why_it_is_refused(
+    shared: Service, path: str, version: str
+) -> None:
+    body = bytes(16 * 2**20)  # more than the system buffers
+    head = (
+        f"POST {path} HTTP/{version}\r\nHost: localhost\r\nContent-Type: {BYTES}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with listening(shared) as url, connect(url) as connection:
+        connection.sendall(head.encode() + body)
+        assert connection.recv(65536).startswith(f"HTTP/1.1 {REFUSED[path]} ".encode())
+        if version != "1.1":
+            until_closed(connection)
+
+
+@pytest.mark.slow
+def test_who_sends_on_after_the_last_answer_is_dropped(
+    shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS_TO_LINGER", 0.3)
+    with listening(shared) as url, connect(url) as connection, suppress(ConnectionError):
+        connection.sendall(
+            b"POST /healthz HTTP/1.0\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n{"
+        )
+        assert b"405 Method" in until_closed(connection)
+        while True:
+            connection.sendall(b"{")
+            time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_who_never_sends_the_rest_after_the_last_answer_is_dropped(
+    shared: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS_FOR_MORE", 0.3)
+    with listening(shared) as url, connect(url) as connection, suppress(ConnectionError):
+        connection.sendall(
+            b"POST /healthz HTTP/1.0\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+        )
+        assert b"405 Method" in until_closed(connection)
+        time.sleep(3)
+        while True:  # the other side is gone: at the latest the second attempt fails
+            connection.sendall(b"{")
 
 
 @pytest.mark.slow

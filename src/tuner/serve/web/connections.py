@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_FOR_A_HEAD = 15.0  # from the start of a connection, or from the previous response
 SECONDS_FOR_MORE = 30.0  # of a body after the request was answered
+SECONDS_TO_LINGER = 300.0  # while such a body is dropped, if the connection ends with it
 SECONDS_TO_READ = 60.0  # a response, while nothing of it is read
 MOST_CONNECTIONS = 1000
 OPEN_FILES = 4096  # number to ask the system for
@@ -38,9 +39,43 @@ SECONDS_BETWEEN_WARNINGS = 60.0
 OUT_OF_FILES = "socket.accept() out of system resource"  # the beginning of asyncio's message
 
 
+class Lingering:
+    """A transport that first ends its own side if the client is still sending a body.
+
+    Where data is unread, closing resets the connection, and the client never sees the response that
+    says why its file was refused (RFC 9112, 9.6; nginx has `lingering_close` for it).
+
+    Args:
+        transport: what is closed in the end; everything else is asked of it.
+        is_sending: whether the client is.
+    """
+
+    def __init__(self, transport: asyncio.Transport, is_sending: Callable[[], bool]) -> None:
+        self.transport, self._is_sending = transport, is_sending
+        self.is_lingering = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the transport."""
+        return getattr(self.transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self.is_lingering or self.transport.is_closing()
+
+    def close(self) -> None:
+        """Close it, or only its own side; the second time it is closed."""
+        if self.is_lingering or not self._is_sending() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.is_lingering = True
+        self.transport.write_eof()
+        self.transport.resume_reading()
+
+
 class Connection(H11Protocol):
     """A connection that is closed if the client keeps it waiting."""
 
+    _ways: Lingering
     _since: float = 0.0  # start of the wait for a request, or for more of one
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
@@ -60,13 +95,17 @@ class Connection(H11Protocol):
         most = self.limit_concurrency  # at this number, uvicorn itself answers with 503
         if most is not None and len(self.connections) + 1 >= most:
             self._make_room()
-        super().connection_made(transport)
+        self._ways = Lingering(transport, lambda: self.conn.their_state is h11.SEND_BODY)
+        super().connection_made(self._ways)  # type: ignore[arg-type]
         self._since = time.monotonic()
         self._expect_more()
 
     def data_received(self, data: bytes) -> None:
-        """Receive data, without extending the time for a head."""
-        super().data_received(data)
+        """Receive data, without extending the time for a head; drop a body that nobody reads."""
+        if not self._ways.is_lingering:
+            super().data_received(data)
+        elif time.monotonic() - self._since > SECONDS_TO_LINGER:
+            self._ways.transport.abort()
         self._expect_more()
 
     def on_response_complete(self) -> None:
@@ -110,7 +149,7 @@ class Connection(H11Protocol):
 
     def _drop(self) -> None:
         """Close the connection, waiting only briefly for data that the client has not read yet."""
-        self.transport.close()
+        self._ways.transport.close()
         self._deadline = self.loop.call_later(SECONDS_TO_READ, self.transport.abort)
 
     def _make_room(self) -> None:
