@@ -88,6 +88,14 @@ OF_WHAT_IS_GIVEN = [
     (["study", LOOP, "--direction", "maximize", "--baseline", "lr"], "--baseline lr has no value"),
     (["study", LOOP, "--direction", "maximize", "--recipe", "a=1", "--recipe", "a=2"], "twice"),
     (["study", LOOP, "--direction", "maximize", "--try", "lr=1,width"], "width has no value"),
+    (
+        ["check", "cases/b.py"],
+        "a case, not a loop. A study tries a case out before it trains; type:",
+    ),
+    (["check", "fit.py"], "no function train or objective; type: tuner check fit.py:fit"),
+    (["check", "cases/a.py"], "cases/a.py does not name a loop; name a file and a function"),
+    (["check", "housing"], "housing does not name a loop; name a file and a function"),
+    (["check", "none.py"], "no file none.py"),
     (["token", "list", "--home", "nowhere"], "no database nowhere"),
     (["files", "--home", "nowhere"], "there is no folder nowhere; name the storage with"),
     (["predict", "bundle", "none.csv"], "none.csv cannot be read: there is no such file"),
@@ -123,6 +131,8 @@ def given(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}", encoding="utf-8")
     (tmp_path / "train.py").write_text("def train(trial):\n    yield 1\n", encoding="utf-8")
+    fit = "def fit(trial):\n    return trial.suggest_float('x', 0, 1)\n"
+    (tmp_path / "fit.py").write_text(fit, encoding="utf-8")
     (tmp_path / "cases" / "a.py").write_text("A = 1\n", encoding="utf-8")
     (tmp_path / "cases" / "b.py").write_text("CASE = 1\n", encoding="utf-8")
     loop = "def objective(trial):\n    return 1\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from tuner.case.reference import is_file, is_loop
 from tuner.commands.options import MOST_SECONDS, whole_number
 from tuner.commands.parsing import Parser
 from tuner.errors import UsageError
+from tuner.naming import last_words
 from tuner.own.loops.file import read_loop
 
 if TYPE_CHECKING:
@@ -71,11 +73,20 @@ def _loop(typed: str) -> str:
         read_loop(typed)
         return typed
     if is_file(typed):
-        takes_a_trial = contents_of(Path(typed)).loops
-        for function in sorted(USUAL, key=lambda name: name not in takes_a_trial):
+        found = contents_of(Path(typed))
+        for function in sorted(USUAL, key=lambda name: name not in found.loops):
             with suppress(UsageError):
                 read_loop(f"{typed}:{function}")
                 return f"{typed}:{function}"
+        if found.may_have_case:
+            command = shlex.join(["tuner", "study", "--trials", "3", *last_words(typed)])
+            raise UsageError(
+                f"{typed} has a case, not a loop. A study tries a case out before it trains; type: "
+                f"{command}"
+            )
+        if found.loops:
+            command = shlex.join(["tuner", "check", *last_words(f"{typed}:{found.loops[0]}")])
+            raise UsageError(f"{typed} has no function {' or '.join(USUAL)}; type: {command}")
     raise UsageError(
         f"{typed} does not name a loop; name a file and a function: train.py:train (without a "
         f"function it has to be named {' or '.join(USUAL)})"

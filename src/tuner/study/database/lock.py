@@ -100,7 +100,7 @@ def _beside(database: Path, name: str) -> Iterator[None]:
         hint = ""
         if database.exists() and not may_be_written(database):
             hint = ". Copy the folder to where you may write, and name the copy with --home"
-        raise StoreError(f"{path} cannot be written: {error}{hint}") from error
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}{hint}") from error
     try:
         with suppress(OSError):  # a full disk: commands that make room need the lock too
             path.write_text(f"process {os.getpid()}", encoding="utf-8")
