@@ -11,6 +11,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,19 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Any:
 def checks(check: Any, tmp_path: Path) -> Any:
     given = Namespace(out=tmp_path / "out", device="cpu", quick=True, data_dir=None, seconds=60)
     return check.Checks(given)
+
+
+def test_a_package_of_another_version_is_named(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"filelock": "3.20.0", "torch": "2.11.0+cu130", "optuna": "6.0.0"}
+
+    def version(name: str) -> str:
+        if name not in there:
+            raise PackageNotFoundError(name)
+        return there[name]
+
+    assert check.outdated() == []
+    monkeypatch.setattr(check, "version", version)
+    assert check.outdated() == ["filelock 3.20.0 (not >=4.0.5)", "optuna 6.0.0 (not ~=5.0.0)"]
 
 
 @pytest.mark.slow

@@ -15,9 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -211,6 +214,20 @@ def lacking(names: tuple[str, ...]) -> list[str]:
     return found
 
 
+def outdated() -> list[str]:
+    """Return which packages have another version than tuner asks for: a check may fail for it."""
+    from packaging.requirements import Requirement
+
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = []
+    for one in map(Requirement, told["project"]["dependencies"]):
+        with suppress(PackageNotFoundError):  # `lacking` names what cannot be imported
+            there = version(one.name)
+            if not one.specifier.contains(there, prereleases=True):
+                found.append(f"{one.name} {there} (not {one.specifier})")
+    return found
+
+
 def environment(checks: Checks) -> None:
     """The card, its driver and the versions; and whether anything is missing."""
     import torch
@@ -235,6 +252,7 @@ def environment(checks: Checks) -> None:
         machine=machine(),
         cards=card_facts() if cards else None,
         visible=cards,
+        outdated=outdated(),
     )
 
 

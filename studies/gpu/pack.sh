@@ -11,7 +11,7 @@ mkdir -p wheels
 python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 \
     --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
     --platform manylinux2014_x86_64 -d wheels \
-    alembic bottle colorlog mako 'optuna~=5.0.0' optuna-dashboard 'sqlalchemy>=2.0'
+    alembic bottle colorlog 'filelock>=4.0.5' mako 'optuna~=5.0.0' optuna-dashboard 'sqlalchemy>=2.0'
 PYTHONPATH=src python3 - "$data" <<'END' | tar -czf wheels/data.tar.gz -C "$data" -T -
 import sys
 from pathlib import Path
