@@ -17,6 +17,7 @@ from tuner.commands.submit import OPTIONS
 from tuner.commands.submit import main as submit
 from tuner.commands.watch import main as watch
 from tuner.errors import ServiceError, UsageError
+from tuner.serve.actions import studies
 from tuner.serve.orders.requests import KNOWN
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def test_a_study_is_submitted_steered_and_listed(url: str) -> None:
     assert client.ledger() == client.ledger("tiny") == []
 
 
-def test_what_a_study_has_shown_is_read(service: Service) -> None:
+def test_what_a_study_has_shown_is_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "why_no_changes", lambda _arms: None)  # the baseline is best
     with listening(service) as url:
         client = Client(url)
         assert len(client.trials("tiny")) == 5
@@ -62,6 +64,8 @@ def test_what_a_study_has_shown_is_read(service: Service) -> None:
             with pytest.raises(ServiceError) as raised:
                 client.study(name)
             assert raised.value.status in {400, 404, 405}
+        measuring = client.ablate("tiny", seeds=2, budget=60)
+        assert (measuring["kind"], measuring["options"]) == ("ablate", {"seeds": 2, "budget": 60})
         with pytest.raises(ServiceError, match="choose 2 to 8"):
             client.compare("tiny", "tiny")
 

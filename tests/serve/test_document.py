@@ -71,6 +71,7 @@ CALLS = [
     Call(f"{V1}/studies/waits/total", f"{V1}/studies/{{name}}/total", 200, {"trials": 7}),
     Call(f"{V1}/studies/waits/tries", f"{V1}/studies/{{name}}/tries", 200, {"try": "width=3"}),
     Call(f"{V1}/studies/tiny/models", f"{V1}/studies/{{name}}/models", 201, {}),
+    Call(f"{V1}/studies/no/ablation", f"{V1}/studies/{{name}}/ablation", 400, {}),
     *(
         Call(f"{V1}/studies/{name}/{part}", f"{V1}/studies/{{name}}/{part}", status, body)
         for name, part, status, body in (

@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key
+from tuner.serve.actions import studies
 from tuner.serve.web.rendering import HERE, STATIC, csv_cell
 from tuner.study.schema import CONFIRMATION
 
@@ -158,6 +159,36 @@ def test_a_model_that_is_being_made_can_be_cancelled(service: Service) -> None:
     assert client.post(f"{study}/cancel", data=fields).status_code == 303
     assert [job.state for job in service.queue.all()] == ["cancelled"]
     assert f'action="{study}/cancel"' not in client.get("/tuner/models").text
+
+
+def test_the_changes_of_the_best_are_measured(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "why_no_changes", lambda _arms: None)  # the baseline is best
+    client = client_of(service)
+    study = "/tuner/studies/tiny"
+    fields = {"form_key": form_key(client, study), "seeds": "3", "minutes": "2"}
+    wrong = client.post(f"{study}/ablation", data={**fields, "minutes": "0"})
+    assert "minutes: got" in wrong.text
+    assert f'action="{study}/ablation"' in client.get(study).text
+    assert client.post(f"{study}/ablation", data=fields).status_code == 303
+    (job,) = service.queue.all()
+    assert (job.kind, job.options) == ("ablate", {"seeds": 3, "budget": 120})
+    text = client.get(study).text
+    assert "measuring the changes of" in text
+    assert f'action="{study}/ablation"' not in text
+    assert "measuring the changes" in client.get("/tuner/machine").text
+    assert "measuring the changes" not in client.get("/tuner/models").text
+    assert client.post(f"{study}/cancel", data=fields).status_code == 303
+    assert f'action="{study}/ablation"' in client.get(study).text
+
+
+def test_where_the_baseline_is_best_there_is_no_change_to_measure(service: Service) -> None:
+    client = client_of(service)
+    fields = {"form_key": form_key(client, "/tuner/studies/tiny"), "seeds": "3"}
+    told = client.post("/tuner/studies/tiny/ablation", data=fields).text
+    assert "has no change to measure: its best is the baseline" in told
+    assert service.queue.all() == []
 
 
 def came_from(path: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
 from tuner.depot.use import files_to_move
-from tuner.errors import StoreError
+from tuner.errors import StoreError, UsageError
 from tuner.runs.folder.deletion import delete_study
 from tuner.serve.disk.room import Disk, Room
 from tuner.serve.disk.upkeep import MEBIBYTE, Upkeep
@@ -32,11 +32,12 @@ from tuner.serve.jobs.logs import log_of, tail_of
 from tuner.serve.jobs.queue import MOST_STARTS, Queue
 from tuner.serve.jobs.supervisor import Supervisor
 from tuner.serve.orders.chores import delete_request
-from tuner.serve.orders.requests import retrain_request, study_request
+from tuner.serve.orders.requests import ablation_request, retrain_request, study_request
 from tuner.serve.schema import prepare
 from tuner.serve.shelf.cases import Shelf
 from tuner.serve.web.connections import Server
 from tuner.study.database.storage import open_storage
+from tuner.study.schema import ABLATION
 from tuner.study.store import load_study
 from tuner.workplace import Workplace
 
@@ -212,6 +213,23 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert list(workplace.bundles("tiny").glob("best-2-models-seed-*"))
+
+
+def test_which_change_made_the_difference_is_measured_and_reported(
+    queue: Queue, workplace: Workplace
+) -> None:
+    number = submit(queue, seeds=0, trials=10)
+    supervisor = Supervisor(queue, workplace, SHELF, 2)
+    assert until(supervisor, number, ended).state == "done"
+    asked = queue.submit(ablation_request("tiny", TINY, SHELF, 2, None), "ann")
+    with pytest.raises(UsageError, match="wait for its end or cancel it"):
+        queue.submit(retrain_request("tiny", TINY, "best", SHELF), "ann")
+    job = until(supervisor, asked.id, ended)
+    assert (job.state, job.slots) == ("done", 2), job.last_words
+    found = load_study(workplace.url, "tiny").user_attrs[ABLATION]
+    assert (found["rounds"], found["complete"]) == (2, True)
+    report = (workplace.report("tiny") / "report.md").read_text(encoding="utf-8")
+    assert "Which change made the difference?" in report
 
 
 def test_two_studies_share_the_workers_and_end_as_they_would_alone(

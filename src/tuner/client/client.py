@@ -236,6 +236,16 @@ class Client:
         body = {"arm": arm, "models": models}
         return self._to.post(answers.Job, "studies", name, "models", body=body)
 
+    def ablate(self, name: str, *, seeds: int = 5, budget: int | None = None) -> answers.Job:
+        """Measure which change made the difference; the report shows the result.
+
+        Args:
+            seeds: number of rounds, each with its own seed and fold.
+            budget: seconds after which no new training starts; None: until all is measured.
+        """
+        body = {"seeds": seeds} | ({} if budget is None else {"budget": budget})
+        return self._to.post(answers.Job, "studies", name, "ablation", body=body)
+
     def trials(self, name: str) -> list[answers.Trial]:
         """Return all trials of a study."""
         found = self._to.get(answers.Trials, "studies", name, "trials")

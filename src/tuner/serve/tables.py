@@ -16,7 +16,7 @@ from tuner.study.service_tables import DELETED
 VERSION = 2  # number of the newest migration
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
-Kind = Literal["study", "retrain", "delete", "clean"]
+Kind = Literal["study", "retrain", "ablate", "delete", "clean"]
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -35,7 +35,7 @@ class Version(Table):
 
 
 class Job(Table):
-    """A process for the service to run: a study, a retraining, a deletion or a clean-up.
+    """A process for the service to run: of a study, a model, an ablation, a deletion or a clean-up.
 
     Attributes:
         key: given by the submitter; a second submission with the same key is the same job.

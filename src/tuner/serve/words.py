@@ -39,6 +39,9 @@ WORDS = {
         *(said("case"), said("metric"), said("seed"), said("sampler"), said("pruner")),
         *(said("plan"), said("data name"), said("data fingerprint"), said("search space")),
         *(said("differs"), said("differ"), said("precision"), said("set of fixed values")),
+        # why there is no change to measure
+        *(said("its baseline is missing"), said("its best is the baseline")),
+        said("no model that was trained is within its limits"),
         # kinds of names
         *(said("study"), said("studies"), said("cases"), said("data"), said("model")),
         *(said("option"), said("options"), said("arm"), said("arms"), said("alias")),

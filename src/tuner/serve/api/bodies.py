@@ -25,6 +25,7 @@ from tuner.serve.orders.requests import (
     MOST_SECONDS,
     MOST_SEEDS,
     MOST_TRIALS,
+    ROUNDS,
 )
 from tuner.serve.studies.tidying import LONGEST_TAG, MOST_TAGS
 
@@ -164,6 +165,27 @@ class ArmWish(TypedDict):
     models: NotRequired[
         Annotated[
             int, Field(ge=1, le=MOST_MODELS, description="kept as one, an ensemble; default 1")
+        ]
+    ]
+
+
+@with_config(CLOSED)
+class AblationWish(TypedDict):
+    """How well the changes are measured: rounds, and the most time."""
+
+    seeds: NotRequired[
+        Annotated[
+            int,
+            Field(
+                ge=1,
+                le=MOST_SEEDS,
+                description=f"rounds, each with its own seed and fold; default {ROUNDS}",
+            ),
+        ]
+    ]
+    budget: NotRequired[
+        Annotated[
+            int, Field(ge=1, le=MOST_SECONDS, description="seconds; none: until all is measured")
         ]
     ]
 

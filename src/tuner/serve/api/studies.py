@@ -133,6 +133,12 @@ def _retrain(asked: Asked) -> Response:
     return JSONResponse(job_facts(job), 201)
 
 
+def _ablate(asked: Asked) -> Response:
+    wish = read(bodies.AblationWish, asked.json())
+    job = actions.ablate(asked.service, asked.who, asked.path("name"), **wish)
+    return JSONResponse(job_facts(job), 201)
+
+
 def _compare(asked: Asked) -> Response:
     names = asked.request.query_params.getlist("study")
     return JSONResponse(compare_studies(asked.service.storage, asked.service.workplace, names))
@@ -216,6 +222,12 @@ def routes(top: str) -> list[RoleRoute]:
     retraining = _said(
         "Train an arm again, to be a model", body=bodies.ArmWish, answer=answers.Job, status=201
     )
+    measuring = _said(
+        "Measure which change made the difference; the report shows the result",
+        body=bodies.AblationWish,
+        answer=answers.Job,
+        status=201,
+    )
     return [
         get(f"{top}/studies", _studies, "viewer", LISTING),
         post(f"{top}/studies", _submit, "operator", SUBMITTING),
@@ -228,6 +240,7 @@ def routes(top: str) -> list[RoleRoute]:
         post(f"{study}/tries", _try, "operator", trying),
         post(f"{study}/children", _child, "operator", beginning),
         post(f"{study}/models", _retrain, "operator", retraining),
+        post(f"{study}/ablation", _ablate, "operator", measuring),
         post(f"{study}/{{act}}", _steer, "operator", STEERING),
         get(f"{top}/compare", _compare, "viewer", COMPARING),
     ]

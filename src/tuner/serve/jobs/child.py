@@ -20,7 +20,7 @@ import threading
 from tuner.commands.ending import REFUSED, run
 from tuner.errors import TunerError, lacks_room
 
-COMMANDS = ("clean", "delete", "predict", "retrain", "study")
+COMMANDS = ("ablate", "clean", "delete", "predict", "retrain", "study")
 # EX_TEMPFAIL and EX_UNAVAILABLE of sysexits.h, which Windows does not have.
 NO_ROOM, LATER = 75, 69
 

@@ -26,6 +26,7 @@ OPTIONAL = {
     "max_latency_ms": "max-latency-ms",
     "max_cost": "max-cost",
 }
+OF_ABLATION = ("seeds", "budget")
 FURTHER = {"parent": "from", "budget": "budget"}  # likewise, if they are not empty
 
 
@@ -33,7 +34,7 @@ def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None
     """Return the command line of a job. The command itself skips work that is already done.
 
     Args:
-        workers: trainings that a study may run at once; None to let the command choose.
+        workers: trainings that the job may run at once; None to let the command choose.
 
     Raises:
         UsageError: its case is no longer on the shelf.
@@ -44,16 +45,24 @@ def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None
     if job.kind == "clean":
         what = [f"--what={name}" for name in job.options["what"] or ()]
         return ["clean", *where, "--yes", f"--older-than={job.options['age']}", *what]
-    if job.kind == "retrain":  # a study stores its own door and data
-        own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
+    # A study stores its own door and data.
+    own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
+    if job.kind == "retrain":
         which = [f"--arm={job.options['arm']}", f"--models={job.options.get('models', 1)}"]
         return ["retrain", *where, *own, *which, "--", job.study]
+    if job.kind == "ablate":
+        how = [f"--{name}={value}" for name, value in job.options.items() if name in OF_ABLATION]
+        return ["ablate", *where, *own, *how, *_workers(workers), "--", job.study]
     return [*_study(job, shelf), *where, *_options(job, workers)]
 
 
 def _study(job: Job, shelf: Shelf) -> list[str]:
     """Return the beginning of a study's command: options follow, so it has no `--`."""
     return ["study", *as_words(shelf.reference(job.case))]
+
+
+def _workers(workers: int | None) -> list[str]:
+    return [f"--workers={workers}"] if workers else []
 
 
 def _options(job: Job, workers: int | None) -> list[str]:
@@ -63,7 +72,7 @@ def _options(job: Job, workers: int | None) -> list[str]:
     words += [f"--{name}={options[name]}" for name in ("trials", "seed")]
     words += [f"--{name}={options[key]}" for key, name in OPTIONAL.items() if key in options]
     words += ["--accept-changes"] if options.get("accept_changes") else []
-    words += [f"--workers={workers}"] if workers else []
+    words += _workers(workers)
     words += [f"--fix={one}" for one in options["fix"]]
     words += [f"--try={one}" for one in options["tries"]]
     return words + [f"--{name}={options[key]}" for key, name in FURTHER.items() if options.get(key)]

@@ -200,7 +200,7 @@ def _slots(job: Job, slots: int, free: int, waiting: Sequence[Job], ours: Sequen
     """Return how many workers a job gets if it starts now."""
     if job.kind in CHORES:
         return 0
-    if job.kind != "study":
+    if job.kind == "retrain":
         return 1
     jobs = sum(one.kind not in CHORES for one in (*waiting, *ours))
     return min(free, share(slots, jobs))

@@ -11,7 +11,7 @@ from tuner.serve.jobs.holding import job_in, job_to_queue, lock_queueing, locked
 from tuner.serve.jobs.leases import AFTER, ENDED, Leases
 from tuner.serve.jobs.turns import CHORES
 from tuner.serve.orders.refusals import SUBMITTED, refuse_another, refuse_unless, taken
-from tuner.serve.tables import HAS_ITS_STUDY, Job
+from tuner.serve.tables import HAS_ITS_STUDY, Job, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,15 +101,15 @@ class Queue(Leases):
             )
         return found or self.of_study(name)
 
-    def of_study(self, name: str) -> Job | None:
-        """Return the newest job that searches in a study; None if the service has never run it.
+    def of_study(self, name: str, kind: Kind = "study") -> Job | None:
+        """Return a study's newest job of a kind: of its search, if nothing else is asked for.
 
-        A job of a deleted study of that name does not count.
+        None if the service has never run one. A job of a deleted study of that name does not count.
         """
         with self._session() as session:
             return session.scalar(
                 select(Job)
-                .where(Job.study == name, Job.kind == "study", HAS_ITS_STUDY)
+                .where(Job.study == name, Job.kind == kind, HAS_ITS_STUDY)
                 .order_by(Job.id.desc())
                 .limit(1)
             )

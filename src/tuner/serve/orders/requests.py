@@ -26,6 +26,7 @@ MOST_TRIALS, MOST_SEEDS, MOST_SECONDS = 100_000, 1000, 10**9
 MOST_PARAMETERS = 10**12
 LONGEST_LIST = 100  # of fixed values, or of configurations to try
 LONGEST_TEXT = 2000
+ROUNDS = 5  # of an ablation, as in `tuner ablate`
 ARMS = ("best", "baseline", "recipe")
 ORDERS, PRECISIONS = ("work", "arrival"), ("float32", "bfloat16")
 KNOWN = {
@@ -135,6 +136,25 @@ def retrain_request(
         raise unknown_name("arm", "arms", str(arm), ARMS)
     options = {"arm": arm, "models": whole("models", models, 1, MOST_MODELS)}
     return Request("retrain", study, shelf.name_of(reference), options)
+
+
+def ablation_request(
+    study: str, reference: str, shelf: Shelf, seeds: object, budget: object
+) -> Request:
+    """Return a person's request to measure which change made the difference.
+
+    Args:
+        reference: stored reference to the study's case.
+        seeds: number of rounds, each with its own seed and fold.
+        budget: seconds after which no new training starts; None: until all is measured.
+
+    Raises:
+        UsageError: the case is not on the shelf, or a number is invalid.
+    """
+    options = {"seeds": whole("seeds", seeds, 1, MOST_SEEDS)}
+    if budget is not None:
+        options["budget"] = whole("budget", budget, 1, MOST_SECONDS)
+    return Request("ablate", study, shelf.name_of(reference), options)
 
 
 def check_try(shelf: Shelf, case: str, typed: object) -> str:

@@ -13,7 +13,7 @@ from tuner.language import reason_of
 from tuner.report.facts.origin import dashboard_of
 from tuner.serve import actions
 from tuner.serve.api import report_file
-from tuner.serve.orders.requests import ARMS, whole
+from tuner.serve.orders.requests import ARMS, MOST_SECONDS, MOST_SEEDS, ROUNDS, whole
 from tuner.serve.pages.models import models_there
 from tuner.serve.studies.comparing import MOST, compare
 from tuner.serve.studies.listing import Filter
@@ -72,8 +72,11 @@ def _study(asked: Asked) -> Response:
         "has_report": (service.workplace.report(name) / "report.html").is_file(),
         "models": models,
         "making": [one for one in service.queue.retrainings() if one.study == name],
+        "measuring": service.queue.of_study(name, "ablate"),
         "arms": ARMS,
         "most_models": MOST_MODELS,
+        "rounds": ROUNDS,
+        "most_rounds": MOST_SEEDS,
         "tags": service.tidying.tags_of(name),
         "archived": service.tidying.is_archived(name),
     }
@@ -138,6 +141,14 @@ def _retrain(asked: Asked) -> Response:
     return RedirectResponse("/tuner/models", 303)
 
 
+def _ablate(asked: Asked) -> Response:
+    fields = asked.form()
+    seeds, minutes = (fields.get(name, [""])[0].strip() for name in ("seeds", "minutes"))
+    budget = 60 * whole("minutes", minutes, 1, MOST_SECONDS // 60) if minutes else None
+    actions.ablate(asked.service, asked.who, asked.path("name"), seeds, budget)
+    return to_study(asked.path("name"))
+
+
 def _compare(asked: Asked) -> Response:
     query = asked.request.query_params
     labels = [one.strip() for one in query.getlist("study") if one.strip()]
@@ -169,6 +180,7 @@ def routes() -> list[RoleRoute]:
         route(f"{study}/total", _total, "operator", "POST"),
         route(f"{study}/tries", _try, "operator", "POST"),
         route(f"{study}/models", _retrain, "operator", "POST"),
+        route(f"{study}/ablation", _ablate, "operator", "POST"),
         route(f"{study}/child", _child, "operator", "POST"),
         route(f"{study}/tags", _tag, "operator", "POST"),
         route(f"{study}/archive", _archive, "operator", "POST"),
