@@ -17,7 +17,7 @@ from tuner.commands.submit import OPTIONS
 from tuner.commands.submit import main as submit
 from tuner.commands.watch import main as watch
 from tuner.errors import ServiceError, UsageError
-from tuner.serve.actions import studies
+from tuner.serve.actions import changes
 from tuner.serve.orders.requests import KNOWN
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_a_study_is_submitted_steered_and_listed(url: str) -> None:
 
 
 def test_what_a_study_has_shown_is_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "why_no_changes", lambda _arms: None)  # the baseline is best
+    monkeypatch.setattr(changes, "why_no_changes", lambda _arms: None)  # the baseline is best
     with listening(service) as url:
         client = Client(url)
         assert len(client.trials("tiny")) == 5

@@ -123,6 +123,8 @@ def test_a_job_is_paused_changed_resumed_and_cancelled(empty: Service) -> None:
         ("studies/tiny/models", {"arm": "worst"}, 400, "no arm 'worst'"),
         ("studies/tiny/models", {"models": 65}, 400, "models: got 65; it takes"),
         ("studies/tiny/models", {"models": "two"}, 400, "models: got 'two'; it takes"),
+        ("studies/tiny/models", {"only": ["width"]}, 400, "no change to measure: its best is the"),
+        ("studies/tiny/models", {"only": ["a"], "arm": "recipe"}, 400, "only the best has changes"),
         ("studies/nope/ablation", {}, 400, "no study 'nope'"),
         ("studies/tiny/ablation", {"seeds": 0}, 400, "seeds: got 0; it takes a whole number"),
         ("studies/tiny/ablation", {"budget": "1m"}, 400, "budget: got '1m'; it takes"),

@@ -8,7 +8,8 @@ import optuna
 import pytest
 
 from tests.serve.making import client_of, form_key
-from tuner.serve.actions import studies
+from tuner.serve.actions import changes
+from tuner.serve.jobs.job_command import command_of
 from tuner.serve.web.rendering import HERE, STATIC, csv_cell
 from tuner.study.schema import CONFIRMATION
 
@@ -164,7 +165,7 @@ def test_a_model_that_is_being_made_can_be_cancelled(service: Service) -> None:
 def test_the_changes_of_the_best_are_measured(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studies, "why_no_changes", lambda _arms: None)  # the baseline is best
+    monkeypatch.setattr(changes, "why_no_changes", lambda _arms: None)  # the baseline is best
     client = client_of(service)
     study = "/tuner/studies/tiny"
     fields = {"form_key": form_key(client, study), "seeds": "3", "minutes": "2"}
@@ -181,6 +182,30 @@ def test_the_changes_of_the_best_are_measured(
     assert "measuring the changes" not in client.get("/tuner/models").text
     assert client.post(f"{study}/cancel", data=fields).status_code == 303
     assert f'action="{study}/ablation"' in client.get(study).text
+
+
+def test_a_model_with_only_some_changes_is_asked_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes_of(_service: Service, _name: str) -> list[str]:
+        return ["width", "dropout", "epochs"]
+
+    monkeypatch.setattr(changes, "changes_of", changes_of)
+    client = client_of(service)
+    study = "/tuner/studies/tiny"
+    fields = {"form_key": form_key(client, study)}
+    wrong = client.post(f"{study}/models", data={**fields, "only": "width, depth"}).text
+    assert "is not a change of the best; it changes width, dropout, epochs" in wrong
+    wrong = client.post(f"{study}/models", data={**fields, "only": "width", "arm": "recipe"}).text
+    assert "only the best has changes to choose from" in wrong
+    asked = client.post(f"{study}/models", data={**fields, "only": "width, epochs"})
+    assert asked.status_code == 303
+    (job,) = service.queue.all()
+    assert command_of(job, service.workplace, service.shelf, 1)[-4:] == [
+        *("--only=width,epochs", "--models=1", "--", "tiny")
+    ]
+    assert "with only width, epochs" in client.get(study).text
+    assert service.acts.newest()[0].what == "retrain with only width, epochs"
 
 
 def test_where_the_baseline_is_best_there_is_no_change_to_measure(service: Service) -> None:

@@ -227,13 +227,16 @@ class Client:
         arm: Literal["best", "baseline", "recipe"] = "best",
         *,
         models: int = 1,
+        only: Sequence[str] = (),
     ) -> answers.Job:
         """Train an arm again and save the model.
 
         Args:
             models: number of networks in it, with different seeds; from 2 on it is an ensemble.
+            only: changes of the best: the model is the baseline with these alone, and is compared
+                with the baseline on the test rows.
         """
-        body = {"arm": arm, "models": models}
+        body = {"arm": arm, "models": models, "only": list(only)}
         return self._to.post(answers.Job, "studies", name, "models", body=body)
 
     def ablate(self, name: str, *, seeds: int = 5, budget: int | None = None) -> answers.Job:

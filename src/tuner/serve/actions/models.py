@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuner.serve.actions.changes import check_changes
 from tuner.serve.actions.noting import facts_of, noted
 from tuner.serve.orders.requests import retrain_request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tuner.serve.service import Service
     from tuner.serve.tables import Job, Promotion
 
 
-def retrain(service: Service, who: str, name: str, arm: object, models: object = 1) -> Job:
+def retrain(
+    service: Service,
+    who: str,
+    name: str,
+    arm: object,
+    models: object = 1,
+    only: Sequence[str] = (),
+) -> Job:
     """Queue the retraining of an arm, which saves its model as a bundle.
 
     Args:
         who: the person who asks, for the audit log.
         name: of the study.
         models: number of models; more than one are saved as an ensemble.
+        only: changes of the best: the model is the baseline with these alone, and is compared with
+            the baseline on the test rows.
 
     Raises:
-        UsageError: the study or the arm does not exist, there are too many models, or another job
-            has the study.
+        UsageError: the study or the arm does not exist, there are too many models, something is
+            not a change of the best, or another job has the study.
     """
     facts = facts_of(service, name)
     reference = str(facts.get("reference", facts["case"]))
-    request = retrain_request(name, reference, arm, service.shelf, models)
+    request = retrain_request(name, reference, arm, service.shelf, models, only)
+    if only:
+        check_changes(service, name, only)
     job = service.queue.submit(request, who)
-    return noted(service, who, f"retrain the {arm}", job)
+    what = f"with only {', '.join(only)}" if only else f"the {arm}"
+    return noted(service, who, f"retrain {what}", job)
 
 
 def promote(

@@ -1,4 +1,4 @@
-"""Actions on studies: submit, pause, resume, cancel, change a running one, measure its changes."""
+"""Actions on studies: submit, pause, resume, cancel, and change a running one."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError, unknown_name
 from tuner.language import said
-from tuner.serve.actions.noting import facts_of, job_of, noted
-from tuner.serve.finding import catalogue_of, is_there
+from tuner.serve.actions.noting import job_of, noted
+from tuner.serve.finding import is_there
 from tuner.serve.jobs.turns import PRIORITIES
 from tuner.serve.orders.continuing import refuse_another_study
 from tuner.serve.orders.requests import (
     KNOWN,
     LONGEST_LIST,
     MOST_TRIALS,
-    ROUNDS,
-    ablation_request,
     check_try,
     study_request,
     whole,
 )
-from tuner.serve.words import word
-from tuner.study.arms import arms_of, why_no_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,29 +155,6 @@ def begin_child(
         replace(request, options=options), who, priority=job.priority, instead_of=job.id
     )
     return noted(service, who, f"begin with the trials of {name}", begun)
-
-
-def ablate(
-    service: Service, who: str, name: str, seeds: object = ROUNDS, budget: object = None
-) -> Job:
-    """Queue the measurement of which change made the difference.
-
-    Args:
-        seeds: number of rounds, each with its own seed and fold.
-        budget: seconds after which no new training starts; None: until all is measured.
-
-    Raises:
-        UsageError: the study does not exist, its best has no changes, a number is invalid, or
-            another job has the study.
-    """
-    facts = facts_of(service, name)
-    if why := why_no_changes(arms_of(catalogue_of(service.storage, name).load(name))):
-        raise UsageError(
-            said("study {name!r} has no change to measure: {why}", name=name, why=word(why))
-        )
-    reference = str(facts.get("reference", facts["case"]))
-    request = ablation_request(name, reference, service.shelf, seeds, budget)
-    return noted(service, who, "ablate", service.queue.submit(request, who))
 
 
 def prioritise(service: Service, person: Person, name: str, priority: object) -> Job:

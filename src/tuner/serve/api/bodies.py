@@ -159,12 +159,21 @@ class UpkeepWish(TypedDict):
 
 @with_config(CLOSED)
 class ArmWish(TypedDict):
-    """Which arm of a study becomes a model; default: the best."""
+    """Which arm of a study becomes a model, or which changes of its best; default: the best."""
 
     arm: NotRequired[Literal["best", "baseline", "recipe"]]
     models: NotRequired[
         Annotated[
             int, Field(ge=1, le=MOST_MODELS, description="kept as one, an ensemble; default 1")
+        ]
+    ]
+    only: NotRequired[
+        Annotated[
+            Texts,
+            Field(
+                description="changes of the best: the model is the baseline with these alone, "
+                "compared with the baseline on the test rows"
+            ),
         ]
     ]
 

@@ -128,8 +128,8 @@ def _child(asked: Asked) -> Response:
 
 def _retrain(asked: Asked) -> Response:
     wish = read(bodies.ArmWish, asked.json())
-    arm, models = wish.get("arm", "best"), wish.get("models", 1)
-    job = actions.retrain(asked.service, asked.who, asked.path("name"), arm, models)
+    arm, models, only = wish.get("arm", "best"), wish.get("models", 1), wish.get("only", [])
+    job = actions.retrain(asked.service, asked.who, asked.path("name"), arm, models, only)
     return JSONResponse(job_facts(job), 201)
 
 

@@ -48,8 +48,10 @@ def command_of(job: Job, workplace: Workplace, shelf: Shelf, workers: int | None
     # A study stores its own door and data.
     own = [f"--case={shelf.reference(job.case)}"] if shelf.is_own(job.case) else []
     if job.kind == "retrain":
-        which = [f"--arm={job.options['arm']}", f"--models={job.options.get('models', 1)}"]
-        return ["retrain", *where, *own, *which, "--", job.study]
+        only = ",".join(job.options.get("only", ()))
+        which = f"--only={only}" if only else f"--arm={job.options['arm']}"
+        many = f"--models={job.options.get('models', 1)}"
+        return ["retrain", *where, *own, which, many, "--", job.study]
     if job.kind == "ablate":
         how = [f"--{name}={value}" for name, value in job.options.items() if name in OF_ABLATION]
         return ["ablate", *where, *own, *how, *_workers(workers), "--", job.study]

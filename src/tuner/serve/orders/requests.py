@@ -120,21 +120,31 @@ def _rarer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def retrain_request(
-    study: str, reference: str, arm: object, shelf: Shelf, models: object = 1
+    study: str,
+    reference: str,
+    arm: object,
+    shelf: Shelf,
+    models: object = 1,
+    only: Sequence[str] = (),
 ) -> Request:
     """Return a person's request for a model.
 
     Args:
         reference: stored reference to the study's case.
         models: number of models to keep as one, an ensemble.
+        only: names of changes of the best, if the model is the baseline with these alone.
 
     Raises:
-        UsageError: there is no such arm, the case is not on the shelf, or too many models are asked
-            for.
+        UsageError: there is no such arm, the case is not on the shelf, too many models are asked
+            for, or another arm than the best is to have only some changes.
     """
     if arm not in ARMS:
         raise unknown_name("arm", "arms", str(arm), ARMS)
-    options = {"arm": arm, "models": whole("models", models, 1, MOST_MODELS)}
+    options: dict[str, Any] = {"arm": arm, "models": whole("models", models, 1, MOST_MODELS)}
+    if only:
+        if arm != "best":
+            raise UsageError(said("only the best has changes to choose from; leave out the arm"))
+        options["only"] = list(only)
     return Request("retrain", study, shelf.name_of(reference), options)
 
 

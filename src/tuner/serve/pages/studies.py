@@ -135,9 +135,10 @@ def _try(asked: Asked) -> Response:
 
 
 def _retrain(asked: Asked) -> Response:
-    arm = asked.form().get("arm", [""])[0]
-    models = asked.form().get("models", ["1"])[0]
-    actions.retrain(asked.service, asked.who, asked.path("name"), arm, models)
+    fields = asked.form()
+    arm, models = fields.get("arm", ["best"])[0], fields.get("models", ["1"])[0]
+    only = fields.get("only", [""])[0].replace(",", " ").split()
+    actions.retrain(asked.service, asked.who, asked.path("name"), arm, models, only)
     return RedirectResponse("/tuner/models", 303)
 
 
