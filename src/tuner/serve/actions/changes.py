@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
-from tuner.evidence.jobs import configuration_of
 from tuner.language import said
 from tuner.serve.actions.noting import facts_of, noted
 from tuner.serve.finding import catalogue_of
 from tuner.serve.orders.requests import ROUNDS, ablation_request
 from tuner.serve.words import word
 from tuner.study.arms import arms_of, why_no_changes
+from tuner.study.schema import HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def changes_of(service: Service, name: str) -> list[str]:
         raise UsageError(
             said("study {name!r} has no change to measure: {why}", name=name, why=word(why))
         )
-    best, baseline = (configuration_of(arms[arm]).hyperparameters for arm in ("best", "baseline"))
+    best, baseline = (arms[arm].user_attrs[HYPERPARAMETERS] for arm in ("best", "baseline"))
     return [one for one, value in best.items() if baseline.get(one) != value]
 
 
