@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 import uvicorn
 
+from tests.making import TINY
 from tests.waiting import SECONDS_TO_HANG
 from tuner.serve.app import application
+from tuner.serve.orders.requests import ablation_request, retrain_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,6 +201,26 @@ def test_what_can_be_done_with_a_study_comes_as_it_ends(
     service.queue.end(job.id, "a service", "done", "")
     page.get_by_role("button", name="Archive it").wait_for()
     assert page.get_by_label("Try a configuration").input_value() == "dropout=0.5"
+
+
+def test_a_page_shows_by_itself_that_a_model_and_a_measurement_have_ended(
+    service: Service, browser: Browser, address: str
+) -> None:
+    shelf = service.shelf
+    measuring = service.queue.submit(ablation_request("tiny", TINY, shelf, 2, None), "ann")
+    page = page_of(browser)
+    page.goto(f"{address}/tuner/studies/tiny")
+    page.fill("[name=tags]", "not yet set")
+    changes = page.locator("#changes")
+    assert "measuring the changes of tiny" in changes.inner_text()
+    service.queue.cancel(measuring.id)
+    changes.get_by_role("button", name="Measure it").wait_for()
+    assert page.input_value("[name=tags]") == "not yet set"
+    making = service.queue.submit(retrain_request("tiny", TINY, "best", shelf), "ann")
+    page.goto(f"{address}/tuner/models")
+    assert "training the best of tiny" in page.inner_text("#models")
+    service.queue.cancel(making.id)
+    page.get_by_text("training the best of").wait_for(state="detached")
 
 
 def test_an_answer_never_stands_below_other_rows(browser: Browser, address: str) -> None:

@@ -236,7 +236,7 @@ class Client:
             only: changes of the best: the model is the baseline with these alone, and is compared
                 with the baseline on the test rows.
         """
-        body = {"arm": arm, "models": models, "only": list(only)}
+        body = {"arm": arm, "models": models} | ({"only": list(only)} if only else {})
         return self._to.post(answers.Job, "studies", name, "models", body=body)
 
     def ablate(self, name: str, *, seeds: int = 5, budget: int | None = None) -> answers.Job:

@@ -18,6 +18,7 @@ State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish = Literal["", "pause", "cancel", "restart"]
 Kind = Literal["study", "retrain", "ablate", "delete", "clean"]
 STATES: tuple[State, ...] = get_args(State)
+AT_WORK: frozenset[State] = frozenset({"queued", "running"})
 
 
 class Table(DeclarativeBase):

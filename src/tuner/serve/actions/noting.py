@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError
 from tuner.language import said
 from tuner.serve.finding import catalogue_of
+from tuner.serve.tables import AT_WORK
 from tuner.study.schema import FACTS
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from tuner.serve.service import Service
     from tuner.serve.tables import Job
-
-AT_WORK = {"queued", "running"}
 
 
 def job_of(service: Service, name: str) -> Job:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.serve.actions.noting import AT_WORK, facts_of, note, noted
+from tuner.serve.actions.noting import facts_of, note, noted
 from tuner.serve.orders.chores import clean_request, delete_request
+from tuner.serve.tables import AT_WORK
 from tuner.serve.words import word
 
 if TYPE_CHECKING:

@@ -32,15 +32,18 @@ from tuner.report.recalling import recalled
 from tuner.report.wording import in_a_row, setting
 from tuner.serve.jobs.turns import priority_word
 from tuner.serve.studies.forecasting import forecast_in_words
+from tuner.serve.tables import AT_WORK
 from tuner.serve.times import minute
 from tuner.serve.web.addresses import form_page, here
 from tuner.serve.words import word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from tuner.serve.tables import Job
 
 HERE = Path(__file__).parents[1]
 STATIC = HERE / "static"
@@ -99,6 +102,19 @@ def _marked(text: str) -> Markup:
     return Markup("<span{}>{}</span>").format(in_english(), text)
 
 
+def kept_up(jobs: Sequence[Job], address: str, part: str) -> Markup:
+    """Return attributes of a part of a page that is read again until these jobs have ended.
+
+    Args:
+        address: of the page.
+        part: CSS selector of the part.
+    """
+    if not any(job.state in AT_WORK for job in jobs):
+        return Markup()
+    asked = Markup(' hx-get="{}" hx-select="{}"').format(address, part)
+    return asked + Markup(' hx-trigger="every 5s" hx-swap="outerHTML"')
+
+
 def valued(text: str) -> Markup:
     """Return the value attribute of an option whose text is not its value."""
     return Markup("") if spoken() == ENGLISH else Markup(' value="{}"').format(text)
@@ -140,6 +156,7 @@ def _environment() -> Environment:
     made.filters["ended"] = ended
     made.filters["found"] = found
     made.filters["valued"] = valued
+    made.filters["kept_up"] = kept_up
     made.globals["in_english"] = in_english
     made.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False)
     return made
