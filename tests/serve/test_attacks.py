@@ -476,6 +476,20 @@ def test_who_reads_only_after_sending_a_large_body_learns_why_it_is_refused(
             until_closed(connection)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_never_sends_the_rest_of_a_body_does_not_hold_the_end_of_the_service(
+    shared: Service, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS_FOR_MORE", 3600.0)
+    with ExitStack() as silent:
+        with listening(shared) as url:
+            connection = silent.enter_context(connect(url))
+            head = f"POST /healthz HTTP/{version}\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+            connection.sendall(f"{head}{{".encode())
+            assert b"405 Method" in connection.recv(65536)
+        until_closed(connection)
+
+
 @pytest.mark.slow
 def test_who_sends_on_after_the_last_answer_is_dropped(
     shared: Service, monkeypatch: pytest.MonkeyPatch

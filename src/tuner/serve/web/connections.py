@@ -125,6 +125,12 @@ class Connection(H11Protocol):
         if self._unread is not None:
             self._unread.cancel()
 
+    def shutdown(self) -> None:
+        """End the connection with the server; one that has its response need not linger."""
+        super().shutdown()
+        if self._ways.is_lingering:
+            self._ways.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all waiting."""
         super().connection_lost(exc)
