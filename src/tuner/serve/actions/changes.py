@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuner.errors import UsageError
 from tuner.language import said
-from tuner.serve.actions.noting import facts_of, noted
+from tuner.serve.actions.noting import noted, reference_of
 from tuner.serve.finding import catalogue_of
 from tuner.serve.orders.requests import ROUNDS, ablation_request
 from tuner.serve.words import word
@@ -33,9 +33,8 @@ def ablate(
         UsageError: the study does not exist, its best has no changes, a number is invalid, or
             another job has the study.
     """
-    facts = facts_of(service, name)
+    reference = reference_of(service, name)
     changes_of(service, name)
-    reference = str(facts.get("reference", facts["case"]))
     request = ablation_request(name, reference, service.shelf, seeds, budget)
     return noted(service, who, "ablate", service.queue.submit(request, who))
 

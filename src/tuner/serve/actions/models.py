@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.serve.actions.changes import check_changes
-from tuner.serve.actions.noting import facts_of, noted
+from tuner.serve.actions.noting import noted, reference_of
 from tuner.serve.orders.requests import retrain_request
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def retrain(
         UsageError: the study or the arm does not exist, there are too many models, something is
             not a change of the best, or another job has the study.
     """
-    facts = facts_of(service, name)
-    reference = str(facts.get("reference", facts["case"]))
+    reference = reference_of(service, name)
     request = retrain_request(name, reference, arm, service.shelf, models, only)
     if only:
         check_changes(service, name, only)

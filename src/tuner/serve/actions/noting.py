@@ -49,6 +49,16 @@ def facts_of(service: Service, name: str) -> Mapping[str, Any]:
     return facts
 
 
+def reference_of(service: Service, name: str) -> str:
+    """Return the stored reference to the case of a study.
+
+    Raises:
+        UsageError: the study does not exist.
+    """
+    facts = facts_of(service, name)
+    return str(facts.get("reference", facts["case"]))
+
+
 def noted(service: Service, who: str, what: str, job: Job) -> Job:
     """Record an action that changed the job of a study; return the job."""
     if job.kind == "study" and job.state in AT_WORK:

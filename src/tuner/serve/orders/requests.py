@@ -203,6 +203,15 @@ def whole(name: str, value: object, least: int, most: int) -> int:
     return number
 
 
+def seconds_of(minutes: object) -> int:
+    """Return the seconds of a time in minutes, as forms ask for it.
+
+    Raises:
+        UsageError: it is not a whole number of minutes, or too many.
+    """
+    return 60 * whole("minutes", minutes, 1, MOST_SECONDS // 60)
+
+
 def _one_of(name: str, value: object, values: Sequence[str]) -> str:
     if value not in values:
         raise UsageError(

@@ -10,7 +10,7 @@ from tuner.case.reference import to_door
 from tuner.errors import DataError, UsageError
 from tuner.language import reason_of, said
 from tuner.serve import actions
-from tuner.serve.orders.requests import MOST_SECONDS, name_of_data, whole
+from tuner.serve.orders.requests import name_of_data, seconds_of
 from tuner.serve.shelf.cases import OPEN
 from tuner.serve.studies.listing import Filter
 from tuner.serve.web.rendering import page, to_study
@@ -165,7 +165,7 @@ def _submit(asked: Asked) -> Response:
     try:
         minutes = fields.get("minutes")
         if minutes:
-            wanted["budget"] = 60 * whole("minutes", minutes, 1, MOST_SECONDS // 60)
+            wanted["budget"] = seconds_of(minutes)
         key = fields.get("key") or None
         job = actions.submit(asked.service, asked.who, {**wanted, "fix": fixed}, key)
     except UsageError as error:

@@ -13,7 +13,7 @@ from tuner.language import reason_of
 from tuner.report.facts.origin import dashboard_of
 from tuner.serve import actions
 from tuner.serve.api import report_file
-from tuner.serve.orders.requests import ARMS, MOST_SECONDS, MOST_SEEDS, ROUNDS, whole
+from tuner.serve.orders.requests import ARMS, MOST_SEEDS, ROUNDS, seconds_of, whole
 from tuner.serve.pages.models import models_there
 from tuner.serve.studies.comparing import MOST, compare
 from tuner.serve.studies.listing import Filter
@@ -145,7 +145,7 @@ def _retrain(asked: Asked) -> Response:
 def _ablate(asked: Asked) -> Response:
     fields = asked.form()
     seeds, minutes = (fields.get(name, [""])[0].strip() for name in ("seeds", "minutes"))
-    budget = 60 * whole("minutes", minutes, 1, MOST_SECONDS // 60) if minutes else None
+    budget = seconds_of(minutes) if minutes else None
     actions.ablate(asked.service, asked.who, asked.path("name"), seeds, budget)
     return to_study(asked.path("name"))
 
