@@ -24,7 +24,7 @@ from importlib import import_module
 from multiprocessing import util
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from tests.waiting import SECONDS_TO_HANG
 
@@ -37,27 +37,25 @@ _SPAWN = util.spawnv_passfds
 COMMANDS = ("study", "ablate", "report", "retrain", "verify")
 
 
-class Command:
-    """`python -u -m MODULE WORDS`, forked; used like a `subprocess.Popen` with text.
+class Forked:
+    """`python -u -m MODULE WORDS`, forked.
 
     Args:
         words: module and arguments.
         cwd: its working directory.
         env: its environment.
+        streams: descriptors of its standard input, output and errors; they stay open here.
     """
 
-    def __init__(self, words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]
+    ) -> None:
         self.returncode: int | None = None
         asking, self._status = socket.socketpair()
-        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
         told = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
         with asking:
-            socket.send_fds(_server(), [len(told).to_bytes(4)], [asking.fileno(), its_out, its_err])
+            socket.send_fds(_server(), [len(told).to_bytes(4)], [asking.fileno(), *streams])
             _server().sendall(told)
-        os.close(its_out)
-        os.close(its_err)
-        self.stdout: TextIO = os.fdopen(out, encoding="utf-8")
-        self.stderr: TextIO = os.fdopen(err, encoding="utf-8")
         self.pid = int.from_bytes(self._status.recv(4))
 
     def poll(self) -> int | None:
@@ -79,6 +77,29 @@ class Command:
             raise subprocess.TimeoutExpired("a command", timeout)
         return status
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, as the system does if memory runs out."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Command(Forked):
+    """The same with pipes for its output; used like a `subprocess.Popen` with text."""
+
+    def __init__(self, words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        its = (nothing, its_out, its_err)
+        super().__init__(words, cwd, env, its)
+        for one in its:
+            os.close(one)
+        self.stdout: TextIO = os.fdopen(out, encoding="utf-8")
+        self.stderr: TextIO = os.fdopen(err, encoding="utf-8")
+
     def communicate(self, timeout: float = SECONDS_TO_HANG) -> tuple[str, str]:
         """Return its remaining output, after waiting for its end."""
         said: dict[TextIO, str] = {}
@@ -93,14 +114,24 @@ class Command:
             stream.close()
         return said[self.stdout], said[self.stderr]
 
-    def send_signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """Kill it, as the system does if memory runs out."""
-        self.send_signal(signal.SIGKILL)
+class Job(Forked):
+    """The same for the process of a job in the service, which makes it with a `subprocess.Popen`.
+
+    Args:
+        words: those of Python; the last one is the module.
+        stdin: a pipe.
+        stdout: file to which its output and its errors go.
+        options: the others, of which all but the environment hold for every command here.
+    """
+
+    def __init__(self, words: Sequence[str], stdin: int, stdout: BinaryIO, **options: Any) -> None:
+        assert stdin == subprocess.PIPE
+        its, ours = os.pipe()
+        env = options["env"] or os.environ
+        super().__init__(words[-1:], Path.cwd(), env, (its, stdout.fileno(), stdout.fileno()))
+        os.close(its)
+        self.stdin = os.fdopen(ours, "wb")
 
 
 @functools.cache
@@ -132,7 +163,7 @@ def serve(fileno: int) -> None:
         import_module(module)
     asked = socket.socket(fileno=fileno)
     while True:
-        size, fds, _, _ = socket.recv_fds(asked, 4, 3)
+        size, fds, _, _ = socket.recv_fds(asked, 4, 4)
         if not size:
             return
         told = json.loads(_whole(asked, int.from_bytes(size)))
@@ -166,10 +197,9 @@ def _watches(told: socket.socket) -> bool:
     os._exit(0)
 
 
-def _become(output: Sequence[int], words: Sequence[str], cwd: str, env: dict[str, str]) -> None:
+def _become(streams: Sequence[int], words: Sequence[str], cwd: str, env: dict[str, str]) -> None:
     os.setsid()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, fd in enumerate((nothing, *output)):
+    for number, fd in enumerate(streams):
         os.dup2(fd, number)
         os.close(fd)
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", write_through=True)

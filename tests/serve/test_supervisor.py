@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from tests.disks import leave
 from tests.disturbing import SLOW
+from tests.forked import Job as ForkedJob
 from tests.making import TINY, history
 from tests.waiting import wait_until
 from tuner.commands.study import main
@@ -64,6 +67,13 @@ def queue(workplace: Workplace) -> Queue:
     return Queue(engine)
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes of jobs be there at once: for tests that need no time of their imports."""
+    there = SimpleNamespace(Popen=ForkedJob, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT)
+    monkeypatch.setattr("tuner.serve.jobs.process.subprocess", there)
+
+
 def submit(queue: Queue, **options: object) -> int:
     asked = {"case": "tiny", "trials": TRIALS, "seeds": 2, **options}
     return queue.submit(study_request(asked, SHELF), "ann").id
@@ -105,6 +115,7 @@ def reference(folder: Path, case: str = TINY) -> list[object]:
     return list(history(load_study(there.url, "tiny")))
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_study_that_is_killed_and_abandoned_ends_as_if_it_had_not_been(
     queue: Queue, workplace: Workplace, tmp_path: Path
 ) -> None:
@@ -142,6 +153,7 @@ def test_a_process_that_dies_each_time_fails_with_its_last_words(
     assert supervisor.queue.resume(number).starts == 0
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_command_that_says_what_is_wrong_is_not_started_again(
     queue: Queue, workplace: Workplace
 ) -> None:
@@ -151,6 +163,7 @@ def test_a_command_that_says_what_is_wrong_is_not_started_again(
     assert "step_size would change nothing" in job.last_words
 
 
+@pytest.mark.usefixtures("forked")
 def test_what_is_in_the_way_for_a_moment_is_waited_for(
     queue: Queue, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +176,7 @@ def test_what_is_in_the_way_for_a_moment_is_waited_for(
     assert until(supervisor, number, ended).state == "done"
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_study_outlives_a_server_that_starts_again(
     postgres: str, workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,8 +205,9 @@ def test_a_study_outlives_a_server_that_starts_again(
     assert list(history(load_study(workplace.url, "tiny"))) == reference(tmp_path / "other", SLOW)
 
 
+@pytest.mark.usefixtures("forked")
 def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplace) -> None:
-    number = submit(queue, seeds=0)
+    number = submit(queue, case="slow", name="tiny", seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
     until(supervisor, number, lambda job: job.state == "running")
     queue.pause(number)
@@ -205,16 +220,17 @@ def test_pause_resume_a_larger_total_and_a_try(queue: Queue, workplace: Workplac
     assert [trial.user_attrs["tried"] for trial in trials if "tried" in trial.user_attrs] == [
         {"width": 3}
     ]
-    model = queue.submit(retrain_request("tiny", TINY, "best", SHELF), "ann").id
+    model = queue.submit(retrain_request("tiny", SLOW, "best", SHELF), "ann").id
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert [path.name for path in workplace.bundles("tiny").iterdir()]
-    model = queue.submit(retrain_request("tiny", TINY, "best", SHELF, 2), "ann").id
+    model = queue.submit(retrain_request("tiny", SLOW, "best", SHELF, 2), "ann").id
     job = until(supervisor, model, ended)
     assert job.state == "done", job.last_words
     assert list(workplace.bundles("tiny").glob("best-2-models-seed-*"))
 
 
+@pytest.mark.usefixtures("forked")
 def test_which_change_made_the_difference_is_measured_and_reported(
     queue: Queue, workplace: Workplace
 ) -> None:
@@ -232,6 +248,7 @@ def test_which_change_made_the_difference_is_measured_and_reported(
     assert "Which change made the difference?" in report
 
 
+@pytest.mark.usefixtures("forked")
 def test_two_studies_share_the_workers_and_end_as_they_would_alone(
     queue: Queue, workplace: Workplace, tmp_path: Path
 ) -> None:
@@ -261,6 +278,7 @@ def test_a_full_disk_stops_a_study_until_there_is_room(queue: Queue, workplace: 
     assert until(supervisor, number, ended).state == "done"
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("asked", [False, True], ids=["by itself", "asked to make way"])
 def test_a_process_that_ends_on_a_full_disk_starts_again_once_there_is_room(
     queue: Queue, workplace: Workplace, asked: bool
@@ -283,6 +301,7 @@ def test_a_process_that_ends_on_a_full_disk_starts_again_once_there_is_room(
     assert until(supervisor, number, ended).state == "failed", "it was not the disk"
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
 def test_a_study_that_meets_a_full_disk_ends_well(small_disk: Path, seen: bool) -> None:
     """If it needs more than 5 % of the disk, the usual limit on starts applies."""
@@ -337,6 +356,7 @@ def test_a_deletion_is_a_job_that_can_be_killed(queue: Queue, workplace: Workpla
     assert open_storage(workplace.url, create=False).get_all_studies() == []
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace: Workplace) -> None:
     make_study(workplace, seeds=0)
     supervisor = Supervisor(queue, workplace, SHELF, 1)
@@ -346,6 +366,7 @@ def test_a_deletion_that_has_nothing_left_to_do_is_done(queue: Queue, workplace:
     assert [job.state for job in queue.all()] == ["done"]
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_retraining_is_no_study_to_be_paused(queue: Queue, workplace: Workplace) -> None:
     """If its process is stopped, the job fails: a paused one could not be resumed."""
     number = submit(queue, seeds=0, trials=2)
@@ -408,6 +429,7 @@ def test_a_process_that_does_not_stop_is_named_and_a_second_signal_kills_it(
     assert queue.get(number).state == "queued"
 
 
+@pytest.mark.usefixtures("forked")
 def test_it_outlives_what_it_does_not_expect(
     queue: Queue,
     workplace: Workplace,

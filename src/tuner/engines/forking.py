@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from tuner.errors import EngineError
 from tuner.imports import into_the_same_folders
 from tuner.interrupts import held_back
-from tuner.unpromised import OPTIMIZING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 CAN_FORK = platform.system() == "Linux"
-IMPORTED = [OPTIMIZING, "tuner.engines.processes", "tuner.engines.loops"]
+IMPORTED = ["tuner.engines.preloading"]
 
 
 @contextmanager
